@@ -1,0 +1,55 @@
+// A caching allocator over a device's raw memory. Sizes are rounded up to buckets (four per power of two), so
+// that ragged batches of about the same size reuse each other's blocks; blocks are 64-byte aligned and carry
+// one vector of slack at the end. Any thread may allocate and free: a block is returned by whoever drops the
+// last reference, and is safe to reuse because only later commands of the device get it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace athanor {
+
+struct MemoryCounts {
+  size_t live = 0, cached = 0, peak = 0;
+};
+
+// Where blocks come from. allocate returns null when there is no more.
+struct RawMemory {
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void release(void* pointer) = 0;
+  // Bytes that can be had at most; asking for more fails before the system is asked, as a system that hands
+  // out memory it does not have kills the process when that is touched.
+  virtual size_t total() = 0;
+
+ protected:
+  ~RawMemory() = default;
+};
+
+class Allocator {
+ public:
+  explicit Allocator(RawMemory& raw) : raw_(raw) {}
+
+  // Throws ERR_OUT_OF_MEMORY, after the cache was emptied and the request tried once more.
+  void* allocate(size_t bytes);
+  void free(void* pointer, size_t bytes);
+  void empty_cache();
+  MemoryCounts counts();
+  void reset_peak();
+
+ private:
+  static size_t bucket(size_t bytes);
+  void* allocate_raw(size_t size);
+  void empty_cache_locked();
+
+  RawMemory& raw_;
+  std::mutex mutex_;
+  std::unordered_map<size_t, std::vector<void*>> blocks_;
+  MemoryCounts counts_;
+};
+
+RawMemory& cpu_memory();
+
+}  // namespace athanor

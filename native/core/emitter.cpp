@@ -1,0 +1,149 @@
+#include "core/emitter.h"
+
+#include <cstring>
+
+#include "cpu/kernels.h"
+#include "cpu/pool.h"
+#include "ops/dispatch.h"
+
+namespace athanor {
+
+namespace {
+
+constexpr size_t grain = 16384;  // elements per job of the plain loops below
+constexpr int64_t most_elements = int64_t{1} << 46;
+
+// The product of the dimensions, which may each be honest and together overflow: (2^40, 0) times (0, 2^40).
+int64_t checked_count(const char* op, const Shape& shape) {
+  int64_t n = 1;
+  bool too_large = false;
+  for (int i = 0; i < shape.rank; i++) {
+    if (shape[i] == 0) return 0;
+    too_large = too_large || n > most_elements / shape[i];
+    if (!too_large) n *= shape[i];
+  }
+  if (too_large) throw Error(ErrorCode::out_of_memory, std::string(op) + ": out of memory: no room for " + shape.text());
+  return n;
+}
+
+bool whole_storage(const View& v) {
+  return v.storage->bytes == static_cast<size_t>(v.count()) * dtype_size(v.dtype);
+}
+
+void copy_rows(Cpu, const View& target, const View& source) {
+  size_t size = dtype_size(target.dtype);
+  size_t bytes = static_cast<size_t>(target.width()) * size;
+  char* to = target.data<char>();
+  const char* from = source.data<char>();
+  if (bytes == 0) return;
+  parallel_ranges(static_cast<size_t>(target.rows()), grain * 4 / bytes + 1, [&](size_t begin, size_t end, Worker&) {
+    for (size_t i = begin; i < end; i++) {
+      std::memcpy(to + i * static_cast<size_t>(target.row_stride) * size,
+                  from + i * static_cast<size_t>(source.row_stride) * size, bytes);
+    }
+  });
+}
+
+void fill_rows(Cpu, const View& target, float value) {
+  float* y = target.data<float>();
+  if (target.contiguous()) {
+    parallel_ranges(static_cast<size_t>(target.count()), grain, [&](size_t begin, size_t end, Worker&) {
+      kernels().fill(y + begin, value, end - begin);
+    });
+    return;
+  }
+  for (int64_t row = 0; row < target.rows(); row++) {
+    kernels().fill(y + row * target.row_stride, value, static_cast<size_t>(target.width()));
+  }
+}
+
+void add_rows(Cpu, const View& y, const View& a, const View& b) {
+  size_t width = static_cast<size_t>(y.width());
+  if (width == 0) return;
+  parallel_ranges(static_cast<size_t>(y.rows()), grain / width + 1, [&](size_t begin, size_t end, Worker&) {
+    for (size_t i = begin; i < end; i++) {
+      int64_t row = static_cast<int64_t>(i);
+      kernels().arithmetic(Arithmetic::add, y.data<float>() + row * y.row_stride, a.data<float>() + row * a.row_stride,
+                           b.data<float>() + row * b.row_stride, width);
+    }
+  });
+}
+
+}  // namespace
+
+const QueueRef& Emitter::queue() {
+  if (!queue_) queue_ = environment.default_queue(Device::cpu());
+  return queue_;
+}
+
+View Emitter::make(DType dtype, const Shape& shape) {
+  View v;
+  v.dtype = dtype;
+  v.shape = shape;
+  v.row_stride = shape.width();
+  size_t bytes = static_cast<size_t>(checked_count(op, shape)) * dtype_size(dtype);
+  v.storage = std::make_shared<Storage>(queue()->device, bytes, queue());
+  return v;
+}
+
+void Emitter::run(const std::vector<View>& inputs, const std::vector<View>& outputs,
+                  std::function<void(Execution&)> body, CommandKind kind) {
+  Command command;
+  command.op = op;
+  command.call = call;
+  command.kind = kind;
+  command.inputs.reserve(inputs.size());
+  for (const View& v : inputs) {
+    if (!v.defined()) continue;
+    if (&v.storage->device != &queue()->device) {
+      throw Error(ErrorCode::device, std::string(op) + ": all tensors must be on " + queue()->device.name() +
+                                         ", got one on " + v.storage->device.name());
+    }
+    command.inputs.push_back(v.storage);
+  }
+  command.outputs.reserve(outputs.size());
+  for (const View& v : outputs) {
+    if (!v.defined()) continue;
+    command.outputs.push_back(v.storage);
+    // What overwrites a part does not heal the rest.
+    if (kind == CommandKind::overwrite && !whole_storage(v)) command.kind = CommandKind::accumulate;
+  }
+  command.run = std::move(body);
+  environment.enqueue(queue(), std::move(command));
+}
+
+View Emitter::contiguous(const View& v) {
+  if (v.contiguous()) return v;
+  View copy = make_like(v);
+  run({v}, {copy}, [=](Execution& e) { on_device(e, [&](auto device) { copy_rows(device, copy, v); }); });
+  return copy;
+}
+
+View Emitter::zeros(const Shape& shape) {
+  View v = make(DType::f32, shape);
+  run({}, {v}, [=](Execution& e) { on_device(e, [&](auto device) { fill_rows(device, v, 0.0f); }); });
+  return v;
+}
+
+void Emitter::fill(const View& v, float value) {
+  run({}, {v}, [=](Execution& e) { on_device(e, [&](auto device) { fill_rows(device, v, value); }); },
+      CommandKind::overwrite);
+}
+
+View Emitter::add(const View& a, const View& b) {
+  View y = make_like(a);
+  run({a, b}, {y}, [=](Execution& e) { on_device(e, [&](auto device) { add_rows(device, y, a, b); }); });
+  return y;
+}
+
+void Emitter::accumulate(const View& target, const View& v) {
+  run({v}, {target}, [=](Execution& e) { on_device(e, [&](auto device) { add_rows(device, target, target, v); }); },
+      CommandKind::accumulate);
+}
+
+void Emitter::copy_into(const View& target, const View& v) {
+  run({v}, {target}, [=](Execution& e) { on_device(e, [&](auto device) { copy_rows(device, target, v); }); },
+      CommandKind::accumulate);
+}
+
+}  // namespace athanor

@@ -1,0 +1,39 @@
+// A block of device memory with its place in the order of commands. Allocated by the executor when the first
+// command that writes it runs (or at once, where the data is already there), freed with the last reference.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/device.h"
+#include "core/queue.h"
+
+namespace athanor {
+
+class Storage {
+ public:
+  Storage(Device& device, size_t bytes, QueueRef home) : device(device), bytes(bytes), home(std::move(home)) {}
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void ensure();  // allocates if that has not happened; executor, or before the storage is shared
+
+  Device& device;
+  const size_t bytes;
+  void* data = nullptr;
+
+  // JavaScript thread only.
+  const QueueRef home;            // where it was made: reads from there need no record
+  uint32_t version = 0;           // counts in-place changes
+  Stamp last_write;               // the newest command that writes it
+  std::vector<Stamp> other_reads; // the newest reader of each queue but home
+  bool on_host = false;           // data was there from the start and is readable while version is 0
+  bool staged = false;            // of on_host: a command counts its bytes, or has
+
+  // Executor only.
+  FailureRef failure;
+};
+
+}  // namespace athanor

@@ -1,0 +1,46 @@
+// What the files of one instruction set offer each other; isa/table.cpp gathers it into a Kernels.
+#pragma once
+
+#include "cpu/isa/tiles.h"
+#include "cpu/kernels.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+extern const Kernels table;
+extern const GemmTiles gemm_tiles;
+
+void arithmetic(Arithmetic op, float* y, const float* a, const float* b, size_t n);
+void arithmetic_scalar(Arithmetic op, float* y, const float* a, float b, size_t n);
+void scalar_arithmetic(Arithmetic op, float* y, float a, const float* b, size_t n);
+void fill(float* y, float value, size_t n);
+void scale(float* y, float alpha, const float* x, size_t n);
+void axpy(float* y, float alpha, const float* x, size_t n);
+void add_product(float* y, const float* a, const float* b, size_t n);
+void from_bf16(float* y, const uint16_t* x, size_t n);
+void to_bf16(uint16_t* y, const float* x, size_t n);
+
+void function(Function f, float* y, const float* x, size_t n);
+void function_backward(Function f, float* dx, const float* dy, const float* x, const float* y, size_t n);
+
+float sum(const float* x, size_t n);
+float dot(const float* a, const float* b, size_t n);
+float maximum(const float* x, size_t n);
+double sum_squares(const float* x, size_t n);
+
+float exp_sum(float* y, const float* x, float shift, size_t n);
+void softmax_backward(float* dx, const float* dy, const float* y, size_t n);
+void log_softmax_backward(float* dx, const float* dy, const float* y, size_t n);
+
+void layer_norm(float* y, float* sum, const float* x, const float* residual, const float* weight,
+                const float* bias, size_t n, float eps, float* mean, float* rstd);
+void layer_norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* s,
+                         const float* weight, size_t n, float mean, float rstd);
+
+void dropout(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_t call, uint64_t first);
+
+void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step);
+void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

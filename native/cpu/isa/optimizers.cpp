@@ -1,0 +1,83 @@
+// One step of AdamW (Loshchilov and Hutter, 2019) and of SGD, in the order of PyTorch's operations.
+#include "cpu/isa/isa.h"
+#include "cpu/isa/vector.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step) {
+  float decay = 1.0f - step.learning_rate * step.weight_decay;
+  float size = step.learning_rate / step.bias_correction1;
+  float root = __builtin_sqrtf(step.bias_correction2);
+  float beta1 = step.beta1, beta2 = step.beta2, eps = step.eps, clip = step.gradient_scale;
+  auto one = [=](vf gradient, vf& parameter, vf& first, vf& second) {
+    gradient *= clip;
+    first += (gradient - first) * (1.0f - beta1);
+    second = second * beta2 + gradient * gradient * (1.0f - beta2);
+    parameter = parameter * decay - first * size / (square_root(second) / root + eps);
+  };
+  for_vectors(
+      n,
+      [&](size_t i) {
+        vf parameter = load(p + i), first = load(m + i), second = load(v + i);
+        one(load(g + i), parameter, first, second);
+        store(p + i, parameter);
+        store(m + i, first);
+        store(v + i, second);
+      },
+      [&](size_t i, size_t lanes) {
+        vf parameter = load_part(p + i, lanes), first = load_part(m + i, lanes), second = load_part(v + i, lanes);
+        one(load_part(g + i, lanes), parameter, first, second);
+        store_part(p + i, parameter, lanes);
+        store_part(m + i, first, lanes);
+        store_part(v + i, second, lanes);
+      });
+}
+
+namespace {
+
+template <bool nesterov, bool first>
+ATHANOR_INLINE void sgd_with_momentum(float* p, const float* g, float* buffer, size_t n, const SgdStep& step) {
+  float rate = step.learning_rate, momentum = step.momentum, damped = 1.0f - step.dampening;
+  float decay = step.weight_decay, clip = step.gradient_scale;
+  auto one = [=](vf gradient, vf& parameter, vf& velocity) {
+    gradient = gradient * clip + parameter * decay;
+    velocity = first ? gradient : velocity * momentum + gradient * damped;
+    parameter -= (nesterov ? gradient + velocity * momentum : velocity) * rate;
+  };
+  // What a first step finds in the buffer is not read: it may be anything.
+  for_vectors(
+      n,
+      [&](size_t i) {
+        vf parameter = load(p + i), velocity = first ? vf{} : load(buffer + i);
+        one(load(g + i), parameter, velocity);
+        store(p + i, parameter);
+        store(buffer + i, velocity);
+      },
+      [&](size_t i, size_t lanes) {
+        vf parameter = load_part(p + i, lanes), velocity = first ? vf{} : load_part(buffer + i, lanes);
+        one(load_part(g + i, lanes), parameter, velocity);
+        store_part(p + i, parameter, lanes);
+        store_part(buffer + i, velocity, lanes);
+      });
+}
+
+}  // namespace
+
+void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step) {
+  if (buffer == nullptr) {
+    float rate = step.learning_rate, decay = step.weight_decay, clip = step.gradient_scale;
+    return map(p, g, p, n, [=](vf gradient, vf parameter) {
+      return parameter - (gradient * clip + parameter * decay) * rate;
+    });
+  }
+  if (step.nesterov) {
+    return step.first ? sgd_with_momentum<true, true>(p, g, buffer, n, step)
+                      : sgd_with_momentum<true, false>(p, g, buffer, n, step);
+  }
+  return step.first ? sgd_with_momentum<false, true>(p, g, buffer, n, step)
+                    : sgd_with_momentum<false, false>(p, g, buffer, n, step);
+}
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

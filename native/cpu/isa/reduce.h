@@ -1,0 +1,47 @@
+// Sums over a row. Floats are added in lanes for at most 2048 elements, and those partial sums in double: the
+// error does not grow with the length of the row.
+#pragma once
+
+#include "cpu/isa/vector.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace {
+
+// The sum of term(i) over vectors and part(i, lanes), which must be 0 in the lanes beyond.
+template <class Term, class Part>
+ATHANOR_INLINE double sum_of(size_t n, const Term& term, const Part& part) {
+  constexpr size_t block = 2048;
+  double total = 0;
+  size_t i = 0;
+  do {
+    size_t end = n - i < block ? n : i + block;
+    vf a{}, b{}, c{}, d{};
+    for (; i + 4 * W <= end; i += 4 * W) {
+      a += term(i);
+      b += term(i + W);
+      c += term(i + 2 * W);
+      d += term(i + 3 * W);
+    }
+    for (; i + W <= end; i += W) a += term(i);
+    if (i < end) b += part(i, end - i);
+    i = end;
+    total += sum_lanes((a + b) + (c + d));
+  } while (i < n);
+  return total;
+}
+
+ATHANOR_INLINE double sum_row(const float* x, size_t n) {
+  return sum_of(
+      n, [&](size_t i) { return load(x + i); }, [&](size_t i, size_t lanes) { return load_part(x + i, lanes); });
+}
+
+ATHANOR_INLINE double dot_row(const float* a, const float* b, size_t n) {
+  return sum_of(
+      n, [&](size_t i) { return load(a + i) * load(b + i); },
+      [&](size_t i, size_t lanes) { return load_part(a + i, lanes) * load_part(b + i, lanes); });
+}
+
+}  // namespace
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

@@ -1,0 +1,83 @@
+// The vector primitives of the CPU, compiled once per instruction set in cpu/isa/ and reached through one
+// table of functions chosen at load (ATHANOR_ISA=generic|avx2|avx512|neon forces one). Each works on one
+// thread; ops call them from parallel_for. Pointers need no alignment; outputs may equal inputs, but must
+// not overlap them otherwise; n may be 0. Errors are bounded as documented in docs/numerics.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/function.h"
+
+namespace athanor {
+
+struct AdamwStep {
+  float learning_rate, beta1, beta2, eps, weight_decay;
+  float bias_correction1, bias_correction2;  // 1 - beta1^t, 1 - beta2^t
+  float gradient_scale;                      // the clip factor
+};
+
+struct SgdStep {
+  float learning_rate, momentum, dampening, weight_decay;
+  bool nesterov;
+  bool first;  // the momentum buffer starts as the gradient, undamped (as PyTorch)
+  float gradient_scale;
+};
+
+struct GemmTiles;  // cpu/isa/: what gemm.cpp needs of an instruction set
+
+struct Kernels {
+  const char* isa;
+  const GemmTiles* gemm;
+
+  // y = a op b; the scalar forms broadcast one side.
+  void (*arithmetic)(Arithmetic op, float* y, const float* a, const float* b, size_t n);
+  void (*arithmetic_scalar)(Arithmetic op, float* y, const float* a, float b, size_t n);
+  void (*scalar_arithmetic)(Arithmetic op, float* y, float a, const float* b, size_t n);
+
+  // y = f(x); dx = dy * f'(x), with y = f(x) given too (may be null for the activations, which use x alone;
+  // exp and sqrt use y).
+  void (*function)(Function f, float* y, const float* x, size_t n);
+  void (*function_backward)(Function f, float* dx, const float* dy, const float* x, const float* y, size_t n);
+
+  void (*fill)(float* y, float value, size_t n);
+  void (*scale)(float* y, float alpha, const float* x, size_t n);  // y = alpha x
+  void (*axpy)(float* y, float alpha, const float* x, size_t n);   // y += alpha x
+  void (*add_product)(float* y, const float* a, const float* b, size_t n);  // y += a b
+  float (*sum)(const float* x, size_t n);
+  float (*dot)(const float* a, const float* b, size_t n);
+  float (*maximum)(const float* x, size_t n);            // -inf for n = 0; NaN if any element is NaN
+  double (*sum_squares)(const float* x, size_t n);       // accumulated so that 1e8 elements keep 1e-7 accuracy
+
+  // Returns sum exp(x - shift); writes exp(x - shift) to y unless y is null.
+  float (*exp_sum)(float* y, const float* x, float shift, size_t n);
+  // dx = y (dy - sum(dy y)): softmax. dx = dy - exp(y) sum(dy): log-softmax.
+  void (*softmax_backward)(float* dx, const float* dy, const float* y, size_t n);
+  void (*log_softmax_backward)(float* dx, const float* dy, const float* y, size_t n);
+
+  // One row: s = x (+ residual); y = (s - mean) rstd weight + bias. residual and sum may be null; bias too.
+  // sum, when given, receives s. Two passes over the row in cache.
+  void (*layer_norm)(float* y, float* sum, const float* x, const float* residual, const float* weight,
+                     const float* bias, size_t n, float eps, float* mean, float* rstd);
+  // One row: dx from dy and the normalised input s; adds into dweight and dbias (each may be null).
+  void (*layer_norm_backward)(float* dx, float* dweight, float* dbias, const float* dy, const float* s,
+                              const float* weight, size_t n, float mean, float rstd);
+
+  // y = keep ? x / (1 - p) : 0 with the bits of core/random.h: element i of the call uses index first + i.
+  void (*dropout)(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_t call, uint64_t first);
+
+  void (*adamw)(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step);
+  void (*sgd)(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);  // buffer may be null
+
+  void (*from_bf16)(float* y, const uint16_t* x, size_t n);
+  void (*to_bf16)(uint16_t* y, const float* x, size_t n);  // round to nearest even, NaN stays NaN
+};
+
+// The table of this process, chosen on first call; throws Error ERR_ARGUMENT for an ATHANOR_ISA that this
+// machine or build does not have.
+const Kernels& kernels();
+
+// The table of one instruction set by name, or null when this machine or build does not have it.
+const Kernels* kernels_for(const char* isa);
+
+}  // namespace athanor

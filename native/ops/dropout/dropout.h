@@ -1,0 +1,23 @@
+// Dropout (Srivastava et al., JMLR 2014), scaled while training: y = keep ? x / (1 - p) : 0. The mask comes from
+// core/random.h: element i in row order of the call. The gradient applies the same mask to dy.
+#pragma once
+
+#include <cstdint>
+
+#include "ops/op.h"
+
+namespace athanor {
+
+struct Dropout {
+  const float* x;  // (n)
+  float* y;        // (n); may be x
+  int64_t n;
+  float p;
+  uint64_t seed, call;
+};
+
+void dropout_forward(Cpu, const Dropout& a);
+// Same work on dy; a name of its own, as every op has a forward and a backward.
+inline void dropout_backward(Cpu cpu, const Dropout& a) { dropout_forward(cpu, a); }
+
+}  // namespace athanor

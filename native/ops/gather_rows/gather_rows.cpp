@@ -1,0 +1,57 @@
+// The op `gather_rows`: arguments x, index. x (N, ...) of any dtype and one to four dimensions, index i32 (M):
+// gives (M, ...). A rank-2 x may be a range of columns.
+#include "ops/gather_rows/gather_rows.h"
+
+namespace athanor {
+
+namespace {
+
+int64_t inner_count(const Shape& shape) {
+  int64_t n = 1;
+  for (int i = 1; i < shape.rank; i++) n *= shape[i];
+  return n;
+}
+
+void call(Call& c) {
+  TensorRef x_input = c.tensor(0, "x"), index_input = c.tensor(1, "index");
+  c.check_rank(x_input, "x", 1, 4);
+  c.check_dtype(index_input, "index", DType::i32);
+  c.check_rank(index_input, "index", 1, 1);
+  if (c.recording({x_input})) c.check_dtype(x_input, "x", DType::f32);
+  View x = x_input->view, index = c.rows_of(index_input);
+  Shape shape = x.shape;  // (M, ...)
+  shape.dims[0] = index.shape[0];
+  View y = c.make(x.dtype, shape);
+  const IndexCheck check{"gather_rows", "index", ""};
+  c.run({x, index}, {y}, [=](Execution& e) {
+    const int64_t bytes = static_cast<int64_t>(dtype_size(x.dtype)), width = inner_count(x.shape);
+    const int64_t stride = x.shape.rank == 2 ? x.row_stride : width;
+    GatherRows a{x.data<char>(), stride * bytes, index.data<int32_t>(), y.data<char>(), index.count(), x.shape[0],
+                 width * bytes,  check};
+    on_device(e, [&](auto device) { gather_rows_forward(device, a); });
+  });
+  c.result(y);
+  const Shape x_shape = x.shape;
+  c.record({x_input}, {index},
+           [=](Backward& b) { b.set(0, scatter_rows_of(b, b.gradient(0), index, x_shape, -1, check)); });
+}
+
+}  // namespace
+
+View scatter_rows_of(Emitter& e, const View& dy, const View& index, const Shape& shape, int64_t zero_row,
+                     const IndexCheck& check) {
+  View dx = e.make(DType::f32, shape);
+  View starts = e.make(DType::i32, Shape{shape[0] + 1}), order = e.make(DType::i32, Shape{index.count()});
+  const int64_t width = inner_count(shape);
+  e.run({dy, index}, {dx, starts, order}, [=](Execution& execution) {
+    const int64_t ld_dy = dy.shape.rank == 2 ? dy.row_stride : width;
+    ScatterRows a{dy.data<float>(), ld_dy, index.data<int32_t>(), dx.data<float>(), starts.data<int32_t>(),
+                  order.data<int32_t>(), index.count(), shape[0], width, zero_row, check};
+    on_device(execution, [&](auto device) { scatter_rows(device, a); });
+  });
+  return dx;
+}
+
+extern const Op op_gather_rows{"gather_rows", call, nullptr};
+
+}  // namespace athanor

@@ -1,0 +1,110 @@
+// The op `layer_norm`: arguments x, residual (or 0), weight, bias (or 0), eps, p, seed (two), call (two),
+// returnSum. Results y and, with returnSum, s = x + dropout(residual).
+#include "ops/layer_norm/layer_norm.h"
+
+namespace athanor {
+
+namespace {
+
+struct Saved {
+  View s;           // (..., C)
+  View statistics;  // (2, T)
+  View weight;      // (C)
+  bool has_residual, has_bias, has_sum;
+  float p;
+  uint64_t seed, call;
+};
+
+// Inputs in the order x, residual, weight, bias; outputs y, sum.
+void gradient(Backward& b, const Saved& saved) {
+  const View dy = b.gradient(0);
+  const View dsum = saved.has_sum ? b.gradient(1) : View();
+  if (!dy.defined() && !dsum.defined()) return;
+  const bool residual = saved.has_residual && b.needs(1);
+  const bool one_view = residual && b.needs(0) && saved.p == 0.0f;
+  const bool weight = dy.defined() && b.needs(2), bias = dy.defined() && saved.has_bias && b.needs(3);
+  const int64_t rows = saved.s.rows(), width = saved.s.width();
+  View dx = b.needs(0) ? b.make(DType::f32, saved.s.shape) : View();
+  View dresidual = residual && !one_view ? b.make(DType::f32, saved.s.shape) : View();
+  View dweight = weight ? b.make(DType::f32, {width}) : View();
+  View dbias = bias ? b.make(DType::f32, {width}) : View();
+  View partials = weight || bias ? b.make(DType::f32, {2, layer_norm_blocks(rows), width}) : View();
+  b.run({dy, dsum, saved.s, saved.statistics, saved.weight}, {dx, dresidual, dweight, dbias, partials},
+        [=](Execution& e) {
+          LayerNormBackward a{};
+          a.dy = dy.data<float>(), a.dy_stride = dy.row_stride;
+          a.dsum = dsum.data<float>(), a.dsum_stride = dsum.row_stride;
+          a.s = saved.s.data<float>(), a.s_stride = saved.s.row_stride;
+          a.statistics = saved.statistics.data<float>();
+          a.weight = saved.weight.data<float>();
+          a.dx = dx.data<float>(), a.dresidual = dresidual.data<float>();
+          a.dweight = dweight.data<float>(), a.dbias = dbias.data<float>();
+          a.partials = partials.data<float>();
+          a.rows = rows, a.width = width;
+          a.p = saved.p, a.seed = saved.seed, a.call = saved.call;
+          on_device(e, [&](auto device) { layer_norm_backward(device, a); });
+        });
+  if (b.needs(0)) b.set(0, dx);
+  if (residual) b.set(1, one_view ? dx : dresidual);
+  if (weight) b.set(2, dweight);
+  if (bias) b.set(3, dbias);
+}
+
+void check(const Call& c, const TensorRef& input, const TensorRef& residual, const TensorRef& weight,
+           const TensorRef& bias, float eps, float p) {
+  c.check_dtype(input, "x", DType::f32);
+  c.check_rank(input, "x", 1, 4);
+  c.check_dtype(weight, "weight", DType::f32);
+  const int64_t width = input->view.width();
+  c.check_shape(weight, "weight", {width});
+  if (bias) {
+    c.check_dtype(bias, "bias", DType::f32);
+    c.check_shape(bias, "bias", {width});
+  }
+  if (residual) {
+    c.check_dtype(residual, "residual", DType::f32);
+    c.check_same_shape(input, "x", residual, "residual");
+  }
+  if (!(eps >= 0.0f)) c.fail(ErrorCode::argument, "eps must be at least 0, got " + std::to_string(eps));
+  if (!(p >= 0.0f && p < 1.0f)) {
+    c.fail(ErrorCode::argument, "dropout must be at least 0 and below 1, got " + std::to_string(p));
+  }
+}
+
+void call(Call& c) {
+  TensorRef input = c.tensor(0, "x"), residual_input = c.optional(1, "residual");
+  TensorRef weight = c.tensor(2, "weight"), bias = c.optional(3, "bias");
+  const float eps = static_cast<float>(c.number(4, "eps")), p = static_cast<float>(c.number(5, "dropout"));
+  const uint64_t seed = c.bits(6, "seed"), number = c.bits(8, "call");
+  const bool return_sum = c.flag(10, "returnSum");
+  check(c, input, residual_input, weight, bias, eps, p);
+  const int64_t rows = input->view.rows(), width = input->view.width();
+
+  const bool recording = c.recording({input, residual_input, weight, bias});
+  const View x = input->view, residual = residual_input ? residual_input->view : View();
+  const View w = weight->view, bias_view = bias ? bias->view : View();
+  View y = c.make(DType::f32, x.shape);
+  View sum = residual.defined() && (recording || return_sum) ? c.make(DType::f32, x.shape) : View();
+  View statistics = recording ? c.make(DType::f32, {2, rows}) : View();
+  c.run({x, residual, w, bias_view}, {y, sum, statistics}, [=](Execution& e) {
+    LayerNormForward a{};
+    a.x = x.data<float>(), a.x_stride = x.row_stride;
+    a.residual = residual.data<float>(), a.residual_stride = residual.row_stride;
+    a.weight = w.data<float>(), a.bias = bias_view.data<float>();
+    a.y = y.data<float>(), a.sum = sum.data<float>(), a.statistics = statistics.data<float>();
+    a.rows = rows, a.width = width;
+    a.eps = eps, a.p = p, a.seed = seed, a.call = number;
+    on_device(e, [&](auto device) { layer_norm_forward(device, a); });
+  });
+  const View s = residual.defined() ? sum : x;
+  c.result(y);
+  if (return_sum) c.result(s);
+  const Saved saved{s, statistics, w, residual.defined(), bias_view.defined(), return_sum, p, seed, number};
+  c.record({input, residual_input, weight, bias}, {s, w}, [=](Backward& b) { gradient(b, saved); });
+}
+
+}  // namespace
+
+extern const Op op_layer_norm{"layer_norm", call, nullptr};
+
+}  // namespace athanor

@@ -1,0 +1,93 @@
+// The CPU side of linear: four calls of gemm, which adds the bias and applies the activation while the tile is in
+// cache, and the column sums of the bias gradient.
+#include "ops/linear/linear.h"
+
+#include <algorithm>
+
+#include "cpu/gemm.h"
+#include "cpu/kernels.h"
+#include "cpu/pool.h"
+
+namespace athanor {
+
+namespace {
+
+constexpr int64_t group_rows = 64;  // rows added in fp32 before they join a double
+
+size_t size(int64_t n) { return static_cast<size_t>(n); }
+
+}  // namespace
+
+void linear_forward(Cpu, const LinearForward& a) {
+  Gemm g;
+  g.m = size(a.rows), g.n = size(a.out), g.k = size(a.in);
+  g.a = a.x, g.lda = size(a.ld_x);
+  g.b = a.weight;
+  g.b_transposed = a.layout == WeightLayout::out_in;
+  g.ldb = size(g.b_transposed ? a.in : a.out);
+  g.c = a.y, g.ldc = size(a.out);
+  g.bias = a.bias;
+  g.activation = a.activation;
+  g.pre_activation = a.pre_activation;
+  gemm(g);
+}
+
+void linear_grad_input(Cpu, const LinearGradInput& a) {
+  Gemm g;
+  g.m = size(a.rows), g.n = size(a.in), g.k = size(a.out);
+  g.a = a.dz, g.lda = size(a.ld_dz);
+  g.b = a.weight;
+  g.b_transposed = a.layout == WeightLayout::in_out;
+  g.ldb = size(g.b_transposed ? a.out : a.in);
+  g.c = a.dx, g.ldc = size(a.in);
+  gemm(g);
+}
+
+void linear_grad_weight(Cpu, const LinearGradWeight& a) {
+  Gemm g;
+  g.k = size(a.rows);
+  g.a_transposed = true;
+  if (a.layout == WeightLayout::out_in) {
+    g.m = size(a.out), g.n = size(a.in);
+    g.a = a.dz, g.lda = size(a.ld_dz);
+    g.b = a.x, g.ldb = size(a.ld_x);
+  } else {
+    g.m = size(a.in), g.n = size(a.out);
+    g.a = a.x, g.lda = size(a.ld_x);
+    g.b = a.dz, g.ldb = size(a.ld_dz);
+  }
+  g.c = a.dweight, g.ldc = g.n;
+  gemm(g);
+}
+
+void column_sums(Cpu, const ColumnSums& a) {
+  const Kernels& k = kernels();
+  const size_t columns = size(a.columns);
+  const int64_t each = column_sum_rows(a.rows), blocks = column_sum_blocks(a.rows);
+  parallel_for(size(blocks), [&](size_t block, Worker& worker) {
+    const int64_t begin = static_cast<int64_t>(block) * each;
+    const int64_t end = std::min(begin + each, a.rows);
+    float* sum = worker.floats(columns, 0);
+    double* total = static_cast<double*>(worker.scratch(columns * sizeof(double), 1));
+    std::fill(total, total + columns, 0.0);
+    for (int64_t group = begin; group < end; group += group_rows) {
+      k.fill(sum, 0.0f, columns);
+      const int64_t last = std::min(group + group_rows, end);
+      for (int64_t row = group; row < last; row++) k.axpy(sum, 1.0f, a.x + row * a.ld_x, columns);
+      for (size_t i = 0; i < columns; i++) total[i] += sum[i];
+    }
+    std::copy(total, total + columns, a.partial + static_cast<int64_t>(block) * a.columns);
+  });
+  constexpr size_t grain = 4096;  // columns: adding the blocks is quick
+  parallel_ranges(columns, grain, [&](size_t begin, size_t end, Worker& worker) {
+    double* total = static_cast<double*>(worker.scratch((end - begin) * sizeof(double)));
+    std::fill(total, total + (end - begin), 0.0);
+    for (int64_t block = 0; block < blocks; block++) {
+      const float* partial = a.partial + block * a.columns + begin;
+      for (size_t i = 0; i < end - begin; i++) total[i] += partial[i];
+    }
+    std::copy(total, total + (end - begin), a.y + begin);
+  });
+}
+
+}  // namespace athanor

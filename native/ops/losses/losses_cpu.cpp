@@ -1,0 +1,140 @@
+#include <atomic>
+#include <cmath>
+
+#include "ops/losses/losses.h"
+#include "ops/reduce/reduction.h"
+
+namespace athanor {
+
+namespace {
+
+constexpr int64_t block = 8192;  // elements per job
+
+std::string position_text(int64_t index, const Shape& shape) {
+  Shape position = shape;
+  for (int i = shape.rank - 1; i >= 0; i--) {
+    position.dims[i] = index % shape[i];
+    index /= shape[i];
+  }
+  return position.text();
+}
+
+void check_target(const LossForward& a, const char* op) {
+  std::atomic<bool> found{false};
+  parallel_ranges(static_cast<size_t>(a.n), static_cast<size_t>(sum_block),
+                  [&](size_t begin, size_t end, Worker&) {
+                    int any = 0;
+                    for (size_t i = begin; i < end; i++) any |= a.target[i] != a.target[i];
+                    if (any) found = true;
+                  });
+  if (!found) return;
+  for (int64_t i = 0; i < a.n; i++) {
+    if (std::isnan(a.target[i])) {
+      throw Error(ErrorCode::data,
+                  std::string(op) + ": target must be a number, got NaN at " + position_text(i, a.shape));
+    }
+  }
+}
+
+// Writes the losses, or reduces sums(begin, end), which gives the sum over a range.
+template <class Each, class Sums>
+void reduce_losses(const LossForward& a, const Each& each, const Sums& sums) {
+  if (a.reduction == Reduction::none) {
+    parallel_ranges(static_cast<size_t>(a.n), static_cast<size_t>(block),
+                    [&](size_t begin, size_t end, Worker&) {
+                      each(static_cast<int64_t>(begin), static_cast<int64_t>(end));
+                    });
+    return;
+  }
+  double total =
+      sum_in_blocks(a.n, block, [&](int64_t begin, int64_t end, Worker&) { return sums(begin, end); });
+  *a.loss = static_cast<float>(a.reduction == Reduction::mean ? total / static_cast<double>(a.n) : total);
+}
+
+double factor_of(const LossBackward& a) {
+  if (a.reduction == Reduction::none) return 1.0;
+  return static_cast<double>(*a.dloss) / (a.reduction == Reduction::mean ? static_cast<double>(a.n) : 1.0);
+}
+
+// log(1 + exp(x)) without overflow, and exact where it is small.
+double softplus(double x) {
+  return std::fmax(x, 0.0) + std::log1p(std::exp(-std::fabs(x)));
+}
+
+double sigmoid(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
+
+double bce(const LossForward& a, int64_t i) {
+  double x = static_cast<double>(a.x[i]), t = static_cast<double>(a.target[i]);
+  if (std::isnan(x)) return x;  // fmax above would pass over it
+  double weight = a.weight ? static_cast<double>(a.weight[i % a.width]) : 1.0;
+  return (1.0 - t) * softplus(x) + weight * t * softplus(-x);
+}
+
+}  // namespace
+
+void mse_forward(Cpu, const LossForward& a) {
+  const Kernels& k = kernels();
+  check_target(a, "mse");
+  reduce_losses(
+      a,
+      [&](int64_t begin, int64_t end) {
+        size_t n = static_cast<size_t>(end - begin);
+        k.arithmetic(Arithmetic::subtract, a.loss + begin, a.x + begin, a.target + begin, n);
+        k.arithmetic(Arithmetic::multiply, a.loss + begin, a.loss + begin, a.loss + begin, n);
+      },
+      [&](int64_t begin, int64_t end) {
+        double total = 0;
+        float difference[sum_stretch];
+        for (int64_t i = begin; i < end; i += sum_stretch) {
+          size_t n = static_cast<size_t>(std::min(sum_stretch, end - i));
+          k.arithmetic(Arithmetic::subtract, difference, a.x + i, a.target + i, n);
+          total += k.sum_squares(difference, n);
+        }
+        return total;
+      });
+}
+
+void mse_backward(Cpu, const LossBackward& a) {
+  const Kernels& k = kernels();
+  float scale = static_cast<float>(2.0 * factor_of(a));
+  parallel_ranges(static_cast<size_t>(a.n), static_cast<size_t>(block),
+                  [&](size_t begin, size_t end, Worker&) {
+                    size_t n = end - begin;
+                    k.arithmetic(Arithmetic::subtract, a.dx + begin, a.x + begin, a.target + begin, n);
+                    k.scale(a.dx + begin, scale, a.dx + begin, n);
+                    if (a.reduction == Reduction::none)
+                      k.arithmetic(Arithmetic::multiply, a.dx + begin, a.dx + begin, a.dloss + begin, n);
+                  });
+}
+
+void bce_with_logits_forward(Cpu, const LossForward& a) {
+  check_target(a, "bce_with_logits");
+  reduce_losses(
+      a,
+      [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) a.loss[i] = static_cast<float>(bce(a, i));
+      },
+      [&](int64_t begin, int64_t end) {
+        double total = 0;
+        for (int64_t i = begin; i < end; i++) total += bce(a, i);
+        return total;
+      });
+}
+
+void bce_with_logits_backward(Cpu, const LossBackward& a) {
+  double factor = factor_of(a);
+  parallel_ranges(
+      static_cast<size_t>(a.n), static_cast<size_t>(block), [&](size_t begin, size_t end, Worker&) {
+        for (size_t i = begin; i < end; i++) {
+          double x = static_cast<double>(a.x[i]), t = static_cast<double>(a.target[i]);
+          double weight = a.weight ? static_cast<double>(a.weight[i % static_cast<size_t>(a.width)]) : 1.0;
+          double each = a.reduction == Reduction::none ? static_cast<double>(a.dloss[i]) : factor;
+          // The form without 1 - t - ...: no digits cancel for a confident prediction.
+          a.dx[i] = static_cast<float>(((1.0 - t) * sigmoid(x) - weight * t * sigmoid(-x)) * each);
+        }
+      });
+}
+
+}  // namespace athanor

@@ -1,0 +1,37 @@
+// The op `adamw`: arguments beta1, beta2, eps, step (from 1), maxNorm (0: no clipping), n, then for each parameter
+// its handle, m, v, lr, weightDecay. Gives the norm of the gradients before clipping. Parameters without a gradient
+// are passed over. If a gradient is marked by a failure, nothing at all is updated.
+#include <cmath>
+
+#include "ops/optimizer/optimizer.h"
+
+namespace athanor {
+
+namespace {
+
+constexpr int head = 6, each = 5;
+
+void call(Call& c) {
+  const float beta1 = unit_interval(c, 0, "beta1"), beta2 = unit_interval(c, 1, "beta2");
+  const float eps = not_negative(c, 2, "eps");
+  const double t = static_cast<double>(c.integer(3, "step", 1, int64_t{1} << 52));
+  const float max_norm = not_negative(c, 4, "maxNorm");
+  const int n = static_cast<int>(c.integer(5, "n", 0, (c.count() - head) / each));
+  OptimizerCall optimizer(c, 2);
+  for (int i = 0; i < n; i++) optimizer.read(head + i * each, i, true, false);
+  AdamwStep step{};
+  step.beta1 = beta1, step.beta2 = beta2, step.eps = eps;
+  // In double: at beta2 = 0.999 the first correction is 1e-3, and fp32 would leave four digits of it.
+  step.bias_correction1 = static_cast<float>(1.0 - std::pow(c.number(0, "beta1"), t));
+  step.bias_correction2 = static_cast<float>(1.0 - std::pow(c.number(1, "beta2"), t));
+  optimizer.finish([=](Execution& e, std::vector<OptimizerSlot> slots, const float* norm) {
+    AdamwUpdate a{std::move(slots), norm, max_norm, step};
+    on_device(e, [&](auto device) { adamw_update(device, a); });
+  });
+}
+
+}  // namespace
+
+extern const Op op_adamw{"adamw", call, "none: an update in place"};
+
+}  // namespace athanor

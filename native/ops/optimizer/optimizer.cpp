@@ -1,0 +1,96 @@
+// What adamw and sgd share: reading the parameter list, the gradient norm, and the one update command.
+#include "ops/optimizer/optimizer.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace athanor {
+
+namespace {
+
+std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) {
+  std::vector<OptimizerSlot> slots;
+  slots.reserve(entries.size());
+  for (const OptimizerEntry& e : entries) {
+    slots.push_back({e.p.data<float>(), e.g.data<float>(), e.m.data<float>(), e.v.data<float>(), e.p.count(),
+                     e.learning_rate, e.weight_decay, e.first});
+  }
+  return slots;
+}
+
+}  // namespace
+
+void OptimizerCall::check_parameter(const TensorRef& p, const std::string& name) {
+  c_.check_dtype(p, name.c_str(), DType::f32);
+  if (!p->leaf()) c_.fail(ErrorCode::argument, name + " must be a leaf, got the result of an op");
+  if (!p->view.contiguous()) c_.fail(ErrorCode::argument, name + " must be whole rows, got a range of columns");
+}
+
+View OptimizerCall::state(int position, const std::string& name, const TensorRef& parameter) {
+  TensorRef t = c_.tensor(position, name.c_str());
+  check_parameter(t, name);
+  c_.check_shape(t, name.c_str(), parameter->shape());
+  if (t->view.count() > 0) written_.emplace_back(t->view.storage.get(), t->view.offset);
+  return t->view;
+}
+
+void OptimizerCall::read(int position, int index, bool with_state, bool first) {
+  const std::string at = "[" + std::to_string(index) + "]", name = "parameters" + at;
+  TensorRef p = c_.tensor(position, name.c_str());
+  check_parameter(p, name);
+  OptimizerEntry entry{p->view, View(), View(), View(), 0, 0, first};
+  if (with_state) entry.m = state(position + 1, (states_ == 2 ? "m" : "buffer") + at, p);
+  if (with_state && states_ == 2) entry.v = state(position + 2, "v" + at, p);
+  entry.learning_rate = static_cast<float>(c_.number(position + 1 + states_, ("lr" + at).c_str()));
+  entry.weight_decay = static_cast<float>(c_.number(position + 2 + states_, ("weightDecay" + at).c_str()));
+  if (p->view.count() == 0) return;
+  written_.emplace_back(p->view.storage.get(), p->view.offset);
+  TensorRef gradient = get_gradient(c_.environment, p);
+  if (!gradient) return;
+  c_.check_dtype(gradient, ("the gradient of " + name).c_str(), DType::f32);
+  entry.g = c_.rows_of(gradient);
+  entries_.push_back(std::move(entry));
+}
+
+void OptimizerCall::finish(std::function<void(Execution&, std::vector<OptimizerSlot>, const float*)> update) {
+  std::sort(written_.begin(), written_.end());
+  if (std::adjacent_find(written_.begin(), written_.end()) != written_.end()) {
+    c_.fail(ErrorCode::argument, "parameters and their states must be different tensors, got one twice");
+  }
+  auto entries = std::make_shared<const std::vector<OptimizerEntry>>(std::move(entries_));
+  std::vector<View> gradients, written;
+  for (const OptimizerEntry& e : *entries) {
+    gradients.push_back(e.g);
+    for (const View& v : {e.p, e.m, e.v}) {
+      if (v.defined()) written.push_back(v);
+    }
+  }
+  View norm = c_.make(DType::f32, Shape{});
+  c_.run(gradients, {norm}, [=](Execution& e) {
+    GradientNorm a{slots_of(*entries), norm.data<float>()};
+    on_device(e, [&](auto device) { gradient_norm(device, a); });
+  });
+  c_.result(norm);
+  if (entries->empty()) return;
+  gradients.push_back(norm);
+  c_.run(gradients, written, [=](Execution& e) { update(e, slots_of(*entries), norm.data<float>()); },
+         CommandKind::update);
+}
+
+float unit_interval(const Call& c, int position, const char* name) {
+  double value = c.number(position, name);
+  if (!(value >= 0 && value < 1)) {
+    c.fail(ErrorCode::argument, std::string(name) + " must be at least 0 and below 1, got " + std::to_string(value));
+  }
+  return static_cast<float>(value);
+}
+
+float not_negative(const Call& c, int position, const char* name) {
+  double value = c.number(position, name);
+  if (!(value >= 0)) {
+    c.fail(ErrorCode::argument, std::string(name) + " must not be negative, got " + std::to_string(value));
+  }
+  return static_cast<float>(value);
+}
+
+}  // namespace athanor

@@ -1,0 +1,37 @@
+// The op `sgd`: arguments momentum, dampening, nesterov, maxNorm (0: no clipping), n, then for each parameter its
+// handle, momentum buffer (ignored without momentum), lr, weightDecay, first (its first step: the buffer's contents
+// are not read). Otherwise as adamw.
+#include "ops/optimizer/optimizer.h"
+
+namespace athanor {
+
+namespace {
+
+constexpr int head = 5, each = 5;
+
+void call(Call& c) {
+  SgdStep step{};
+  step.momentum = not_negative(c, 0, "momentum");
+  step.dampening = static_cast<float>(c.number(1, "dampening"));
+  step.nesterov = c.flag(2, "nesterov");
+  if (step.nesterov && (step.momentum == 0 || step.dampening != 0)) {
+    c.fail(ErrorCode::argument, "nesterov needs a momentum above 0 and no dampening");
+  }
+  const float max_norm = not_negative(c, 3, "maxNorm");
+  const int n = static_cast<int>(c.integer(4, "n", 0, (c.count() - head) / each));
+  OptimizerCall optimizer(c, 1);
+  for (int i = 0; i < n; i++) {
+    const int position = head + i * each;
+    optimizer.read(position, i, step.momentum != 0, c.flag(position + 4, "first"));
+  }
+  optimizer.finish([=](Execution& e, std::vector<OptimizerSlot> slots, const float* norm) {
+    SgdUpdate a{std::move(slots), norm, max_norm, step};
+    on_device(e, [&](auto device) { sgd_update(device, a); });
+  });
+}
+
+}  // namespace
+
+extern const Op op_sgd{"sgd", call, "none: an update in place"};
+
+}  // namespace athanor

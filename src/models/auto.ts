@@ -1,0 +1,93 @@
+// The Auto classes: one per head, for whatever family a folder or config names.
+import { AthanorError } from "../errors.js";
+import type { Priority } from "../native/contract.js";
+import { Generator } from "../tensor/random.js";
+import type { Device } from "../tensor/tensor.js";
+import { planLoad, readWeights } from "./checkpoint.js";
+import { resolveCheckpoint } from "./checkpoint-files.js";
+import { type ModelConfig, plainConfig, readConfig, withLabels } from "./config.js";
+import { modelParts } from "./families.js";
+import type { HeadName } from "./heads.js";
+import { type LoadReport, Model } from "./model.js";
+
+export interface FromConfigOptions {
+  device?: Device;
+  /** Names of the classes, in order of their ids. */
+  labels?: readonly string[];
+  /** "high": requests do not wait for other models' work; "low": only when nothing else waits. */
+  priority?: Priority;
+  /** Seed of fresh weights and of dropout; default 0. */
+  seed?: number;
+}
+
+export interface FromPretrainedOptions extends FromConfigOptions {
+  /** Compute type. f32 for now. */
+  dtype?: "f32" | "bf16" | "int8";
+  /** Replaces entries of the folder's config.json, in its spelling. */
+  config?: ModelConfig;
+  /** Parameters whose shapes differ start afresh instead of being an error. */
+  ignoreMismatchedSizes?: boolean;
+  /** Called with the load report when it is not empty. */
+  onReport?: (report: LoadReport) => void;
+}
+
+/** One head, any family. */
+export interface AutoClass {
+  /**
+   * Loads a model folder as Transformers writes it: config.json and model.safetensors (or shards with an index).
+   *
+   * @throws ERR_CHECKPOINT naming the file and what is wrong with it
+   */
+  fromPretrained(folder: string, options?: FromPretrainedOptions): Promise<Model>;
+  /** Fresh weights, initialised as Transformers does. */
+  fromConfig(config: ModelConfig, options?: FromConfigOptions): Promise<Model>;
+}
+
+function auto(head: HeadName): AutoClass {
+  return {
+    async fromPretrained(folder, options = {}) {
+      if (typeof folder !== "string") throw new AthanorError("ERR_ARGUMENT", `fromPretrained: folder must be a string, got ${typeof folder}`);
+      const dtype = options.dtype ?? "f32";
+      if (dtype !== "f32") throw new AthanorError("ERR_ARGUMENT", `fromPretrained: dtype must be "f32" in this version, got "${dtype}"`);
+      let config = { ...(await readConfig(folder)), ...plainConfig(options.config ?? {}, "fromPretrained: config") };
+      if (options.labels) config = withLabels(config, options.labels);
+      const { parts, rules } = modelParts(config, head);
+      const found = await resolveCheckpoint(folder);
+      const plan = planLoad(parts.store, found, rules, { folder, ignoreMismatchedSizes: options.ignoreMismatchedSizes });
+      const model = new Model(parts, options);
+      try {
+        const fresh = new Set([...plan.report.missing, ...plan.report.mismatched.map(({ name }) => name)]);
+        if (fresh.size > 0) initialize(model, (name) => fresh.has(name), options.seed);
+        await readWeights(plan);
+      } catch (error) {
+        model.dispose();
+        throw error;
+      }
+      model.loadReport = plan.report;
+      const { missing, unexpected, mismatched } = plan.report;
+      if (missing.length + unexpected.length + mismatched.length > 0) options.onReport?.(plan.report);
+      return model;
+    },
+    async fromConfig(config, options = {}) {
+      const plain = plainConfig(config, "fromConfig: config");
+      const labelled = options.labels ? withLabels(plain, options.labels) : plain;
+      const model = new Model(modelParts(labelled, head).parts, options);
+      initialize(model, () => true, options.seed);
+      return model;
+    },
+  };
+}
+
+/** Weights come from a generator of their own, so that dropout does not depend on how many were missing. */
+function initialize(model: Model, wanted: (name: string) => boolean, seed = 0): void {
+  model.store.initialize(wanted, new Generator(seed, 2 ** 40), model.queue);
+}
+
+export const AutoModel = auto("Model");
+export const AutoModelForPreTraining = auto("ForPreTraining");
+export const AutoModelForMaskedLM = auto("ForMaskedLM");
+export const AutoModelForNextSentencePrediction = auto("ForNextSentencePrediction");
+export const AutoModelForSequenceClassification = auto("ForSequenceClassification");
+export const AutoModelForTokenClassification = auto("ForTokenClassification");
+export const AutoModelForMultipleChoice = auto("ForMultipleChoice");
+export const AutoModelForQuestionAnswering = auto("ForQuestionAnswering");

@@ -1,0 +1,302 @@
+// The task heads over an encoder: what they declare, how they collate labels, their logits and loss. One table
+// entry per head serves every encoder family.
+import { AthanorError } from "../errors.js";
+import { activationOf } from "../nn/activation.js";
+import { LayerNorm, Linear } from "../nn/layers.js";
+import { type Init, type Parameter, type ParameterStore, zeros } from "../nn/parameter.js";
+import { add, mul } from "../tensor/ops/elementwise.js";
+import { linear } from "../tensor/ops/linear.js";
+import { bceWithLogits, crossEntropy, mse } from "../tensor/ops/loss.js";
+import { dropout } from "../tensor/ops/norm.js";
+import { segmentCrossEntropy } from "../tensor/ops/segment.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { tensor } from "../tensor/tensor.js";
+import {
+  type Batch,
+  type BatchLabels,
+  collected,
+  type Example,
+  floatLabels,
+  integerLabels,
+  noLabels,
+  tokenLabels,
+} from "./batch.js";
+import { labelCount, type ModelConfig, numberOf } from "./config.js";
+import type { Encoder, EncoderOutput } from "./encoder.js";
+
+/** Named outputs; `logits` is there for every head but the bare model and question answering. */
+export type HeadOutput = Record<string, Tensor | undefined>;
+
+export interface Head {
+  collate(examples: readonly Example[], device: string): BatchLabels;
+  forward(encoded: EncoderOutput, batch: Batch, training: boolean): HeadOutput;
+}
+
+export interface HeadKind {
+  /** Whether the encoder needs its pooler. */
+  pooler: boolean;
+  make(store: ParameterStore, encoder: Encoder, config: ModelConfig): Head;
+}
+
+function headInit(config: ModelConfig): Init {
+  return { kind: "normal", std: numberOf(config, "initializer_range", 0.02, 0, 1e3) };
+}
+
+function classifierDropout(config: ModelConfig, encoder: Encoder): number {
+  return numberOf(config, "classifier_dropout", encoder.hiddenDropout, 0, 1);
+}
+
+function headDropout(x: Tensor, p: number, training: boolean): Tensor {
+  return training && p > 0 ? dropout(x, p) : x;
+}
+
+/** Masked-LM logits: transform, activation, norm, then the word embeddings again with a bias of their own. */
+class LanguageModelHead {
+  readonly #transform: Linear;
+  readonly #norm: LayerNorm;
+  readonly #bias: Parameter;
+  readonly #decoder: Parameter;
+
+  constructor(
+    store: ParameterStore,
+    encoder: Encoder,
+    private readonly config: ModelConfig,
+  ) {
+    const size = encoder.hiddenSize;
+    const name = "cls.predictions";
+    const [vocabulary] = encoder.words.shape;
+    this.#bias = store.declare(`${name}.bias`, [vocabulary], zeros);
+    this.#transform = new Linear(store, `${name}.transform.dense`, size, size, headInit(config));
+    const eps = numberOf(config, "layer_norm_eps", 1e-12, 0, 1);
+    this.#norm = new LayerNorm(store, `${name}.transform.LayerNorm`, size, eps);
+    const tied = config.tie_word_embeddings !== false;
+    this.#decoder = tied
+      ? encoder.words
+      : store.declare(`${name}.decoder.weight`, [vocabulary, size], headInit(config));
+  }
+
+  /** hidden (T, C) -> (T, V) */
+  forward(hidden: Tensor): Tensor {
+    const activation = activationOf(this.config.hidden_act ?? "gelu");
+    const x = this.#norm.forward(this.#transform.forward(hidden, activation));
+    return linear(x, this.#decoder.tensor, this.#bias.tensor);
+  }
+}
+
+function collateTokenLabels(examples: readonly Example[], device: string): BatchLabels {
+  const values = collected(examples, "labels", (example) => example.labels);
+  if (!values) return noLabels;
+  const { tensor: labels, counted } = tokenLabels(examples, values, device);
+  return { tensors: { labels }, lossCount: counted };
+}
+
+const bare: HeadKind = {
+  pooler: true,
+  make: () => ({
+    collate: () => noLabels,
+    forward: ({ hidden, pooled }) => ({ lastHiddenState: hidden, poolerOutput: pooled }),
+  }),
+};
+
+const maskedLM: HeadKind = {
+  pooler: false,
+  make(store, encoder, config) {
+    const head = new LanguageModelHead(store, encoder, config);
+    return {
+      collate: collateTokenLabels,
+      forward({ hidden }, batch) {
+        const logits = head.forward(hidden); // (T, V)
+        return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
+      },
+    };
+  },
+};
+
+const preTraining: HeadKind = {
+  pooler: true,
+  make(store, encoder, config) {
+    const head = new LanguageModelHead(store, encoder, config);
+    const relationship = new Linear(store, "cls.seq_relationship", encoder.hiddenSize, 2, headInit(config));
+    return {
+      collate(examples, device) {
+        const next = collected(examples, "nextSentenceLabel", (example) => example.nextSentenceLabel);
+        const { tensors, lossCount } = collateTokenLabels(examples, device);
+        if (!next !== !tensors.labels) {
+          throw new AthanorError("ERR_ARGUMENT", "collate: pre-training needs both labels and nextSentenceLabel, or neither");
+        }
+        if (!next) return noLabels;
+        const nextSentenceLabel = integerLabels(next, "nextSentenceLabel", device);
+        return { tensors: { ...tensors, nextSentenceLabel }, lossCount };
+      },
+      forward({ hidden, pooled }, batch) {
+        const logits = head.forward(hidden); // (T, V)
+        const relationshipLogits = relationship.forward(pooled as Tensor); // (B, 2)
+        const { labels, nextSentenceLabel } = batch.extra;
+        const loss =
+          labels && add(crossEntropy(logits, labels), crossEntropy(relationshipLogits, nextSentenceLabel));
+        return { loss, logits, predictionLogits: logits, seqRelationshipLogits: relationshipLogits };
+      },
+    };
+  },
+};
+
+const nextSentence: HeadKind = {
+  pooler: true,
+  make(store, encoder, config) {
+    const relationship = new Linear(store, "cls.seq_relationship", encoder.hiddenSize, 2, headInit(config));
+    return {
+      collate(examples, device) {
+        const of = (example: Example) => example.nextSentenceLabel ?? (example.labels as number | undefined);
+        const next = collected(examples, "nextSentenceLabel", of);
+        if (!next) return noLabels;
+        return { tensors: { labels: integerLabels(next, "nextSentenceLabel", device) }, lossCount: next.length };
+      },
+      forward({ pooled }, batch) {
+        const logits = relationship.forward(pooled as Tensor); // (B, 2)
+        return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
+      },
+    };
+  },
+};
+
+type Problem = "regression" | "single_label_classification" | "multi_label_classification";
+
+/** As Transformers: what the config says, else one output is regression, integers are classes, rows are bits. */
+function problemOf(config: ModelConfig, labels: readonly (number | ArrayLike<number>)[], classes: number): Problem {
+  if (config.problem_type) {
+    const known = ["regression", "single_label_classification", "multi_label_classification"];
+    if (!known.includes(config.problem_type)) {
+      throw new AthanorError("ERR_CHECKPOINT", `config: problem_type must be one of ${known.join(", ")}, got ${config.problem_type}`);
+    }
+    return config.problem_type;
+  }
+  if (classes === 1) return "regression";
+  return labels.every((label) => typeof label === "number" || typeof label === "bigint")
+    ? "single_label_classification"
+    : "multi_label_classification";
+}
+
+const sequenceClassification: HeadKind = {
+  pooler: true,
+  make(store, encoder, config) {
+    const classes = labelCount(config);
+    const p = classifierDropout(config, encoder);
+    const classifier = new Linear(store, "classifier", encoder.hiddenSize, classes, headInit(config));
+    return {
+      collate(examples, device): BatchLabels {
+        const values = collected(examples, "labels", (example) => example.labels);
+        if (!values) return noLabels;
+        const lossCount = values.length;
+        if (problemOf(config, values, classes) !== "single_label_classification") {
+          return { tensors: { labels: floatLabels(values, classes, device) }, lossCount };
+        }
+        const numbers = values.map((label) => (typeof label === "object" ? label[0] : label));
+        return { tensors: { labels: integerLabels(numbers, "labels", device) }, lossCount };
+      },
+      forward({ pooled }, batch, training): HeadOutput {
+        const logits = classifier.forward(headDropout(pooled as Tensor, p, training)); // (B, classes)
+        const { labels } = batch;
+        if (!labels) return { logits };
+        if (labels.dtype === "i32") return { loss: crossEntropy(logits, labels), logits };
+        const regression = config.problem_type ? config.problem_type === "regression" : classes === 1;
+        return { loss: regression ? mse(logits, labels) : bceWithLogits(logits, labels), logits };
+      },
+    };
+  },
+};
+
+const tokenClassification: HeadKind = {
+  pooler: false,
+  make(store, encoder, config) {
+    const p = classifierDropout(config, encoder);
+    const classifier = new Linear(store, "classifier", encoder.hiddenSize, labelCount(config), headInit(config));
+    return {
+      collate: collateTokenLabels,
+      forward({ hidden }, batch, training) {
+        const logits = classifier.forward(headDropout(hidden, p, training)); // (T, classes)
+        return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
+      },
+    };
+  },
+};
+
+const multipleChoice: HeadKind = {
+  pooler: true,
+  make(store, encoder, config) {
+    const p = classifierDropout(config, encoder);
+    const classifier = new Linear(store, "classifier", encoder.hiddenSize, 1, headInit(config));
+    return {
+      // Here `examples` are the rows with their choices; the sequences are the choices.
+      collate(examples, device): BatchLabels {
+        const bounds = new Int32Array(examples.length + 1);
+        examples.forEach((example, b) => {
+          bounds[b + 1] = bounds[b] + (example.choices?.length ?? 0);
+        });
+        const choiceOffsets = tensor(bounds, [bounds.length], { device: device as "cpu" });
+        const values = collected(examples, "labels", (example) => example.labels as number | undefined);
+        if (!values) return { tensors: { choiceOffsets }, lossCount: 0 };
+        examples.forEach((example, b) => {
+          const choices = example.choices?.length ?? 0;
+          if (!(values[b] >= 0 && values[b] < choices)) {
+            throw new AthanorError("ERR_ARGUMENT", `collate: example ${b}: labels must be 0 to ${choices - 1}, got ${values[b]}`);
+          }
+        });
+        const labels = integerLabels(values, "labels", device);
+        return { tensors: { choiceOffsets, labels }, lossCount: values.length };
+      },
+      forward({ pooled }, batch, training) {
+        const logits = classifier.forward(headDropout(pooled as Tensor, p, training)).reshape([-1]); // (choices)
+        const { labels, choiceOffsets } = batch.extra;
+        return { loss: labels && segmentCrossEntropy(logits, choiceOffsets, labels), logits };
+      },
+    };
+  },
+};
+
+const questionAnswering: HeadKind = {
+  pooler: false,
+  make(store, encoder, config) {
+    const outputs = new Linear(store, "qa_outputs", encoder.hiddenSize, 2, headInit(config));
+    return {
+      collate(examples, device) {
+        const starts = collected(examples, "startPosition", (example) => example.startPosition);
+        const ends = collected(examples, "endPosition", (example) => example.endPosition);
+        if (!starts !== !ends) {
+          throw new AthanorError("ERR_ARGUMENT", "collate: question answering needs both startPosition and endPosition, or neither");
+        }
+        if (!starts || !ends) return noLabels;
+        const startPositions = integerLabels(starts, "startPosition", device);
+        const endPositions = integerLabels(ends, "endPosition", device);
+        return { tensors: { startPositions, endPositions }, lossCount: starts.length };
+      },
+      forward({ hidden }, batch) {
+        const both = outputs.forward(hidden); // (T, 2)
+        const startLogits = both.slice(0, 1, 1).reshape([-1]); // (T)
+        const endLogits = both.slice(1, 2, 1).reshape([-1]);
+        const { startPositions, endPositions } = batch.extra;
+        const loss = startPositions && spanLoss(startLogits, endLogits, batch, startPositions, endPositions);
+        return { loss, startLogits, endLogits };
+      },
+    };
+  },
+};
+
+/** The mean of the two softmax losses over each sequence's own tokens; padding cannot take part, there is none. */
+function spanLoss(startLogits: Tensor, endLogits: Tensor, batch: Batch, starts: Tensor, ends: Tensor): Tensor {
+  const start = segmentCrossEntropy(startLogits, batch.offsets, starts);
+  const end = segmentCrossEntropy(endLogits, batch.offsets, ends);
+  return mul(add(start, end), 0.5);
+}
+
+export const headKinds = {
+  Model: bare,
+  ForPreTraining: preTraining,
+  ForMaskedLM: maskedLM,
+  ForNextSentencePrediction: nextSentence,
+  ForSequenceClassification: sequenceClassification,
+  ForTokenClassification: tokenClassification,
+  ForMultipleChoice: multipleChoice,
+  ForQuestionAnswering: questionAnswering,
+} as const;
+
+export type HeadName = keyof typeof headKinds;

@@ -1,0 +1,209 @@
+// A model: configuration, named parameters on a queue of their own, and a forward over ragged batches.
+import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { AthanorError } from "../errors.js";
+import { ParameterStore } from "../nn/parameter.js";
+import { type Priority, priorities } from "../native/contract.js";
+import { getEngine } from "../native/load.js";
+import { Generator, withGenerator } from "../tensor/random.js";
+import { scope } from "../tensor/scope.js";
+import type { Device, Tensor } from "../tensor/tensor.js";
+import { writeFileAtomic } from "./atomic-file.js";
+import { type Batch, collateTokens, type Example } from "./batch.js";
+import type { ModelConfig } from "./config.js";
+import type { Encoder, ForwardOptions } from "./encoder.js";
+import type { Head } from "./heads.js";
+import { writeSafetensors } from "./safetensors.js";
+
+/** What a checkpoint did not have, had too much of, or had in another shape. */
+export interface LoadReport {
+  /** Parameters that the checkpoint lacks: freshly initialised. */
+  missing: string[];
+  /** Tensors of the checkpoint that the model has no place for. */
+  unexpected: string[];
+  /** Parameters whose shapes differ: freshly initialised, only with ignoreMismatchedSizes. */
+  mismatched: { name: string; needed: number[]; found: number[] }[];
+}
+
+export interface ModelOutput {
+  loss?: Tensor;
+  logits: Tensor;
+  lastHiddenState: Tensor;
+  poolerOutput: Tensor;
+  startLogits: Tensor;
+  endLogits: Tensor;
+  predictionLogits: Tensor;
+  seqRelationshipLogits: Tensor;
+  hiddenStates?: Tensor[];
+  attentions?: Tensor[][];
+}
+
+export interface ModelParts {
+  config: ModelConfig;
+  /** As `architectures` of config.json names it: BertForSequenceClassification. */
+  architecture: string;
+  store: ParameterStore;
+  encoder: Encoder;
+  head: Head;
+}
+
+/**
+ * Made by the Auto classes. `forward` runs on the model's own queue: with priority "high" a request does not wait
+ * for another model's training step.
+ */
+export class Model {
+  readonly config: ModelConfig;
+  readonly architecture: string;
+  readonly device: string;
+  /** Dropout takes its masks from here; a checkpoint stores seed and calls. */
+  readonly generator: Generator;
+  /** @internal queue of the parameters */
+  readonly queue: number;
+  training = false;
+  loadReport: LoadReport = { missing: [], unexpected: [], mismatched: [] };
+  readonly #store: ParameterStore;
+  readonly #encoder: Encoder;
+  readonly #head: Head;
+  #parameters: Map<string, Tensor> | undefined;
+  #disposed = false;
+
+  /** @internal Use an Auto class. */
+  constructor(parts: ModelParts, options: { device?: Device; priority?: Priority; seed?: number }) {
+    const { native } = getEngine();
+    const priority = priorities.indexOf(options.priority ?? "normal");
+    if (priority < 0) {
+      throw new AthanorError("ERR_ARGUMENT", `priority must be one of ${priorities.join(", ")}, got ${options.priority}`);
+    }
+    this.config = { ...parts.config, architectures: [parts.architecture] };
+    this.architecture = parts.architecture;
+    this.#store = parts.store;
+    this.#encoder = parts.encoder;
+    this.#head = parts.head;
+    this.device = native.checkDevice(options.device ?? "auto");
+    this.generator = new Generator(options.seed ?? 0);
+    this.queue = native.createQueue(this.device, priority);
+    this.#store.materialize(this.device, this.queue);
+  }
+
+  /** @internal */
+  get store(): ParameterStore {
+    return this.#store;
+  }
+
+  /** The most tokens that a sequence may have. */
+  get maxLength(): number {
+    return this.#encoder.positions;
+  }
+
+  train(): this {
+    this.training = true;
+    return this;
+  }
+
+  eval(): this {
+    this.training = false;
+    return this;
+  }
+
+  /** All parameters under the names that Transformers saves; tied ones once. */
+  parameters(): Map<string, Tensor> {
+    this.#requireLive("parameters");
+    this.#parameters ??= this.#store.tensors();
+    return this.#parameters;
+  }
+
+  /** Stops training the parameters whose names match. */
+  freeze(pattern: RegExp | ((name: string) => boolean)): this {
+    for (const [name, parameter] of this.parameters()) {
+      const matches = typeof pattern === "function" ? pattern(name) : name.search(pattern) >= 0;
+      if (matches) parameter.requiresGrad = false;
+    }
+    return this;
+  }
+
+  /**
+   * Lays examples of any mix of lengths one after another, with the labels that this model's head needs.
+   *
+   * @throws ERR_ARGUMENT naming the example and what it lacks
+   */
+  collate(examples: readonly Example[]): Batch {
+    this.#requireLive("collate");
+    if (!Array.isArray(examples) || examples.length === 0) {
+      throw new AthanorError("ERR_ARGUMENT", "collate: needs at least one example, got none");
+    }
+    const labels = this.#head.collate(examples, this.device);
+    const rows = examples.some((example) => example.choices)
+      ? examples.flatMap((example, b) => {
+          if (!example.choices?.length) {
+            throw new AthanorError("ERR_ARGUMENT", `collate: example ${b} needs choices, others have them`);
+          }
+          return example.choices;
+        })
+      : examples;
+    const { positions, firstPosition } = this.#encoder;
+    return collateTokens(rows, { positions, firstPosition, device: this.device }, labels);
+  }
+
+  /**
+   * Logits and, when the batch has labels, the loss. Everything else that is made inside is freed.
+   *
+   * @returns token-level outputs have T rows in batch order
+   */
+  forward(batch: Batch, options: ForwardOptions = {}): ModelOutput {
+    this.#requireLive("forward");
+    return scope(() =>
+      withGenerator(this.generator, () => {
+        const encoded = this.#encoder.forward(batch, this.training, options);
+        const { hiddenStates, attentions } = encoded;
+        return { ...this.#head.forward(encoded, batch, this.training), hiddenStates, attentions };
+      }),
+    ) as ModelOutput;
+  }
+
+  /**
+   * Writes config.json and model.safetensors, which Transformers loads as they are. Files are replaced only when
+   * the new ones are complete.
+   */
+  async savePretrained(folder: string): Promise<void> {
+    const parameters = this.parameters();
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (cause) {
+      throw new AthanorError("ERR_CHECKPOINT", `${folder}: must be a folder that can be written`, { cause });
+    }
+    await writeSafetensors(
+      join(folder, "model.safetensors"),
+      [...parameters].map(([name, t]) => ({
+        name,
+        dtype: "F32" as const,
+        shape: t.shape,
+        data: async () => (await t.data()) as ArrayBufferView,
+      })),
+    );
+    await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
+  }
+
+  /** This model on another device. */
+  to(device: Device): this {
+    if (getEngine().native.checkDevice(device) !== this.device) {
+      throw new AthanorError("ERR_DEVICE", `to: cannot move a model from ${this.device} to ${device}`);
+    }
+    return this;
+  }
+
+  /** Frees all parameters; what is queued still runs. Twice is fine. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#store.dispose();
+    getEngine().native.removeQueue(this.queue);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #requireLive(method: string): void {
+    if (this.#disposed) throw new AthanorError("ERR_DISPOSED", `${method}: the model was disposed`);
+  }
+}

@@ -1,0 +1,99 @@
+// Losses: scalars to call backward() on.
+import { AthanorError } from "../../errors.js";
+import { callOp, handleOf, optionalHandle, requireInteger, requireNumber } from "../call.js";
+import type { Tensor } from "../tensor.js";
+
+/** How the losses of rows or elements become the result. */
+export type Reduction = "mean" | "sum" | "none";
+
+// The numbers of Reduction in native/ops/losses/reduction_kind.h.
+const reductions: Reduction[] = ["mean", "sum", "none"];
+
+function reductionNumber(value: Reduction | undefined, op: string): number {
+  const index = reductions.indexOf(value ?? "mean");
+  if (index < 0) {
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `${op}: reduction must be mean, sum or none, got ${String(value)}`,
+    );
+  }
+  return index;
+}
+
+export interface CrossEntropyOptions {
+  /** Rows with this label have no loss and no gradient; default -100. May be one of the classes. */
+  ignoreIndex?: number;
+  /** From 0 to 1: this share of every label is spread evenly over all classes; default 0. */
+  labelSmoothing?: number;
+  /** (V): the weight of each class. Takes no gradient. */
+  weight?: Tensor | null;
+  /** Default "mean": over the rows not ignored (with `weight`, by the weights of their labels). */
+  reduction?: Reduction;
+}
+
+/**
+ * Softmax and negative log-likelihood in one, as torch.nn.functional.cross_entropy with class indices; weights
+ * and label smoothing (Szegedy et al. 2016, section 7) combine as they do there.
+ *
+ * @param logits f32 (N, V); a range of columns is read as it is
+ * @param labels i32 (N): 0 to V - 1, or ignoreIndex
+ * @returns a scalar, or (N) without reduction. The mean over no rows is NaN, with a gradient of 0.
+ * @throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT at the call; ERR_DATA when the result is read, for a label
+ *   outside 0..V-1
+ * @example ops.crossEntropy(logits, labels, { labelSmoothing: 0.1 }).backward();
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const op = "cross_entropy";
+  return callOp(
+    op,
+    handleOf(logits, op, "logits"),
+    handleOf(labels, op, "labels"),
+    optionalHandle(options.weight, op, "weight"),
+    requireInteger(options.ignoreIndex ?? -100, op, "ignoreIndex"),
+    requireNumber(options.labelSmoothing ?? 0, op, "labelSmoothing"),
+    reductionNumber(options.reduction, op),
+  );
+}
+
+/**
+ * The squared error (x - target)²; torch.nn.functional.mse_loss. Gradients go to both.
+ *
+ * @param x f32, any shape
+ * @param target f32, the same shape
+ * @returns a scalar, or x's shape without reduction. The mean over nothing is NaN.
+ * @throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT at the call; ERR_DATA when the result is read, for a target
+ *   that is NaN
+ * @example ops.mse(predicted, target).backward();
+ */
+export function mse(x: Tensor, target: Tensor, options: { reduction?: Reduction } = {}): Tensor {
+  const reduction = reductionNumber(options.reduction, "mse");
+  return callOp("mse", handleOf(x, "mse", "x"), handleOf(target, "mse", "target"), reduction);
+}
+
+/**
+ * Binary cross entropy of sigmoid(logits), computed without overflow or loss of digits;
+ * torch.nn.functional.binary_cross_entropy_with_logits:
+ * (1 - t) softplus(x) + w t softplus(-x).
+ *
+ * @param logits f32 (..., C)
+ * @param target f32, the same shape, from 0 to 1; takes no gradient
+ * @param options posWeight: (C) or one element, the weight w of positive targets
+ * @returns a scalar, or the shape of logits without reduction. The mean over nothing is NaN.
+ * @throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT at the call; ERR_DATA when the result is read, for a target
+ *   that is NaN
+ * @example ops.bceWithLogits(logits, target, { reduction: "sum" }).backward();
+ */
+export function bceWithLogits(
+  logits: Tensor,
+  target: Tensor,
+  options: { posWeight?: Tensor | null; reduction?: Reduction } = {},
+): Tensor {
+  const op = "bce_with_logits";
+  return callOp(
+    op,
+    handleOf(logits, op, "logits"),
+    handleOf(target, op, "target"),
+    optionalHandle(options.posWeight, op, "posWeight"),
+    reductionNumber(options.reduction, op),
+  );
+}

@@ -1,0 +1,91 @@
+// Normalisation and dropout. The arithmetic is in native/ops/layer_norm and native/ops/dropout.
+import { callOp, callOpMany, handleOf, optionalHandle, requireNumber } from "../call.js";
+import { currentGenerator, type Generator } from "../random.js";
+import type { Tensor } from "../tensor.js";
+
+export interface LayerNormOptions {
+  /** Added to the variance; default 1e-5 (BERT uses 1e-12). */
+  eps?: number;
+  /** Same shape as x: y = norm(x + dropout(residual)). In a post-norm block this is the sublayer's output. */
+  residual?: Tensor | null;
+  /** Probability with which elements of the residual are dropped, 0 <= p < 1; default 0. */
+  dropout?: number;
+  /** Also return the sum x + dropout(residual), which a pre-norm block carries on. */
+  returnSum?: boolean;
+  /** Where the dropout mask comes from; default: that of the running module, or the default one. */
+  generator?: Generator;
+}
+
+/** Four numbers that name one dropout mask; zeros draw nothing, so that a step without dropout moves no counter. */
+export function dropoutArguments(
+  probability: number,
+  generator?: Generator,
+): [seedLow: number, seedHigh: number, callLow: number, callHigh: number] {
+  if (!(probability > 0)) return [0, 0, 0, 0];
+  const { seedLow, seedHigh, callLow, callHigh } = (generator ?? currentGenerator()).nextCall();
+  return [seedLow, seedHigh, callLow, callHigh];
+}
+
+/**
+ * Layer normalisation over the last dimension, with the dropout and residual addition of a transformer block in
+ * the same pass: `y = norm(x + dropout(residual)) * weight + bias`.
+ *
+ * x is f32 of any leading shape, (..., C); weight is (C), bias (C) or null. The variance is the biased one, and eps
+ * stands inside the square root, as in `torch.nn.functional.layer_norm`. Gradients for x, residual, weight, bias.
+ * With `returnSum` the result is `{ output, sum }`, both of x's shape.
+ *
+ * Throws ERR_SHAPE, ERR_DTYPE or ERR_ARGUMENT. Source: Ba, Kiros, Hinton, "Layer Normalization", 2016.
+ *
+ * @example
+ * const y = layerNorm(tensor([1, 2, 3, 4], [2, 2]), tensor([1, 1], [2]), tensor([0, 0], [2])); // rows -1, 1
+ */
+export function layerNorm(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  options: LayerNormOptions & { returnSum: true },
+): { output: Tensor; sum: Tensor };
+export function layerNorm(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor | null,
+  options?: LayerNormOptions & { returnSum?: false },
+): Tensor;
+export function layerNorm(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor | null,
+  options: LayerNormOptions = {},
+): Tensor | { output: Tensor; sum: Tensor } {
+  const { eps = 1e-5, residual, dropout: probability = 0, returnSum = false, generator } = options;
+  const op = "layer_norm";
+  const p = requireNumber(probability, op, "dropout");
+  const results = callOpMany(
+    op,
+    handleOf(x, op, "x"),
+    optionalHandle(residual, op, "residual"),
+    handleOf(weight, op, "weight"),
+    optionalHandle(bias, op, "bias"),
+    requireNumber(eps, op, "eps"),
+    p,
+    ...dropoutArguments(residual ? p : 0, generator),
+    returnSum ? 1 : 0,
+  );
+  return returnSum ? { output: results[0], sum: results[1] } : results[0];
+}
+
+/**
+ * Dropout: each element of x (f32, any shape) becomes 0 with probability p, and x / (1 - p) otherwise. p = 0 gives
+ * x itself as a view. Always drops: whether a module is training is the module's business. The mask is drawn from
+ * the generator and recomputed for the gradient, never stored.
+ *
+ * Throws ERR_ARGUMENT unless 0 <= p < 1, ERR_DTYPE. Source: Srivastava et al., "Dropout", JMLR 2014.
+ *
+ * @example
+ * const y = dropout(tensor([1, 2, 3, 4], [4]), 0.5); // some of 2, 4, 6, 8, the others 0
+ */
+export function dropout(x: Tensor, p: number, options: { generator?: Generator } = {}): Tensor {
+  const op = "dropout";
+  const probability = requireNumber(p, op, "p");
+  return callOp(op, handleOf(x, op, "x"), probability, ...dropoutArguments(probability, options.generator));
+}

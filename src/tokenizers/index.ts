@@ -1,0 +1,9 @@
+// Tokenizers. Pure TypeScript: loads without the native addon.
+
+export type { AddedTokenOptions } from "./added-tokens.js";
+export { AutoTokenizer, type AutoTokenizerOptions } from "./auto.js";
+export { BertTokenizer, type BertTokenizerOptions } from "./bert.js";
+export { Encoding } from "./encoding.js";
+export type { BatchOptions, EncodeOptions } from "./options.js";
+export { type TextOrPair, Tokenizer } from "./tokenizer.js";
+export type { Side, TruncationStrategy } from "./truncation.js";

@@ -1,0 +1,19 @@
+// What the main thread and its workers say to each other.
+
+import type { ErrorCode } from "../../errors.js";
+import type { BatchOptions } from "../options.js";
+import type { TextOrPair } from "../tokenizer.js";
+
+/** Work for a thread. */
+export interface Request {
+  number: number;
+  texts: TextOrPair[];
+  options: BatchOptions;
+}
+
+/** Its outcome: packed encodings, or an error. */
+export interface Reply {
+  number: number;
+  packed?: Int32Array;
+  error?: { code: ErrorCode; message: string };
+}

@@ -1,0 +1,22 @@
+// The program of a worker thread: builds the tokenizer once, then answers requests.
+
+import { parentPort, workerData } from "node:worker_threads";
+
+import type { AthanorError } from "../../errors.js";
+import { BertTokenizer } from "../bert.js";
+import type { TokenizerDefinition } from "../definition.js";
+import type { Reply, Request } from "./messages.js";
+import { pack } from "./pack.js";
+
+const definition = workerData as TokenizerDefinition;
+const tokenizer = BertTokenizer.fromVocabulary(definition.vocabulary.split("\n"), definition.options);
+
+parentPort!.on("message", ({ number, texts, options }: Request) => {
+  try {
+    const packed = pack(tokenizer.encodeBatch(texts, options));
+    parentPort!.postMessage({ number, packed } satisfies Reply, [packed.buffer as ArrayBuffer]);
+  } catch (cause) {
+    const { code = "ERR_INTERNAL", message } = cause as AthanorError;
+    parentPort!.postMessage({ number, error: { code, message } } satisfies Reply);
+  }
+});

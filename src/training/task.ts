@@ -1,0 +1,95 @@
+// What the Trainer needs of a model and of a task; both are structural, so that users can bring their own.
+import { AthanorError } from "../errors.js";
+import type { Batch, Example } from "../models/batch.js";
+import type { Generator } from "../tensor/random.js";
+import { Tensor } from "../tensor/tensor.js";
+import type { Tokenizer } from "../tokenizers/tokenizer.js";
+
+/** What a model's forward gives: a loss where the batch has labels, and other outputs by name. */
+export interface TrainableOutput {
+  loss?: Tensor;
+}
+
+/** The part of a Model that training uses. */
+export interface TrainableModel {
+  readonly config: Record<string, unknown>;
+  readonly training: boolean;
+  /** The most tokens of a sequence. */
+  readonly maxLength?: number;
+  /** Seed and calls of the model's dropout. */
+  generator: Generator;
+  train(): unknown;
+  eval(): unknown;
+  parameters(): Map<string, Tensor>;
+  collate(examples: readonly Example[]): Batch;
+  forward(batch: Batch): TrainableOutput;
+  savePretrained(folder: string): Promise<void>;
+}
+
+/** A row of a data set: columns by name. */
+export type DataRow = object;
+
+export interface PrepareContext {
+  model: TrainableModel;
+  tokenizer?: Tokenizer;
+  /** "required" while training and evaluating, "none" when predicting. */
+  labels: "required" | "none";
+  /** Lets the event loop have its turn, and stops when the run was aborted; await it between pieces of work. */
+  rest(): Promise<void>;
+}
+
+/** One output of a batch, in JavaScript's memory. */
+export interface OutputValues {
+  data: Float32Array;
+  shape: number[];
+}
+
+/** A task: columns in -> examples, and outputs -> predictions -> metrics. */
+export interface Task<Prediction = unknown> {
+  readonly name: string;
+  /** Which outputs of the model `predict` wants; default ["logits"]. */
+  readonly outputs?: readonly string[];
+  /** Turns rows into examples, in their order; awaits `rest()` at least every few milliseconds. */
+  prepare(rows: readonly DataRow[], context: PrepareContext): Promise<Example[]>;
+  /** The predictions of one batch, one per example. */
+  predict(
+    outputs: Record<string, OutputValues>,
+    examples: readonly Example[],
+    model: TrainableModel,
+  ): Prediction[];
+  /** Metrics over a whole data set with labels. */
+  metrics(
+    predictions: readonly Prediction[],
+    examples: readonly Example[],
+    model: TrainableModel,
+  ): Record<string, number>;
+}
+
+/** The ids of an example, as `inputIds` or as an Encoding spells them. */
+export function idsOf(example: Example): ArrayLike<number> {
+  return example.inputIds ?? example.ids ?? [];
+}
+
+/** How many tokens an example has, choices together. */
+export function tokenCount(example: Example): number {
+  if (example.choices) return example.choices.reduce((sum, choice) => sum + tokenCount(choice), 0);
+  return idsOf(example).length;
+}
+
+/** Takes the loss out of an output and frees the rest. @throws ERR_ARGUMENT when there is none */
+export function requireLoss(output: TrainableOutput): Tensor {
+  const { loss, ...others } = output;
+  disposeOutput(others);
+  if (loss) return loss;
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    "Trainer: model must give a loss for its examples, got none: no labels",
+  );
+}
+
+/** Frees all tensors of an output, lists of them too. */
+export function disposeOutput(output: unknown): void {
+  if (output instanceof Tensor) output.dispose();
+  else if (typeof output === "object" && output !== null)
+    for (const part of Object.values(output)) disposeOutput(part);
+}
