@@ -32,7 +32,8 @@ function quantile(sorted: number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 }
 
-function summarise(samples: number[]): Timing {
+/** Median and the 10th and 90th percentile, in milliseconds. */
+export function summarise(samples: number[]): Timing {
   const sorted = samples.toSorted((a, b) => a - b);
   const round = (x: number) => Number(x.toPrecision(4));
   return {
@@ -80,7 +81,8 @@ function commit(): string {
 }
 
 let machine: Record<string, unknown> | undefined;
-function describeMachine(): Record<string, unknown> {
+/** Commit, date and machine of a measurement. */
+export function describeMachine(): Record<string, unknown> {
   machine ??= {
     commit: commit(),
     date: new Date().toISOString(),

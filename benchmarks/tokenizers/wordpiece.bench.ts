@@ -1,6 +1,7 @@
 // WordPiece with offsets on one thread, in MB of UTF-8 per second. Prints JSON.
 //
-//   node dist/benchmarks/tokenizers/wordpiece.bench.js [--text FILE[.gz]] [--vocab FILE[.gz]] [--runs 20] [--python PYTHON]
+//   node dist/benchmarks/tokenizers/wordpiece.bench.js
+//     [--text FILE[.gz]] [--vocab FILE[.gz]] [--runs 20] [--python PYTHON]
 //
 // Workloads over the same text: "lines" encodes line by line, "batch" all lines in one call, "whole" all as
 // one text. Without --text: the 10,570 SQuAD questions of the tests. With --python (an interpreter that has

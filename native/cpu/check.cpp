@@ -95,7 +95,9 @@ void check_scratch(Failures& failures) {
       for (size_t i = 0; i < 100 + index * 10; i++) buffer[slot][i] = static_cast<float>(slot);
     }
     for (int slot = 0; slot < 4; slot++) {
-      for (size_t i = 0; i < 100 + index * 10; i++) good = good && buffer[slot][i] == static_cast<float>(slot);
+      for (size_t i = 0; i < 100 + index * 10; i++) {
+        if (buffer[slot][i] != static_cast<float>(slot)) good = false;
+      }
     }
   });
   if (!good) failures.push_back("pool: scratch slots are not aligned or overlap");

@@ -1,5 +1,5 @@
-// Checks of the pool, the products and the vector primitives against plain double loops, for every instruction
-// set that the machine has. Called by engine_check.cpp; takes a few seconds.
+// Checks of the pool, the products and the vector primitives against plain double loops, for every
+// instruction set that the machine has. Called by engine_check.cpp; takes a few seconds.
 #pragma once
 
 #include <string>

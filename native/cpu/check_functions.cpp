@@ -151,7 +151,8 @@ void check_lengths(const Kernels& kernels, Failures& failures) {
       std::fill(y.begin(), y.end(), nan);
       y[0] = y[n + 1] = 12345.0f;
       kernels.function(function, y.data() + 1, x.data(), n);
-      bool good = y[0] == 12345.0f && y[n + 1] == 12345.0f && std::equal(whole.begin(), whole.begin() + n, y.begin() + 1);
+      bool good = y[0] == 12345.0f && y[n + 1] == 12345.0f;
+      good = good && std::equal(whole.begin(), whole.begin() + n, y.begin() + 1);
       std::copy(x.begin(), x.begin() + n, y.begin() + 1);
       kernels.function(function, y.data() + 1, y.data() + 1, n);  // in place
       good = good && std::equal(whole.begin(), whole.begin() + n, y.begin() + 1);
@@ -186,8 +187,8 @@ void check_functions(const Kernels& kernels, Failures& failures) {
   for (const FunctionError& e : function_errors(kernels)) {
     if (e.absolute <= e.most_absolute && e.relative <= e.most_relative) continue;
     char text[200];
-    std::snprintf(text, sizeof text, "%s: error %.3g absolute, %.3g relative; allowed %.3g and %.3g", e.name.c_str(),
-                  e.absolute, e.relative, e.most_absolute, e.most_relative);
+    std::snprintf(text, sizeof text, "%s: error %.3g absolute, %.3g relative; allowed %.3g and %.3g",
+                  e.name.c_str(), e.absolute, e.relative, e.most_absolute, e.most_relative);
     failures.push_back(text);
   }
   check_specials(kernels, failures);

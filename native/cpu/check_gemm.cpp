@@ -1,6 +1,6 @@
 // Matrix products against a plain double loop: all forms and epilogues, sizes 0, 1, odd, off the blocks and
-// large. Gaps between rows of A and B hold NaN, C starts as NaN where it is not read, and what lies around C must
-// not change. The same bits must come from any number of threads.
+// large. Gaps between rows of A and B hold NaN, C starts as NaN where it is not read, and what lies around
+// C must not change. The same bits must come from any number of threads.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -200,7 +200,7 @@ void check_gemm(const Kernels& kernels, Failures& failures) {
         set_thread_count(3);
         check_case(kernels, c, failures);
         std::vector<float> three_before, three = run(kernels, c, false, &three_before);
-        if (!same_bits(alone, three)) failures.push_back(c.name() + ": other bits with three threads than with one");
+        if (!same_bits(alone, three)) failures.push_back(c.name() + ": 1 and 3 threads give other bits");
       }
     }
   }

@@ -1,5 +1,5 @@
-// What works on rows: sums, maximum, softmax, layer normalisation; against double precision, for lengths 0, 1,
-// odd, off the vectors and long.
+// What works on rows: sums, maximum, softmax, layer normalisation; against double precision, for lengths 0,
+// 1, odd, off the vectors and long.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -42,8 +42,8 @@ struct Check {
   void near(double result, double expected, double bound) const {
     if (std::fabs(result - expected) <= bound) return;
     char text[200];
-    std::snprintf(text, sizeof text, "%s of %zu: expected %.9g, got %.9g, allowed %.3g", name, n, expected, result,
-                  bound);
+    std::snprintf(text, sizeof text, "%s of %zu: expected %.9g, got %.9g, allowed %.3g", name, n, expected,
+                  result, bound);
     failures.push_back(text);
   }
 
@@ -90,7 +90,9 @@ void check_softmax(const Kernels& kernels, size_t n, Failures& failures) {
   float result = kernels.exp_sum(y.data(), x.data(), 5.0f, n);
   Check{"exp_sum", n, failures}.near(result, sum, 3e-7 * sum);
   Check{"exp_sum row", n, failures}.row(y, expected, 2e-7);
-  if (kernels.exp_sum(nullptr, x.data(), 5.0f, n) != result) failures.push_back("exp_sum: null y changes the sum");
+  if (kernels.exp_sum(nullptr, x.data(), 5.0f, n) != result) {
+    failures.push_back("exp_sum: null y changes the sum");
+  }
   if (n == 0) return;
   std::vector<float> probability(n), logarithm(n);
   for (size_t i = 0; i < n; i++) {
@@ -123,14 +125,15 @@ struct Normal {
 
 void check_layer_norm(const Kernels& kernels, size_t n, bool with_residual, bool with_sum, bool with_bias,
                       Failures& failures) {
-  std::vector<float> x = row(n, 5, -1.0f, 5.0f), residual = row(n, 6), weight = row(n, 7), bias = row(n, 8), s = x;
-  std::vector<float> y = output(n), sum = output(n);
+  std::vector<float> x = row(n, 5, -1.0f, 5.0f), residual = row(n, 6), weight = row(n, 7), bias = row(n, 8);
+  std::vector<float> s = x, y = output(n), sum = output(n);
   if (with_residual) {
     for (size_t i = 0; i < n; i++) s[i] += residual[i];
   }
   float mean = nan, rstd = nan, eps = 1e-5f;
-  kernels.layer_norm(y.data(), with_sum ? sum.data() : nullptr, x.data(), with_residual ? residual.data() : nullptr,
-                     weight.data(), with_bias ? bias.data() : nullptr, n, eps, &mean, &rstd);
+  kernels.layer_norm(y.data(), with_sum ? sum.data() : nullptr, x.data(),
+                     with_residual ? residual.data() : nullptr, weight.data(),
+                     with_bias ? bias.data() : nullptr, n, eps, &mean, &rstd);
   Normal normal(s, eps);
   std::vector<double> expected(n), sums(s.begin(), s.end());
   for (size_t i = 0; i < n; i++) {
@@ -151,8 +154,8 @@ void check_layer_norm_backward(const Kernels& kernels, size_t n, bool with_param
   Normal normal(s, 1e-5f);
   float mean = static_cast<float>(normal.mean), rstd = static_cast<float>(normal.rstd);
   kernels.layer_norm_backward(dx.data(), with_parameters ? dweight.data() : nullptr,
-                              with_parameters ? dbias.data() : nullptr, dy.data(), s.data(), weight.data(), n, mean,
-                              rstd);
+                              with_parameters ? dbias.data() : nullptr, dy.data(), s.data(), weight.data(), n,
+                              mean, rstd);
   double first = 0, second = 0;
   std::vector<double> expected(n), expected_weight(n), expected_bias(n);
   for (size_t i = 0; i < n; i++) {

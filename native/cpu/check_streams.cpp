@@ -1,4 +1,5 @@
-// Arithmetic, dropout, optimiser steps and bfloat16 against plain loops, for every length up to a few vectors.
+// Arithmetic, dropout, optimiser steps and bfloat16 against plain loops, for every length up to a few
+// vectors.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -54,9 +55,11 @@ void check_arithmetic(const Kernels& kernels, size_t n, Failures& failures) {
     Arithmetic op = static_cast<Arithmetic>(i);
     check_map("arithmetic", n, 6e-8, [&](float* y) { kernels.arithmetic(op, y, a.data(), b.data(), n); },
               [&](size_t j) { return apply(op, a[j], b[j]); }, failures);
-    check_map("arithmetic_scalar", n, 6e-8, [&](float* y) { kernels.arithmetic_scalar(op, y, a.data(), 0.7f, n); },
+    check_map("arithmetic_scalar", n, 6e-8,
+              [&](float* y) { kernels.arithmetic_scalar(op, y, a.data(), 0.7f, n); },
               [&](size_t j) { return apply(op, a[j], 0.7f); }, failures);
-    check_map("scalar_arithmetic", n, 6e-8, [&](float* y) { kernels.scalar_arithmetic(op, y, 0.7f, b.data(), n); },
+    check_map("scalar_arithmetic", n, 6e-8,
+              [&](float* y) { kernels.scalar_arithmetic(op, y, 0.7f, b.data(), n); },
               [&](size_t j) { return apply(op, 0.7f, b[j]); }, failures);
   }
   auto started = [&](float* y) { std::memcpy(y, start.data(), n * sizeof(float)); };
@@ -65,7 +68,8 @@ void check_arithmetic(const Kernels& kernels, size_t n, Failures& failures) {
             [&](size_t j) { return 0.3f * static_cast<double>(a[j]); }, failures);
   check_map("axpy", n, 2e-7, [&](float* y) { started(y); kernels.axpy(y, 0.3f, a.data(), n); },
             [&](size_t j) { return start[j] + 0.3f * static_cast<double>(a[j]); }, failures);
-  check_map("add_product", n, 4e-7, [&](float* y) { started(y); kernels.add_product(y, a.data(), b.data(), n); },
+  check_map("add_product", n, 4e-7,
+            [&](float* y) { started(y); kernels.add_product(y, a.data(), b.data(), n); },
             [&](size_t j) { return start[j] + static_cast<double>(a[j]) * b[j]; }, failures);
 }
 
@@ -75,7 +79,8 @@ void check_dropout(const Kernels& kernels, size_t n, Failures& failures) {
   std::vector<float> x = row(4);
   for (float p : {0.0f, 0.1f, 0.5f, 0.999f, 1.0f}) {
     for (uint64_t first : {uint64_t{0}, uint64_t{1}, uint64_t{6}, uint64_t{15}, (uint64_t{1} << 34) - 21}) {
-      check_map("dropout", n, 1.3e-7, [&](float* y) { kernels.dropout(y, x.data(), n, p, seed, call, first); },
+      check_map("dropout", n, 1.3e-7,
+                [&](float* y) { kernels.dropout(y, x.data(), n, p, seed, call, first); },
                 [&](size_t i) {
                   bool kept = p < 1.0f && philox_word(seed, call, first + i) >= dropout_threshold(p);
                   return kept ? x[i] / (1.0 - static_cast<double>(p)) : 0.0;
@@ -88,13 +93,14 @@ void check_dropout(const Kernels& kernels, size_t n, Failures& failures) {
 void check_adamw(const Kernels& kernels, size_t n, Failures& failures) {
   std::vector<float> p = row(5), g = row(6), m = row(7), v = row(8);
   for (float& value : v) value = value * value;
-  AdamwStep s{1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.271f, 0.003f, 0.5f};
+  AdamwStep s{1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.271f, 0.003f, 0.5f, 0.1f, 0.001f};
   std::vector<float> new_m = m, new_v = v;
   std::vector<double> expected_m(n), expected_v(n), expected_p(n);
   for (size_t i = 0; i < n; i++) {
     double gradient = static_cast<double>(g[i]) * s.gradient_scale;
-    expected_m[i] = s.beta1 * static_cast<double>(m[i]) + (1.0 - s.beta1) * gradient;
-    expected_v[i] = s.beta2 * static_cast<double>(v[i]) + (1.0 - s.beta2) * gradient * gradient;
+    expected_m[i] = s.beta1 * static_cast<double>(m[i]) + static_cast<double>(s.one_minus_beta1) * gradient;
+    expected_v[i] = s.beta2 * static_cast<double>(v[i]);
+    expected_v[i] += static_cast<double>(s.one_minus_beta2) * gradient * gradient;
     double divisor = std::sqrt(expected_v[i] / s.bias_correction2) + s.eps;
     expected_p[i] = p[i] * (1.0 - static_cast<double>(s.learning_rate) * s.weight_decay) -
                     s.learning_rate / static_cast<double>(s.bias_correction1) * expected_m[i] / divisor;
@@ -124,8 +130,10 @@ void check_sgd(const Kernels& kernels, size_t n, Failures& failures) {
     if (first) velocity.assign(longest, nan);
     std::vector<double> expected(n), expected_velocity(n);
     for (size_t i = 0; i < n; i++) {
-      double gradient = static_cast<double>(g[i]) * s.gradient_scale + s.weight_decay * static_cast<double>(p[i]);
-      double speed = first ? gradient : s.momentum * static_cast<double>(buffer[i]) + (1.0 - s.dampening) * gradient;
+      double gradient = static_cast<double>(g[i]) * s.gradient_scale;
+      gradient += static_cast<double>(s.weight_decay) * p[i];
+      double speed = static_cast<double>(s.momentum) * buffer[i] + (1.0 - s.dampening) * gradient;
+      if (first) speed = gradient;
       expected_velocity[i] = speed;
       double direction = nesterov ? gradient + s.momentum * speed : speed;
       expected[i] = p[i] - s.learning_rate * (momentum ? direction : gradient);
@@ -158,7 +166,7 @@ void check_bf16(const Kernels& kernels, size_t n, Failures& failures) {
   for (size_t i = 0; i < n; i++) {
     uint32_t bits = philox_word(1, 3, i);
     if (i % 5 == 0) bits = (bits & 0xffff0000u) | 0x8000u;  // halfway
-    if (i % 7 == 0) bits = 0x7f800001u + static_cast<uint32_t>(i % 2) * 0x80000000u;  // NaN with a low payload
+    if (i % 7 == 0) bits = 0x7f800001u | (i % 2 == 0 ? 0u : 0x80000000u);  // NaN with a low payload
     if (i % 11 == 0) bits = 0x7f7fffffu;  // rounds to infinity
     std::memcpy(&x[i], &bits, sizeof bits);
   }

@@ -1,12 +1,13 @@
 // Blocks, packs and divides a matrix product into register tiles (cpu/isa/tiles.h).
 //
-// Rows are split evenly over tiles of at most `rows`, columns over panels of at most `vectors` vectors, so there
-// are no slow remainders. k is cut into blocks of about 768: a panel of B and a block of A then stay in L2. A
-// stored by rows is read in place; A stored transposed and B are packed. The sum of an element runs over k in
-// order, block after block, whatever the threads do.
+// Rows are split evenly over tiles of at most `rows`, columns over panels of at most `vectors` vectors, so
+// there are no slow remainders. k is cut into blocks of about 768: a panel of B and a block of A then stay
+// in L2. A stored by rows is read in place; A stored transposed and B are packed. The sum of an element
+// runs over k in order, block after block, whatever the threads do.
 //
-// Up to 256 rows, a job is a group of columns: it packs its own panels. Above, every panel serves many jobs: the
-// first jobs of the same parallel region pack into a shared buffer, the others wait for them and multiply.
+// Up to 256 rows, a job is a group of columns: it packs its own panels. Above, every panel serves many
+// jobs: the first jobs of the same parallel region pack into a shared buffer, the others wait for them and
+// multiply.
 #include "cpu/gemm.h"
 
 #include <algorithm>
@@ -76,7 +77,8 @@ class Product {
     size_t column = vectors.begin(panel) * tiles.width, k = depth.begin(block);
     size_t columns = std::min(g.n - column, vectors.size(panel) * tiles.width);
     if (g.b_transposed) {
-      tiles.pack_transposed(to, g.b + column * g.ldb + k, g.ldb, depth.size(block), columns, vectors.size(panel));
+      tiles.pack_transposed(to, g.b + column * g.ldb + k, g.ldb, depth.size(block), columns,
+                            vectors.size(panel));
     } else {
       tiles.pack(to, g.b + k * g.ldb + column, g.ldb, depth.size(block), columns, vectors.size(panel));
     }
@@ -295,6 +297,8 @@ void gemm_serial_with(const Kernels& kernels, const Gemm& problem, Worker& worke
 
 void gemm(const Gemm& problem) { detail::gemm_with(kernels(), problem); }
 
-void gemm_serial(const Gemm& problem, Worker& worker) { detail::gemm_serial_with(kernels(), problem, worker); }
+void gemm_serial(const Gemm& problem, Worker& worker) {
+  detail::gemm_serial_with(kernels(), problem, worker);
+}
 
 }  // namespace athanor

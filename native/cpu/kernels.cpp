@@ -52,7 +52,8 @@ const Kernels* choose() {
       if (!choice.supported()) continue;
       available += (available.empty() ? "" : ", ") + std::string(choice.table->isa);
     }
-    throw Error(ErrorCode::argument, "ATHANOR_ISA: must be one of " + available + " on this machine, got " + asked);
+    throw Error(ErrorCode::argument,
+                "ATHANOR_ISA: must be one of " + available + " on this machine, got " + asked);
   }
   for (const Choice& choice : choices) {
     if (choice.supported()) return choice.table;

@@ -15,6 +15,8 @@ struct AdamwStep {
   float learning_rate, beta1, beta2, eps, weight_decay;
   float bias_correction1, bias_correction2;  // 1 - beta1^t, 1 - beta2^t
   float gradient_scale;                      // the clip factor
+  // 1 - beta, from the double: 1.0f - 0.999f is off by 1e-5, and every step with it.
+  float one_minus_beta1, one_minus_beta2;
 };
 
 struct SgdStep {

@@ -1,4 +1,5 @@
-// Four buffers are kept, one for each call that may run at a time in usual programs; more are freed after use.
+// Four buffers are kept, one for each call that may run at a time in usual programs; more are freed after
+// use.
 #include "cpu/packed_buffer.h"
 
 #include <mutex>

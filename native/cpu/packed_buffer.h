@@ -1,4 +1,5 @@
-// Large memory for the time of one call, kept for the next: first touching fresh pages costs more than packing.
+// Large memory for the time of one call, kept for the next: first touching fresh pages costs more than
+// packing.
 #pragma once
 
 #include <cstddef>

@@ -1,10 +1,13 @@
 // Comma and tab separated files: options, header, and the check that every row has the header's columns.
+// The text is taken apart by csv-parse. Its own checks and line numbers are not used: skipping a wrong quote,
+// it loses good rows behind it, and it counts each quoted CRLF as two lines.
 
+import { finished } from "node:stream/promises";
+import { CsvError, Parser } from "csv-parse";
 import { AthanorError } from "../errors.js";
 import { type BadRowOptions, BadRows } from "./bad-rows.js";
 import { type ColumnType, checkedTypes, convertRow } from "./column-types.js";
-import { type CsvRecord, countNewlines, type Dialect, scanRecord } from "./csv-record.js";
-import { collectRows, MAX_ROW_LENGTH, PendingText, type Row, type RowParser, setOwn } from "./rows.js";
+import { collectRows, countNewlines, MAX_ROW_LENGTH, type Row, type RowParser, setOwn } from "./rows.js";
 import { type FileLike, pathOf, shown } from "./text-source.js";
 
 /** Options of `readCsv`. */
@@ -24,11 +27,13 @@ export type CsvRow = Record<string, string | number | boolean>;
 
 /**
  * Reads a CSV or TSV file, plain or gzipped, into an array of rows. Blank lines are passed over; a file with
- * only a header gives `[]`.
+ * only a header gives `[]`. Lines end in LF or CRLF; a quote inside an unquoted field stands for itself.
  *
- * Rejects with ERR_DATA (naming file, line and column) for a file that is missing, empty, not UTF-8 or a
- * damaged gzip, and, unless `onBadRow: "skip"`, for a row with other than the header's number of fields, a
- * wrong quote, or a value that is not of its column's type. ERR_ARGUMENT for wrong options.
+ * Rejects with ERR_DATA (naming file, column, and the line on which the row begins) for a file that is
+ * missing, empty, not UTF-8 or a damaged gzip, and, unless `onBadRow: "skip"`, for a row with other than the
+ * header's number of fields, text after a closing quote, or a value that is not of its column's type. A quote
+ * that is never closed, or a row of more than 16 MiB, is an error even then: where the next row begins is
+ * anyone's guess. ERR_ARGUMENT for wrong options.
  *
  * @example
  * const rows = await readCsv("reviews.csv", { types: { stars: "integer" } }); // [{ text: "Fine", stars: 4 }]
@@ -40,7 +45,7 @@ export async function readCsv<T extends object = CsvRow>(
   return (await collectRows(file, new CsvParser(file, options))) as T[];
 }
 
-function checkedDialect(path: string, options: CsvOptions): Dialect {
+function checkedDialect(path: string, options: CsvOptions): { separator: string; quote: boolean } {
   const { separator = /\.tsv(\.gz)?$/i.test(path) ? "\t" : ",", quote = separator !== "\t" } = options;
   if (typeof separator !== "string" || separator.length !== 1 || /["\r\n]/.test(separator)) {
     const needed = "one character, not a quote or a line end";
@@ -49,7 +54,7 @@ function checkedDialect(path: string, options: CsvOptions): Dialect {
   if (typeof quote !== "boolean") {
     throw new AthanorError("ERR_ARGUMENT", `data: quote must be true or false, got ${shown(quote)}`);
   }
-  return { separator, quote: quote ? '"' : "" };
+  return { separator, quote };
 }
 
 function checkedColumns(columns: string[] | undefined): string[] | undefined {
@@ -62,93 +67,130 @@ function checkedColumns(columns: string[] | undefined): string[] | undefined {
   return [...columns];
 }
 
+/** What csv-parse makes of a record, and how that is written in the file. */
+interface Found {
+  record: string[];
+  raw: string;
+}
+
 /** The parser behind `readCsv` and `readRows`. */
 export class CsvParser implements RowParser {
   readonly bad: BadRows;
-  readonly #dialect: Dialect;
   readonly #types: [string, ColumnType][];
-  readonly #pending = new PendingText();
+  readonly #quote: boolean;
+  readonly #parser: Parser;
+  readonly #found: Found[] = [];
   #columns: string[] | undefined;
+  /** The line behind the last record. */
   #line = 1;
 
   constructor(file: FileLike, options: CsvOptions) {
     const path = pathOf(file);
     this.bad = new BadRows(path, options);
-    this.#dialect = checkedDialect(path, options);
+    const { separator, quote } = checkedDialect(path, options);
+    this.#quote = quote;
     this.#types = checkedTypes(options.types);
     this.#columns = checkedColumns(options.columns);
-    if (this.#columns !== undefined) this.#checkTypedColumns(this.#columns);
+    if (this.#columns !== undefined) this.#checkTypedColumns(this.#columns, 1);
+    this.#parser = new Parser({
+      delimiter: separator,
+      quote: quote ? '"' : null,
+      record_delimiter: ["\r\n", "\n"],
+      skip_empty_lines: true,
+      relax_column_count: true,
+      relax_quotes: true,
+      max_record_size: MAX_ROW_LENGTH,
+      raw: true,
+    });
+    this.#parser.on("data", (found: Found) => this.#found.push(found));
+    // The calls of write and finished reject with it.
+    this.#parser.on("error", () => {});
   }
 
-  push(piece: string, final: boolean): Row[] {
+  async push(text: string, final: boolean): Promise<Row[]> {
+    const fault = await this.#parse(text, final).catch((error: Error) => error);
     const rows: Row[] = [];
-    const text = this.#pending.add(piece, final);
-    if (text === undefined) return rows;
-    let at = 0;
-    while (at < text.length) {
-      const found = scanRecord(text, at, final, this.#dialect) ?? this.#tooLong(text, at);
-      if (found === undefined) break;
-      if ("fields" in found) {
-        const row = this.#row(found);
-        if (row !== undefined) rows.push(row);
-        at = found.end;
-        this.#line += found.lines;
-      } else {
-        this.#fault(text, at, found.at, found.reason);
-        // Read on after the first line of the bad row: a stray quote then costs one row, not the file.
-        const newline = text.indexOf("\n", at);
-        at = newline === -1 ? text.length : newline + 1;
-        this.#line++;
-      }
+    for (const found of this.#found.splice(0)) {
+      const row = this.#record(found);
+      if (row !== undefined) rows.push(row);
     }
-    this.#pending.keep(text.slice(at));
+    if (fault !== undefined) throw this.#fatal(fault);
     return rows;
   }
 
-  #tooLong(text: string, at: number): { at: number; reason: string } | undefined {
-    if (text.length - at <= MAX_ROW_LENGTH) return undefined;
-    const reason = `needs rows of at most ${MAX_ROW_LENGTH} characters, got more (a quote left open?)`;
-    if (!text.includes("\n", at)) throw this.bad.error(this.#line, undefined, reason);
-    return { at, reason };
+  async #parse(text: string, final: boolean): Promise<void> {
+    if (final) {
+      this.#parser.end(text);
+      return await finished(this.#parser);
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#parser.write(text, (error) => (error ? reject(error) : resolve()));
+    });
   }
 
-  #fault(text: string, start: number, at: number, reason: string): void {
-    const line = this.#line + countNewlines(text, start, at);
-    const column = at - (at === 0 ? -1 : text.lastIndexOf("\n", at - 1));
-    if (this.#columns === undefined) throw this.bad.error(line, column, reason);
-    this.bad.add(line, column, reason);
+  #fatal(error: Error): Error {
+    if (!(error instanceof CsvError)) return error;
+    const line = this.#line + blankLinesBefore(error.raw as string);
+    if (error.code === "CSV_QUOTE_NOT_CLOSED") {
+      const column = this.#columns?.[error.index as number];
+      return this.bad.error(line, column, "an opening quote needs a closing one, got the end of the file");
+    }
+    const reason = `needs rows of at most ${MAX_ROW_LENGTH} bytes, got more (a quote left open?)`;
+    return this.bad.error(line, undefined, error.code === "CSV_MAX_RECORD_SIZE" ? reason : error.message);
   }
 
-  #row({ fields }: CsvRecord): Row | undefined {
-    if (fields.length === 0) return undefined;
-    if (this.#columns === undefined) {
-      this.#columns = this.#header(fields);
+  #record({ record: fields, raw }: Found): Row | undefined {
+    const line = this.#line + blankLinesBefore(raw);
+    this.#line = fields.reduce((after, field) => after + countNewlines(field), line + 1);
+    const broken = this.#quote ? fields.findIndex((field) => hasBrokenQuote(field, raw)) : -1;
+    if (broken !== -1) {
+      const reason = `a closing quote needs a separator or a line end after it, got ${shown(fields[broken])}`;
+      if (this.#columns === undefined) throw this.bad.error(line, undefined, reason);
+      this.bad.add(line, this.#columns[broken], reason);
       return undefined;
     }
-    const columns = this.#columns;
+    if (this.#columns !== undefined) return this.#row(fields, this.#columns, line);
+    this.#columns = this.#header(fields, line);
+    return undefined;
+  }
+
+  #row(fields: string[], columns: string[], line: number): Row | undefined {
     if (fields.length !== columns.length) {
       const names = columns.length > 8 ? "" : ` (${columns.join(", ")})`;
-      this.bad.add(this.#line, undefined, `needs ${columns.length} fields${names}, got ${fields.length}`);
+      this.bad.add(line, undefined, `needs ${columns.length} fields${names}, got ${fields.length}`);
       return undefined;
     }
     const row: Row = {};
     for (let i = 0; i < columns.length; i++) setOwn(row, columns[i], fields[i]);
-    return convertRow(row, this.#types, this.#line, this.bad) ? row : undefined;
+    return convertRow(row, this.#types, line, this.bad) ? row : undefined;
   }
 
-  #header(fields: string[]): string[] {
+  #header(fields: string[], line: number): string[] {
     const twice = fields.find((name, index) => fields.indexOf(name) !== index);
     if (twice !== undefined) {
-      throw this.bad.error(this.#line, twice, "needs different column names, got this one twice");
+      throw this.bad.error(line, twice, "needs different column names, got this one twice");
     }
-    this.#checkTypedColumns(fields);
+    this.#checkTypedColumns(fields, line);
     return fields;
   }
 
-  #checkTypedColumns(columns: string[]): void {
+  #checkTypedColumns(columns: string[], line: number): void {
     for (const [column] of this.#types) {
       if (columns.includes(column)) continue;
-      throw this.bad.error(this.#line, column, `types names this column, the file has ${columns.join(", ")}`);
+      throw this.bad.error(line, column, `types names this column, the file has ${columns.join(", ")}`);
     }
   }
+}
+
+/** csv-parse puts one character before a record for each blank line that it skipped. */
+function blankLinesBefore(raw: string): number {
+  return raw.search(/[^\r\n]|$/);
+}
+
+/**
+ * csv-parse hands out `"x"y` as it stands, quotes included. A field that rightly begins with a quote is
+ * told from that by how it is written in the file: in quotes, with its own ones doubled.
+ */
+function hasBrokenQuote(field: string, raw: string): boolean {
+  return field.startsWith('"') && !raw.includes(`"${field.replaceAll('"', '""')}"`);
 }

@@ -2,9 +2,8 @@
 
 import type { BadRows } from "./bad-rows.js";
 import { type ColumnType, convertRow } from "./column-types.js";
-import { countNewlines } from "./csv-record.js";
 import { jsonFault } from "./json-text.js";
-import type { Row } from "./rows.js";
+import { countNewlines, type Row } from "./rows.js";
 
 /**
  * The row that `text` holds, or undefined when it is bad and bad rows are skipped.

@@ -5,10 +5,9 @@
 import { AthanorError } from "../errors.js";
 import { type BadRowOptions, BadRows } from "./bad-rows.js";
 import { type ColumnType, checkedTypes } from "./column-types.js";
-import { countNewlines } from "./csv-record.js";
 import { jsonRow } from "./json-row.js";
 import { skipSpace, valueEnd } from "./json-text.js";
-import { collectRows, MAX_ROW_LENGTH, PendingText, type Row, type RowParser } from "./rows.js";
+import { collectRows, countNewlines, MAX_ROW_LENGTH, PendingText, type Row, type RowParser } from "./rows.js";
 import { type FileLike, pathOf, shown } from "./text-source.js";
 
 /** Options of `readJson`. */

@@ -16,10 +16,10 @@ export type Row = Record<string, unknown>;
 export interface RowParser {
   readonly bad: BadRows;
   /** The rows completed by this piece. `final` comes once, with the last (possibly empty) piece. */
-  push(text: string, final: boolean): Row[];
+  push(text: string, final: boolean): Row[] | Promise<Row[]>;
 }
 
-/** Longest row that is read, in characters: what a quote that is never closed may hold in memory. */
+/** Longest row that is read, in characters (CSV: bytes): what a quote that is never closed may hold in memory. */
 export const MAX_ROW_LENGTH = 16 * 1024 * 1024;
 
 const SLICE_MS = 2;
@@ -42,13 +42,13 @@ async function* readBatches(file: FileLike, parser: RowParser): AsyncGenerator<R
   try {
     for await (const text of readText(file)) {
       blank &&= text.trim() === "";
-      yield parser.push(text, false);
+      yield await parser.push(text, false);
       await slices.rest();
     }
     // A header without rows is an empty data set; a file without anything is more likely a mistake.
     if (blank)
       throw new AthanorError("ERR_DATA", `${parser.bad.file}: needs at least a header, got an empty file`);
-    yield parser.push("", true);
+    yield await parser.push("", true);
   } finally {
     parser.bad.report();
   }
@@ -79,6 +79,13 @@ export async function collectRows(file: FileLike, parser: RowParser): Promise<Ro
 export function setOwn(row: Row, name: string, value: unknown): void {
   if (name !== "__proto__") row[name] = value;
   else Object.defineProperty(row, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/** How many line feeds `text` holds between two positions. */
+export function countNewlines(text: string, from = 0, to = text.length): number {
+  let count = 0;
+  for (let at = text.indexOf("\n", from); at !== -1 && at < to; at = text.indexOf("\n", at + 1)) count++;
+  return count;
 }
 
 /** Text that waits for the rest of its row. */

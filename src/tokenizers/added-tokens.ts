@@ -53,7 +53,7 @@ export class AddedTokens {
   readonly #ids = new Map<string, number>();
   readonly #byId = new Map<number, AddedToken>();
 
-  /** @param normalize what the normalizer makes of a token, for the tokens that are compared with normalized text. */
+  /** @param normalize what the normalizer makes of a token; for tokens compared with normalized text. */
   constructor(tokens: readonly AddedToken[], normalize: (text: string) => string) {
     this.all = tokens;
     for (const token of tokens) {

@@ -7,7 +7,7 @@ import { listFiles, readJsonObject, readText } from "./files.js";
 import { checkObject, wrong } from "./options.js";
 import type { Tokenizer } from "./tokenizer.js";
 
-/** Options of `fromPretrained`: `class` names the tokenizer class, the others replace what the folder says. */
+/** Options of `fromPretrained`: `class` names the tokenizer class, others override the folder. */
 export interface AutoTokenizerOptions extends BertTokenizerOptions {
   class?: string;
 }

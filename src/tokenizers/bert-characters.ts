@@ -4,7 +4,7 @@
 // list holds, in base 36, the gap before a range and its length less one;
 // tests/fixtures/tokenizers/make_bert_characters.py makes them.
 
-/** Removed by cleaning: control, format and private characters, U+FFFD. Not tab, line feed, carriage return. */
+/** Removed by cleaning: control, format, private characters, U+FFFD; not tab, line feed, carriage return. */
 export const CONTROL = 1;
 /** Ends a word; cleaning turns it into a blank, unless it is CONTROL too (which is asked first). */
 export const WHITESPACE = 2;
@@ -53,7 +53,7 @@ const RANGES: [number, string][] = [
 
 let table: Uint8Array | null = null;
 
-/** The classes of every code point, as an OR of the constants above. Made on first use, about a millisecond. */
+/** The classes of every code point, as an OR of the constants above. Made on first use: milliseconds. */
 export function bertCharacterTable(): Uint8Array {
   if (table === null) {
     table = new Uint8Array(0x110000);
@@ -81,7 +81,7 @@ function addRange(target: Uint8Array, flag: number, first: number, last: number)
 
 // Characters that have a decomposition today but had none in the tables above.
 const DECOMPOSED_LATER =
-  /[\u{105c9}\u{105e4}\u{11383}-\u{11391}\u{113c5}-\u{113c8}\u{11938}\u{16121}-\u{16128}\u{16d68}-\u{16d6a}]/u;
+  /[\u{105c9}\u{105e4}\u{11383}-\u{113c8}\u{11938}\u{16121}-\u{16128}\u{16d68}-\u{16d6a}]/u;
 
 /** Canonical decomposition (NFD) of one character, as far as BERT's reference knows it. */
 export function decompose(character: string): string {

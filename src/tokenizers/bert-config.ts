@@ -72,8 +72,8 @@ function tokensWithIds(tokens: readonly string[], files: BertConfigFiles): Map<s
     if (id < tokens.length ? tokens[id] !== token.content : id !== next++) {
       throw new AthanorError(
         "ERR_TOKENIZER",
-        `tokenizer_config.json: added token ${JSON.stringify(token.content)} must be in its place in vocab.txt, ` +
-          `or follow its ${tokens.length} tokens without a gap, got id ${id}`,
+        `tokenizer_config.json: added token ${JSON.stringify(token.content)} must be in its place in ` +
+          `vocab.txt, or follow its ${tokens.length} tokens without a gap, got id ${id}`,
       );
     }
     added.set(token.content, token);

@@ -111,7 +111,8 @@ function bertParts(tokens: readonly string[], options: BertTokenizerOptions): To
     if (id !== undefined) return id;
     throw new AthanorError(
       "ERR_TOKENIZER",
-      `BertTokenizer: the vocabulary must hold ${JSON.stringify(token)}, got ${tokens.length} tokens without it`,
+      `BertTokenizer: the vocabulary must hold ${JSON.stringify(token)}, ` +
+        `got ${tokens.length} tokens without it`,
     );
   };
   return {

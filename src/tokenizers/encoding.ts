@@ -39,7 +39,7 @@ export class Encoding {
   readonly typeIds: Int32Array;
   /** 1 for tokens, 0 for padding. */
   readonly attentionMask: Int32Array;
-  /** 1 for special tokens that the tokenizer added and for padding; 0 also for special tokens found in the text. */
+  /** 1 for special tokens that the tokenizer added, and for padding; 0 for those found in the text. */
   readonly specialTokensMask: Int32Array;
   /**
    * Start and end of each token, two numbers per token, in UTF-16 code units of the text it comes from (of

@@ -12,7 +12,7 @@ export interface BatchOptions {
    * without padding, means "longest_first".
    */
   truncation?: false | TruncationStrategy;
-  /** The number of tokens to truncate or pad to, special tokens included. Default: the tokenizer's `modelMaxLength`. */
+  /** Tokens to truncate or pad to, special tokens included. Default: the tokenizer's `modelMaxLength`. */
   maxLength?: number;
   /** Overlap of the windows of a truncated text, in tokens. Default 0. */
   stride?: number;
@@ -100,6 +100,17 @@ export function resolveOptions(
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw wrong(who, "option", `one of ${[...KNOWN].join(", ")}`, name);
   }
+  if (who === "encode" && options.isSplitIntoWords !== undefined) {
+    throw wrong(
+      who,
+      "isSplitIntoWords",
+      "left out: an array is a text split into words",
+      options.isSplitIntoWords,
+    );
+  }
+  if (who !== "encode" && options.pair !== undefined) {
+    throw wrong(who, "pair", "left out: a pair of texts is an entry of the batch", options.pair);
+  }
   checkBooleans(who, options);
   const { stride = 0, padding = false, truncationSide, paddingSide } = options;
   checkChoice(who, "truncation", options.truncation ?? false, [
@@ -147,7 +158,7 @@ export function resolveOptions(
   };
 }
 
-/** The same options in the form that callers write, without padding to the longest: a thread sees a part only. */
+/** The same options as callers write them, without padding to the longest: a thread sees a part only. */
 export function partOptions(resolved: ResolvedOptions): BatchOptions {
   const { truncation, maxLength, padding } = resolved;
   return {

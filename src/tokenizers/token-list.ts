@@ -44,7 +44,7 @@ export class TokenList {
     this.length = at + 1;
   }
 
-  /** The number of tokens of the fewest words, from the side that stays, that have `limit` tokens; or of all words. */
+  /** The tokens of the fewest words, from the side that stays, that have `limit` tokens; or of all words. */
   lengthOfWords(limit: number, removed: "left" | "right"): number {
     if (this.length <= limit) return this.length;
     const { words } = this;

@@ -62,7 +62,7 @@ export interface TokenizerParts {
   files: () => Record<string, string>;
 }
 
-/** Turns text into token ids and back. Safe to share; `encode` is synchronous and keeps no state between calls. */
+/** Turns text into token ids and back. Can be shared: calls do not influence each other. */
 export class Tokenizer {
   /** Most tokens that the model takes; Infinity when unknown. */
   readonly modelMaxLength: number;
@@ -165,8 +165,8 @@ export class Tokenizer {
 
   /**
    * As `encodeBatch`, without blocking the event loop: large batches go to worker threads (at most `threads`,
-   * by default one less than the machine has, at most 4), small ones are done in slices of at most about 2
-   * ms.
+   * by default one less than the machine has, but no more than 4), small ones are done in slices of less than
+   * 2 ms.
    *
    * @throws AthanorError ERR_ARGUMENT (rejection): see `encode`. ERR_INTERNAL: a thread died.
    */
@@ -322,8 +322,9 @@ export class Tokenizer {
   #checkStride(who: string, resolved: ResolvedOptions, stride: number): void {
     const added = resolved.addSpecialTokens ? this.#parts.postProcessor.addedCount(false) : 0;
     const room = Math.max(resolved.maxLength - added, 0);
-    if (stride > room)
+    if (stride > room) {
       throw wrong(who, "stride", `less than the ${room} tokens beside the special ones`, stride);
+    }
   }
 
   #pad(encodings: Encoding[], resolved: ResolvedOptions): Encoding[] {

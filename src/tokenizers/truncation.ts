@@ -68,7 +68,8 @@ function shorten(name: string, length: number, excess: number): number {
   if (length > excess) return length - excess;
   throw new AthanorError(
     "ERR_ARGUMENT",
-    `truncation only_${name}: the ${name} text must have more than the ${excess} tokens to remove, got ${length}`,
+    `truncation only_${name}: the ${name} text must have more than the ${excess} tokens to remove, ` +
+      `got ${length}`,
   );
 }
 
@@ -95,7 +96,8 @@ function windowsOver(length: number, keep: number, how: Truncation): (readonly [
   if (how.stride >= keep) {
     throw new AthanorError(
       "ERR_ARGUMENT",
-      `truncation: stride must be less than the ${keep} tokens that fit beside the special ones, got ${how.stride}`,
+      `truncation: stride must be less than the ${keep} tokens that fit beside the special ones, ` +
+        `got ${how.stride}`,
     );
   }
   const step = keep - how.stride;

@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { getEngine } from "../../src/native/load.js";
 import { ready, setThreads } from "../../src/tensor/device.js";
 import { adamw } from "../../src/tensor/ops/optimizer.js";
-import { add, embedding, mul, slice } from "../../src/tensor/ops.js";
-import { type Tensor, tensor } from "../../src/tensor/tensor.js";
+import { add, embedding, linear, mul, slice } from "../../src/tensor/ops.js";
+import { handles, type Tensor, tensor } from "../../src/tensor/tensor.js";
 import {
   countOf,
   expectClose,
@@ -118,6 +119,27 @@ describe("adamw", () => {
     adamw([a, b], defaults);
     expect(bits(b.parameter)[0]).toBeCloseTo(3 - 1e-3, 6);
     await ready();
+  });
+
+  test("parts of a packed parameter: each its own rate, a frozen one left alone", () => {
+    const { native } = getEngine();
+    const base = tensor([1, 2, 3, 4, 5, 6], [3, 2], { requiresGrad: true });
+    const part = (row: number, rows: number) => handles.wrap(native.part(handles.of(base), row, rows));
+    const zero = (rows: number) => tensor(new Float32Array(rows * 2), [rows, 2]);
+    const parts = [part(0, 1), part(1, 1), part(2, 1)];
+    parts[1].requiresGrad = false;
+    const entries = parts.map((parameter, i) => ({
+      parameter,
+      m: zero(1),
+      v: zero(1),
+      lr: 0.1 * (i + 1),
+      weightDecay: 0,
+    }));
+    linear(tensor([3, 4], [1, 2]), base).backward(tensor([1, 10, 2], [1, 3]));
+    const norm = adamw(entries, defaults);
+    expectClose(bits(norm), [Math.hypot(3, 4, 6, 8)], 1e-6, "norm"); // without the frozen part
+    expectClose(bits(base), [0.9, 1.9, 3, 4, 4.7, 5.7], 1e-6, "packed");
+    expect([...bits(entries[1].m)]).toEqual([0, 0]);
   });
 
   test("a forward, a step, then the old backward: ERR_VERSION", () => {

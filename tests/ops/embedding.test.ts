@@ -35,7 +35,7 @@ describe("embedding", () => {
     }
   });
 
-  // Rows, widths and lengths around every block: 64 positions to a group, 64 rows to a job or one, 128 columns.
+  // Rows, widths and lengths around every block: 64 positions to a group, 64 rows to a job, 128 columns.
   const cases: [number[], number, number[]][] = [
     [[5], 3, [0]],
     [[5], 0, [4]],

@@ -73,7 +73,10 @@ export function examplesOf(c: ModelCase): Example[] {
   if (shape.length === 3) {
     const labels = c.tensors.get("input.labels")!.data;
     const choices = shape[1];
-    return labels.map((label, b) => ({ choices: sequences.slice(b * choices, (b + 1) * choices), labels: label }));
+    return labels.map((label, b) => ({
+      choices: sequences.slice(b * choices, (b + 1) * choices),
+      labels: label,
+    }));
   }
   return sequences.map((sequence, row) => ({ ...sequence, ...labelsOf(c, row, rows, take) }));
 }

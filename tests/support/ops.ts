@@ -6,6 +6,11 @@ import { randomData } from "./random.js";
 export { type FixtureData, fixtureCases, fixtureTolerance, type OpCase } from "./fixtures.js";
 export { countOf, randomData, randomIntegers, uniform } from "./random.js";
 
+// Constants of the module, as look-ups of globals are slow in the context that Jest runs tests in.
+const { abs, max } = Math;
+const { isFinite } = Number;
+const { is } = Object;
+
 /**
  * Fails unless the largest difference is at most `tolerance` times the largest finite |expected| (1 if there
  * is none but zeros). NaN must meet NaN, an infinity itself.
@@ -23,14 +28,15 @@ export function expectClose(
   let worst = 0;
   let worstAt = 0;
   for (let i = 0; i < expected.length; i++) {
-    const [a, e] = [actual[i], expected[i]];
-    if (!Number.isFinite(e) || !Number.isFinite(a)) {
-      if (!Object.is(a, e)) throw new Error(`${label}: element ${i} is ${a}, expected ${e}`);
+    const a = actual[i];
+    const e = expected[i];
+    if (!isFinite(e) || !isFinite(a)) {
+      if (!is(a, e)) throw new Error(`${label}: element ${i} is ${a}, expected ${e}`);
       continue;
     }
-    largest = Math.max(largest, Math.abs(e));
-    if (Math.abs(a - e) > worst) {
-      worst = Math.abs(a - e);
+    largest = max(largest, abs(e));
+    if (abs(a - e) > worst) {
+      worst = abs(a - e);
       worstAt = i;
     }
   }
@@ -47,7 +53,7 @@ export function expectClose(
 export function expectSameBits(actual: ArrayLike<number>, expected: ArrayLike<number>, label: string): void {
   if (actual.length !== expected.length) throw new Error(`${label}: lengths differ`);
   for (let i = 0; i < expected.length; i++) {
-    if (!Object.is(actual[i], expected[i])) {
+    if (!is(actual[i], expected[i])) {
       throw new Error(`${label}: element ${i} is ${actual[i]}, expected the same bits as ${expected[i]}`);
     }
   }
@@ -133,7 +139,7 @@ export async function checkGradients(
     if (actual.length !== data[i].length) throw new Error(`gradient ${i}: ${actual.length} elements`);
     if (String(grad.shape) !== String(inputs[i].shape))
       throw new Error(`gradient ${i}: shape (${grad.shape})`);
-    const stride = Math.max(1, Math.ceil(actual.length / most));
+    const stride = max(1, Math.ceil(actual.length / most));
     const numeric: number[] = [];
     const chosen: number[] = [];
     for (let at = 0; at < actual.length; at += stride) {
@@ -150,9 +156,9 @@ export async function checkGradients(
       numeric.push(slope / (12 * step));
       chosen.push(actual[at]);
     }
-    const largest = numeric.reduce((m, g) => Math.max(m, Math.abs(g)), 0);
+    const largest = numeric.reduce((m, g) => max(m, abs(g)), 0);
     // expectClose measures against the largest element: stretch the tolerance where that is below the floor.
-    const allowed = tolerance * (largest === 0 ? floor : Math.max(1, floor / largest));
+    const allowed = tolerance * (largest === 0 ? floor : max(1, floor / largest));
     expectClose(chosen, numeric, allowed, `gradient ${i} against differences`);
   }
   output.dispose();

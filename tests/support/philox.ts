@@ -10,16 +10,24 @@ function multiply(a: number, b: number): [low: number, high: number] {
 
 /** The four words of a block; `block` is an integer below 2^53. */
 export function philox(seed: number, call: number, block: number): number[] {
-  let c = [block % 2 ** 32, Math.floor(block / 2 ** 32), call % 2 ** 32, Math.floor(call / 2 ** 32)];
+  let [c0, c1, c2, c3] = [
+    block % 2 ** 32,
+    Math.floor(block / 2 ** 32),
+    call % 2 ** 32,
+    Math.floor(call / 2 ** 32),
+  ];
   let [k0, k1] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
   for (let round = 0; round < 10; round++) {
-    const [low0, high0] = multiply(0xd2511f53, c[0]);
-    const [low1, high1] = multiply(0xcd9e8d57, c[2]);
-    c = [(high1 ^ c[1] ^ k0) >>> 0, low1, (high0 ^ c[3] ^ k1) >>> 0, low0];
+    const [low0, high0] = multiply(0xd2511f53, c0);
+    const [low1, high1] = multiply(0xcd9e8d57, c2);
+    c0 = (high1 ^ c1 ^ k0) >>> 0;
+    c1 = low1;
+    c2 = (high0 ^ c3 ^ k1) >>> 0;
+    c3 = low0;
     k0 = (k0 + 0x9e3779b9) >>> 0;
     k1 = (k1 + 0xbb67ae85) >>> 0;
   }
-  return c;
+  return [c0, c1, c2, c3];
 }
 
 /** 1 / (1 - p) where element `index` of the call is kept, else 0. Index is an integer below 2^53. */

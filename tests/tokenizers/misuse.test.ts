@@ -88,6 +88,13 @@ describe("encode", () => {
     const call = () => bert().encodeBatch(batch, { isSplitIntoWords: true });
     await expectError(call, "ERR_ARGUMENT", /texts\[0\] must be an array of words, or two of them/);
     await expectError(() => bert().encodeBatch([["a", "b", "c"]]), "ERR_ARGUMENT", /or isSplitIntoWords set/);
+    await expectError(
+      () => bert().encodeBatch(["a"], { pair: "b" } as never),
+      "ERR_ARGUMENT",
+      /pair must be left out/,
+    );
+    const words = { isSplitIntoWords: true } as never;
+    await expectError(() => bert().encode(["a"], words), "ERR_ARGUMENT", /isSplitIntoWords must be left out/);
     await expectError(() => bert().encodeBatch({} as never), "ERR_ARGUMENT", /texts must be an array/);
   });
 

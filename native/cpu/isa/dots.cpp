@@ -1,5 +1,6 @@
-// The product of a few rows with a matrix stored by output, as dot products: B streams from memory once and is
-// not packed. A block of R rows and Q columns has at most W sums, which one transposition reduces together.
+// The product of a few rows with a matrix stored by output, as dot products: B streams from memory once and
+// is not packed. A block of R rows and Q columns has at most W sums, which one transposition reduces
+// together.
 #include "cpu/isa/isa.h"
 #include "cpu/isa/transpose.h"
 #include "cpu/isa/vector.h"

@@ -1,5 +1,6 @@
-// Dropout with Philox4x32-10, bit for bit the numbers of core/random.h (compared in cpu/check.cpp). One 64-bit
-// lane holds one block; only the low halves of the words are meaningful, which is what the multiplication reads.
+// Dropout with Philox4x32-10, bit for bit the numbers of core/random.h (compared in cpu/check.cpp). One
+// 64-bit lane holds one block; only the low halves of the words are meaningful, which is what the
+// multiplication reads.
 #include "cpu/isa/isa.h"
 #include "cpu/isa/vector.h"
 

@@ -58,7 +58,8 @@ void function_backward(Function f, float* dx, const float* dy, const float* x, c
         return d * (normal_distribution(v) + v * normal_density(v));
       });
     case Function::gelu_tanh: return map(dx, dy, x, n, [](vf d, vf v) { return d * gelu_tanh_slope(v); });
-    case Function::gelu_quick: return map(dx, dy, x, n, [](vf d, vf v) { return d * swish_slope(v, 1.702f); });
+    case Function::gelu_quick:
+      return map(dx, dy, x, n, [](vf d, vf v) { return d * swish_slope(v, 1.702f); });
     case Function::silu: return map(dx, dy, x, n, [](vf d, vf v) { return d * swish_slope(v, 1.0f); });
     case Function::tanh: return map(dx, dy, x, n, [](vf d, vf v) { return d * tanh_slope(v); });
     case Function::sigmoid: return map(dx, dy, x, n, [](vf d, vf v) { return d * sigmoid(v).slope; });

@@ -34,7 +34,10 @@ void layer_norm(float* y, float* sum, const float* x, const float* residual, con
     map(y, s, weight, n, [=](vf v, vf w) { return (v - center) * spread * w; });
   } else {
     for_vectors(
-        n, [&](size_t i) { store(y + i, (load(s + i) - center) * spread * load(weight + i) + load(bias + i)); },
+        n,
+        [&](size_t i) {
+          store(y + i, (load(s + i) - center) * spread * load(weight + i) + load(bias + i));
+        },
         [&](size_t i, size_t lanes) {
           vf v = (load_part(s + i, lanes) - center) * spread * load_part(weight + i, lanes);
           store_part(y + i, v + load_part(bias + i, lanes), lanes);
@@ -48,9 +51,13 @@ void layer_norm_backward(float* dx, float* dweight, float* dbias, const float* d
                          const float* weight, size_t n, float mean, float rstd) {
   if (n == 0) return;
   // dy weight, and the normalised input.
-  auto weighted = [&](size_t i) { return weight == nullptr ? load(dy + i) : load(dy + i) * load(weight + i); };
+  auto weighted = [&](size_t i) {
+    vf d = load(dy + i);
+    return weight == nullptr ? d : d * load(weight + i);
+  };
   auto weighted_part = [&](size_t i, size_t lanes) {
-    return weight == nullptr ? load_part(dy + i, lanes) : load_part(dy + i, lanes) * load_part(weight + i, lanes);
+    vf d = load_part(dy + i, lanes);
+    return weight == nullptr ? d : d * load_part(weight + i, lanes);
   };
   auto normal = [&](size_t i) { return (load(s + i) - mean) * rstd; };
   auto normal_part = [&](size_t i, size_t lanes) { return (load_part(s + i, lanes, mean) - mean) * rstd; };

@@ -9,11 +9,12 @@ void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwSt
   float decay = 1.0f - step.learning_rate * step.weight_decay;
   float size = step.learning_rate / step.bias_correction1;
   float root = __builtin_sqrtf(step.bias_correction2);
-  float beta1 = step.beta1, beta2 = step.beta2, eps = step.eps, clip = step.gradient_scale;
+  float rate1 = step.one_minus_beta1, rate2 = step.one_minus_beta2;
+  float beta2 = step.beta2, eps = step.eps, clip = step.gradient_scale;
   auto one = [=](vf gradient, vf& parameter, vf& first, vf& second) {
     gradient *= clip;
-    first += (gradient - first) * (1.0f - beta1);
-    second = second * beta2 + gradient * gradient * (1.0f - beta2);
+    first += (gradient - first) * rate1;
+    second = second * beta2 + gradient * gradient * rate2;
     parameter = parameter * decay - first * size / (square_root(second) / root + eps);
   };
   for_vectors(
@@ -26,7 +27,8 @@ void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwSt
         store(v + i, second);
       },
       [&](size_t i, size_t lanes) {
-        vf parameter = load_part(p + i, lanes), first = load_part(m + i, lanes), second = load_part(v + i, lanes);
+        vf parameter = load_part(p + i, lanes), first = load_part(m + i, lanes);
+        vf second = load_part(v + i, lanes);
         one(load_part(g + i, lanes), parameter, first, second);
         store_part(p + i, parameter, lanes);
         store_part(m + i, first, lanes);
@@ -37,7 +39,8 @@ void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwSt
 namespace {
 
 template <bool nesterov, bool first>
-ATHANOR_INLINE void sgd_with_momentum(float* p, const float* g, float* buffer, size_t n, const SgdStep& step) {
+ATHANOR_INLINE void sgd_with_momentum(float* p, const float* g, float* buffer, size_t n,
+                                      const SgdStep& step) {
   float rate = step.learning_rate, momentum = step.momentum, damped = 1.0f - step.dampening;
   float decay = step.weight_decay, clip = step.gradient_scale;
   auto one = [=](vf gradient, vf& parameter, vf& velocity) {

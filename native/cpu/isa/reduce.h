@@ -33,7 +33,8 @@ ATHANOR_INLINE double sum_of(size_t n, const Term& term, const Part& part) {
 
 ATHANOR_INLINE double sum_row(const float* x, size_t n) {
   return sum_of(
-      n, [&](size_t i) { return load(x + i); }, [&](size_t i, size_t lanes) { return load_part(x + i, lanes); });
+      n, [&](size_t i) { return load(x + i); },
+      [&](size_t i, size_t lanes) { return load_part(x + i, lanes); });
 }
 
 ATHANOR_INLINE double dot_row(const float* a, const float* b, size_t n) {

@@ -1,8 +1,8 @@
 // The register tiles of the matrix product and the packing of its operands.
 //
-// A tile of R rows and V vectors keeps R V accumulators in registers; per step of k it loads V vectors of B and
-// broadcasts R elements of A. Every loop over accumulators must be unrolled, zeroing and storing included, or
-// g++ keeps them on the stack.
+// A tile of R rows and V vectors keeps R V accumulators in registers; per step of k it loads V vectors of B
+// and broadcasts R elements of A. Every loop over accumulators must be unrolled, zeroing and storing
+// included, or g++ keeps them on the stack.
 #include "cpu/isa/tiles.h"
 
 #include "cpu/isa/isa.h"
@@ -16,7 +16,8 @@ void dots(const Dots& d);
 
 namespace {
 
-// 9x3 accumulators, 3 vectors of B and a broadcast fill the 32 registers of AVX-512; 6x2 the 16 of AVX2 and SSE.
+// 9x3 accumulators, 3 vectors of B and a broadcast fill the 32 registers of AVX-512; 6x2 the 16 of AVX2 and
+// SSE.
 #if defined(__AVX512F__)
 constexpr int tile_rows = 9, tile_vectors = 3;
 #elif defined(__aarch64__)
@@ -101,7 +102,8 @@ void pack(float* packed, const float* source, size_t ld, size_t k, size_t column
 }
 
 // One vector of columns: W rows of the source become the W lanes.
-void pack_transposed_vector(float* packed, size_t step, const float* source, size_t ld, size_t k, size_t lanes) {
+void pack_transposed_vector(float* packed, size_t step, const float* source, size_t ld, size_t k,
+                            size_t lanes) {
   size_t i = 0;
   if (lanes == W) {
     for (; i + W <= k; i += W) {
@@ -118,7 +120,8 @@ void pack_transposed_vector(float* packed, size_t step, const float* source, siz
   }
 }
 
-void pack_transposed(float* packed, const float* source, size_t ld, size_t k, size_t columns, size_t vectors) {
+void pack_transposed(float* packed, const float* source, size_t ld, size_t k, size_t columns,
+                     size_t vectors) {
   for (size_t v = 0; v < vectors; v++) {
     size_t begin = v * W;
     size_t lanes = begin + W <= columns ? W : columns - begin;
@@ -126,8 +129,9 @@ void pack_transposed(float* packed, const float* source, size_t ld, size_t k, si
   }
 }
 
-// Whole vectors where they neither read beyond the next row of the source nor write beyond the end of `packed`
-// (they spoil the start of the next packed row, which comes later); the exact count in the last rows.
+// Whole vectors where they neither read beyond the next row of the source nor write beyond the end of
+// `packed` (they spoil the start of the next packed row, which comes later); the exact count in the last
+// rows.
 void pack_narrow(float* packed, const float* source, size_t ld, size_t k, size_t rows) {
   size_t last_rows = (W + rows - 1) / rows;
   size_t whole = rows <= W && ld >= W && k > last_rows ? k - last_rows : 0;

@@ -5,8 +5,8 @@
 
 namespace athanor {
 
-// One register tile: C (rows, columns) = scale A B, plus C when `add`, plus bias when given. A is read element
-// by element, so any pair of strides will do; B in whole vectors.
+// One register tile: C (rows, columns) = scale A B, plus C when `add`, plus bias when given. A is read
+// element by element, so any pair of strides will do; B in whole vectors.
 struct Tile {
   size_t k;
   const float* a;

@@ -36,18 +36,31 @@ class HeadGradient {
         wants_ds_(a.dq || a.dk || a.dbias) {}
 
   void run() {
-    clear(a_.dq, seq_.row, seq_.rows, a_.dq_stride);
-    clear(a_.dk, seq_.key, seq_.keys, a_.dk_stride);
-    clear(a_.dv, seq_.key, seq_.keys, a_.dv_stride);
-    if (seq_.rows == 0 || seq_.keys == 0) return;
+    if (seq_.rows == 0 || seq_.keys == 0) {
+      clear(a_.dq, seq_.row, seq_.rows, a_.dq_stride);
+      clear(a_.dk, seq_.key, seq_.keys, a_.dk_stride);
+      clear(a_.dv, seq_.key, seq_.keys, a_.dv_stride);
+      return;
+    }
     const int64_t each = attention_key_block(seq_.keys), row_step = tile_rows(each);
     const int64_t stride = attention_tile_stride(each);
     prepare(row_step, each, stride);
     for (int64_t key = 0; key < seq_.keys; key += each) {
+      // Causal, later rows see more of a block of keys: it is cleared first and always added to.
+      overwrite_ = !in_.causal;
+      if (in_.causal) {
+        const int64_t keys = std::min(each, seq_.keys - key);
+        clear(a_.dk, seq_.key + key, keys, a_.dk_stride);
+        clear(a_.dv, seq_.key + key, keys, a_.dv_stride);
+      }
       for (int64_t row = 0; row < seq_.rows; row += row_step) {
         const int64_t rows = std::min(row_step, seq_.rows - row);
         const int64_t seen = seq_.visible(in_.causal, row + rows - 1) - key;  // by the last row: the most
-        if (seen > 0) add_tile({row, rows, key, std::min({each, seq_.keys - key, seen}), stride});
+        if (seen > 0) {
+          add_tile({row, rows, key, std::min({each, seq_.keys - key, seen}), stride});
+        } else if (key == 0) {
+          clear(a_.dq, seq_.row + row, rows, a_.dq_stride);
+        }
       }
     }
   }
@@ -96,6 +109,7 @@ class HeadGradient {
     }
     if (a_.dq) add_query_gradient(tile);
     if (a_.dbias) add_bias_gradient(tile);
+    overwrite_ = false;
   }
 
   // Row i of the tile: scores and dP become P m and dS; what the row does not see becomes 0 in both.
@@ -127,7 +141,7 @@ class HeadGradient {
     if (dropping && a_.dv) k.arithmetic(Arithmetic::multiply, p, p, use_.mask, n);
   }
 
-  // target (keys, D) += scale weights^T x: dV and dK.
+  // target (keys, D) (+)= scale weights^T x: dV and dK.
   void add_key_gradient(const AttentionTile& tile, const float* weights, const float* x, int64_t x_stride, float scale,
                         float* target, int64_t target_stride) {
     Gemm g = product(tile.keys, in_.head_size, tile.rows);
@@ -136,18 +150,18 @@ class HeadGradient {
     g.b = x, g.ldb = static_cast<size_t>(x_stride);
     g.c = target + (seq_.key + tile.key) * target_stride + column_, g.ldc = static_cast<size_t>(target_stride);
     g.scale = scale;
-    g.accumulate = true;
+    g.accumulate = !overwrite_;
     gemm_serial(g, worker_);
   }
 
-  // dQ (rows, D) += scale dS K.
+  // dQ (rows, D) (+)= scale dS K.
   void add_query_gradient(const AttentionTile& tile) {
     Gemm g = product(tile.rows, in_.head_size, tile.keys);
     g.a = use_.ds, g.lda = static_cast<size_t>(tile.stride);
     g.b = in_.k + (seq_.key + tile.key) * in_.k_stride + column_, g.ldb = static_cast<size_t>(in_.k_stride);
     g.c = a_.dq + (seq_.row + tile.row) * a_.dq_stride + column_, g.ldc = static_cast<size_t>(a_.dq_stride);
     g.scale = in_.scale;
-    g.accumulate = true;
+    g.accumulate = tile.key > 0;
     gemm_serial(g, worker_);
   }
 
@@ -173,6 +187,7 @@ class HeadGradient {
   Worker& worker_;
   const bool wants_ds_;
   Buffers use_{};
+  bool overwrite_ = true;  // dk and dv of this block of keys: nothing is there yet
 };
 
 void clear_bias_gradient(const AttentionBackward& a) {

@@ -1,5 +1,5 @@
-// The op `cast`: arguments x, dtype (the number of dtype.h). Any shape; to the dtype it has, x itself. Gradient:
-// between f32 and bf16 it passes unchanged, and is f32 whatever the dtype of x; integers have none.
+// The op `cast`: arguments x, dtype (the number of dtype.h). Any shape; to the dtype it has, x itself.
+// Gradient: between f32 and bf16 it passes unchanged, and is f32 whatever the dtype of x; integers have none.
 #include "ops/cast/cast.h"
 
 namespace athanor {
@@ -15,7 +15,9 @@ View convert(Emitter& emitter, const View& x, DType dtype) {
   return y;
 }
 
-bool differentiable(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16; }
+bool differentiable(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::bf16;
+}
 
 void call(Call& c) {
   TensorRef input = c.tensor(0, "x");

@@ -1,6 +1,6 @@
-// y = x in another element type. Every value goes through fp32, which loses nothing that the result could hold,
-// but for i32 to bf16, rounded twice. To f32 and bf16: round to nearest even. To integers: towards zero, values
-// beyond the type's range become its end, NaN becomes 0.
+// y = x in another element type. Every value goes through fp32, which loses nothing that the result could
+// hold, but for i32 to bf16, rounded twice. To f32 and bf16: round to nearest even. To integers: towards
+// zero, values beyond the type's range become its end, NaN becomes 0.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The op `embedding`: arguments table, ids, paddingIdx, up to three times. Tables are (V_t, C); all ids have one
-// shape of up to three dimensions. Gives ids.shape + (C). The row paddingIdx (-1: none) is read like any other,
-// but its gradient is zero.
+// The op `embedding`: arguments table, ids, paddingIdx, up to three times. Tables are (V_t, C); all ids have
+// one shape of up to three dimensions. Gives ids.shape + (C). The row paddingIdx (-1: none) is read like any
+// other, but its gradient is zero.
 #include "ops/embedding/embedding.h"
 
 #include <array>
@@ -45,7 +45,8 @@ Lookup read(Call& c, int t, const TensorRef& first_table, const TensorRef& first
 void call(Call& c) {
   const int count = c.count() / 3;
   if (count < 1 || count > most_tables || c.count() % 3 != 0) {
-    c.fail(ErrorCode::argument, "tables must be 1 to 3, each with ids and paddingIdx, got " + std::to_string(count));
+    c.fail(ErrorCode::argument,
+           "tables must be 1 to 3, each with ids and paddingIdx, got " + std::to_string(count));
   }
   TensorRef first_table = c.tensor(0, table_names[0]), first_ids = c.tensor(1, ids_names[0]);
   std::vector<TensorRef> tables;

@@ -1,5 +1,5 @@
-// y[i] = sum over up to three tables of weight[ids[i]]: word, position and type embeddings in one pass. fp32 rows.
-// The gradient of each table is scatter_rows of gather_rows.h.
+// y[i] = sum over up to three tables of weight[ids[i]]: word, position and type embeddings in one pass. fp32
+// rows. The gradient of each table is scatter_rows of gather_rows.h.
 #pragma once
 
 #include <cstdint>

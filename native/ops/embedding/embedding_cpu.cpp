@@ -8,7 +8,8 @@
 namespace athanor {
 
 void embedding_forward(Cpu cpu, const EmbeddingForward& a) {
-  for (int t = 0; t < a.count; t++) check_indices(cpu, a.tables[t].check, a.tables[t].ids, a.n, a.tables[t].rows);
+  for (int t = 0; t < a.count; t++)
+    check_indices(cpu, a.tables[t].check, a.tables[t].ids, a.n, a.tables[t].rows);
   if (a.width == 0) return;
   const Kernels& k = kernels();
   const size_t width = static_cast<size_t>(a.width);

@@ -1,5 +1,5 @@
-// The op `gather_rows`: arguments x, index. x (N, ...) of any dtype and one to four dimensions, index i32 (M):
-// gives (M, ...). A rank-2 x may be a range of columns.
+// The op `gather_rows`: arguments x, index. x (N, ...) of any dtype and one to four dimensions, index i32
+// (M): gives (M, ...). A rank-2 x may be a range of columns.
 #include "ops/gather_rows/gather_rows.h"
 
 namespace athanor {
@@ -26,8 +26,8 @@ void call(Call& c) {
   c.run({x, index}, {y}, [=](Execution& e) {
     const int64_t bytes = static_cast<int64_t>(dtype_size(x.dtype)), width = inner_count(x.shape);
     const int64_t stride = x.shape.rank == 2 ? x.row_stride : width;
-    GatherRows a{x.data<char>(), stride * bytes, index.data<int32_t>(), y.data<char>(), index.count(), x.shape[0],
-                 width * bytes,  check};
+    GatherRows a{x.data<char>(), stride * bytes, index.data<int32_t>(), y.data<char>(),
+                 index.count(),  x.shape[0],     width * bytes,         check};
     on_device(e, [&](auto device) { gather_rows_forward(device, a); });
   });
   c.result(y);
@@ -44,9 +44,14 @@ View scatter_rows_of(Emitter& e, const View& dy, const View& index, const Shape&
   View starts = e.make(DType::i32, Shape{shape[0] + 1}), order = e.make(DType::i32, Shape{index.count()});
   const int64_t width = inner_count(shape);
   e.run({dy, index}, {dx, starts, order}, [=](Execution& execution) {
-    const int64_t ld_dy = dy.shape.rank == 2 ? dy.row_stride : width;
-    ScatterRows a{dy.data<float>(), ld_dy, index.data<int32_t>(), dx.data<float>(), starts.data<int32_t>(),
-                  order.data<int32_t>(), index.count(), shape[0], width, zero_row, check};
+    ScatterRows a{};
+    a.index = index.data<int32_t>();
+    a.dy = dy.data<float>(), a.dx = dx.data<float>();
+    a.starts = starts.data<int32_t>(), a.order = order.data<int32_t>();
+    a.count = index.count(), a.rows = shape[0], a.width = width;
+    a.ld_dy = dy.shape.rank == 2 ? dy.row_stride : width;
+    a.zero_row = zero_row;
+    a.check = check;
     on_device(execution, [&](auto device) { scatter_rows(device, a); });
   });
   return dx;

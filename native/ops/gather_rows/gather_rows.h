@@ -1,6 +1,6 @@
 // y[i] = x[index[i]] over the first dimension, and the gradient of such row look-ups, which embedding shares:
-// dx[r] = sum of dy[i] over all i with index[i] = r. The sum runs over i in ascending order, in groups of 64, so
-// that its bits do not depend on the thread count.
+// dx[r] = sum of dy[i] over all i with index[i] = r. The sum runs over i in ascending order, in groups of 64,
+// so that its bits do not depend on the thread count.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct IndexCheck {
 void check_indices(Cpu, const IndexCheck& check, const int32_t* index, int64_t count, int64_t rows);
 
 struct GatherRows {
-  const char* x;         // (rows, row_bytes), x_stride bytes from row to row
+  const char* x;  // (rows, row_bytes), x_stride bytes from row to row
   int64_t x_stride;
   const int32_t* index;  // (count)
   char* y;               // (count, row_bytes)
@@ -27,13 +27,12 @@ struct GatherRows {
 };
 
 struct ScatterRows {
-  const float* dy;  // (count, width), ld_dy elements from row to row
-  int64_t ld_dy;
   const int32_t* index;  // (count)
+  const float* dy;       // (count, width), ld_dy elements from row to row
   float* dx;             // (rows, width), overwritten
   int32_t* starts;       // (rows + 1) scratch: where each row's positions begin in order
   int32_t* order;        // (count) scratch: the positions, sorted by row
-  int64_t count, rows, width;
+  int64_t count, rows, width, ld_dy;
   int64_t zero_row;  // a row whose gradient stays zero (padding), or -1
   IndexCheck check;
 };

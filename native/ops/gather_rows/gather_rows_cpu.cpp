@@ -11,12 +11,14 @@ namespace athanor {
 
 namespace {
 
-constexpr int64_t group = 64;       // positions summed in fp32; what exceeds that joins a double
-constexpr int64_t few_rows = 64;    // tables as small as that are cut by columns too: their rows have long lists
+constexpr int64_t group = 64;  // positions summed in fp32; what exceeds that joins a double
+constexpr int64_t few_rows =
+    64;  // tables as small as that are cut by columns too: their rows have long lists
 constexpr int64_t column_block = 128;
 
 // One row of dx, columns [begin, begin + width). Without doubles, many equal gradients would drift.
-void sum_positions(const Kernels& k, const ScatterRows& a, int64_t row, int64_t begin, int64_t width, Worker& worker) {
+void sum_positions(const Kernels& k, const ScatterRows& a, int64_t row, int64_t begin, int64_t width,
+                   Worker& worker) {
   float* dx = a.dx + row * a.width + begin;
   const size_t n = static_cast<size_t>(width);
   int64_t first = a.starts[row], last = a.starts[row + 1];

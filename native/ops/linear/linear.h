@@ -1,6 +1,6 @@
 // y = activation(x W^T + bias), and its gradients. With dz = dy activation'(z), where z is what entered the
-// activation: dx = dz W, dW = dz^T x, dbias = the column sums of dz. Row-major fp32. The weight is (out, in), or
-// (in, out) as GPT-2's Conv1D keeps it; then read W for W^T above. Every gradient overwrites.
+// activation: dx = dz W, dW = dz^T x, dbias = the column sums of dz. Row-major fp32. The weight is (out, in),
+// or (in, out) as GPT-2's Conv1D keeps it; then read W for W^T above. Every gradient overwrites.
 #pragma once
 
 #include <cstdint>
@@ -11,25 +11,28 @@ namespace athanor {
 
 enum class WeightLayout : int32_t { out_in = 0, in_out = 1 };
 
+struct LinearSizes {
+  int64_t rows, in, out;
+  WeightLayout layout;
+};
+
 struct LinearForward {
   const float* x;  // (rows, in), ld_x elements from row to row
   int64_t ld_x;
   const float* weight;  // by layout
-  WeightLayout layout;
-  const float* bias;  // (out) or null
+  const float* bias;    // (out) or null
   Function activation;
   float* y;               // (rows, out)
   float* pre_activation;  // (rows, out), receives z; or null
-  int64_t rows, in, out;
+  LinearSizes sizes;
 };
 
 struct LinearGradInput {
   const float* dz;  // (rows, out), ld_dz elements from row to row
   int64_t ld_dz;
-  const float* weight;
-  WeightLayout layout;
-  float* dx;  // (rows, in)
-  int64_t rows, in, out;
+  const float* weight;  // by layout
+  float* dx;            // (rows, in)
+  LinearSizes sizes;
 };
 
 struct LinearGradWeight {
@@ -37,14 +40,13 @@ struct LinearGradWeight {
   int64_t ld_dz;
   const float* x;  // (rows, in), ld_x
   int64_t ld_x;
-  WeightLayout layout;
   float* dweight;  // by layout
-  int64_t rows, in, out;
+  LinearSizes sizes;
 };
 
-// Rows are cut into fixed blocks, summed block by block, and the blocks in order: the bits depend on the sizes
-// alone. 64 rows are added in fp32, what exceeds that in double: a running fp32 total of equal gradients would
-// drift with the number of rows.
+// Rows are cut into fixed blocks, summed block by block, and the blocks in order: the bits depend on the
+// sizes alone. 64 rows are added in fp32, what exceeds that in double: a running fp32 total of equal
+// gradients would drift with the number of rows.
 struct ColumnSums {
   const float* x;  // (rows, columns), ld_x elements from row to row
   int64_t ld_x;
@@ -58,7 +60,9 @@ inline int64_t column_sum_rows(int64_t rows) {
   int64_t each = (rows + 63) / 64;
   return each < 128 ? 128 : each;
 }
-inline int64_t column_sum_blocks(int64_t rows) { return (rows + column_sum_rows(rows) - 1) / column_sum_rows(rows); }
+inline int64_t column_sum_blocks(int64_t rows) {
+  return (rows + column_sum_rows(rows) - 1) / column_sum_rows(rows);
+}
 
 void linear_forward(Cpu, const LinearForward& a);
 void linear_grad_input(Cpu, const LinearGradInput& a);

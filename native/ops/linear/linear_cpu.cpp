@@ -1,12 +1,11 @@
-// The CPU side of linear: four calls of gemm, which adds the bias and applies the activation while the tile is in
-// cache, and the column sums of the bias gradient.
-#include "ops/linear/linear.h"
-
+// The CPU side of linear: four calls of gemm, which adds the bias and applies the activation while the tile
+// is in cache, and the column sums of the bias gradient.
 #include <algorithm>
 
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
+#include "ops/linear/linear.h"
 
 namespace athanor {
 
@@ -14,18 +13,20 @@ namespace {
 
 constexpr int64_t group_rows = 64;  // rows added in fp32 before they join a double
 
-size_t size(int64_t n) { return static_cast<size_t>(n); }
+size_t size(int64_t n) {
+  return static_cast<size_t>(n);
+}
 
 }  // namespace
 
 void linear_forward(Cpu, const LinearForward& a) {
   Gemm g;
-  g.m = size(a.rows), g.n = size(a.out), g.k = size(a.in);
+  g.m = size(a.sizes.rows), g.n = size(a.sizes.out), g.k = size(a.sizes.in);
   g.a = a.x, g.lda = size(a.ld_x);
   g.b = a.weight;
-  g.b_transposed = a.layout == WeightLayout::out_in;
-  g.ldb = size(g.b_transposed ? a.in : a.out);
-  g.c = a.y, g.ldc = size(a.out);
+  g.b_transposed = a.sizes.layout == WeightLayout::out_in;
+  g.ldb = size(g.b_transposed ? a.sizes.in : a.sizes.out);
+  g.c = a.y, g.ldc = size(a.sizes.out);
   g.bias = a.bias;
   g.activation = a.activation;
   g.pre_activation = a.pre_activation;
@@ -34,25 +35,25 @@ void linear_forward(Cpu, const LinearForward& a) {
 
 void linear_grad_input(Cpu, const LinearGradInput& a) {
   Gemm g;
-  g.m = size(a.rows), g.n = size(a.in), g.k = size(a.out);
+  g.m = size(a.sizes.rows), g.n = size(a.sizes.in), g.k = size(a.sizes.out);
   g.a = a.dz, g.lda = size(a.ld_dz);
   g.b = a.weight;
-  g.b_transposed = a.layout == WeightLayout::in_out;
-  g.ldb = size(g.b_transposed ? a.out : a.in);
-  g.c = a.dx, g.ldc = size(a.in);
+  g.b_transposed = a.sizes.layout == WeightLayout::in_out;
+  g.ldb = size(g.b_transposed ? a.sizes.out : a.sizes.in);
+  g.c = a.dx, g.ldc = size(a.sizes.in);
   gemm(g);
 }
 
 void linear_grad_weight(Cpu, const LinearGradWeight& a) {
   Gemm g;
-  g.k = size(a.rows);
+  g.k = size(a.sizes.rows);
   g.a_transposed = true;
-  if (a.layout == WeightLayout::out_in) {
-    g.m = size(a.out), g.n = size(a.in);
+  if (a.sizes.layout == WeightLayout::out_in) {
+    g.m = size(a.sizes.out), g.n = size(a.sizes.in);
     g.a = a.dz, g.lda = size(a.ld_dz);
     g.b = a.x, g.ldb = size(a.ld_x);
   } else {
-    g.m = size(a.in), g.n = size(a.out);
+    g.m = size(a.sizes.in), g.n = size(a.sizes.out);
     g.a = a.x, g.lda = size(a.ld_x);
     g.b = a.dz, g.ldb = size(a.ld_dz);
   }

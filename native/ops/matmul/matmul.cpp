@@ -1,6 +1,6 @@
-// The op `matmul`: arguments a, b, transposeA, transposeB. a (..., M, K) and b (..., K, N), or with their last two
-// dimensions swapped; the leading dimensions are equal. Gives (..., M, N). With G the gradient of C = A B:
-// dA = G B^T and dB = A^T G; of a factor stored transposed, the transpose of that.
+// The op `matmul`: arguments a, b, transposeA, transposeB. a (..., M, K) and b (..., K, N), or with their
+// last two dimensions swapped; the leading dimensions are equal. Gives (..., M, N). With G the gradient of C
+// = A B: dA = G B^T and dB = A^T G; of a factor stored transposed, the transpose of that.
 #include "ops/matmul/matmul.h"
 
 namespace athanor {
@@ -8,7 +8,7 @@ namespace athanor {
 namespace {
 
 struct Sizes {
-  int64_t batch = 1, m, n, k;
+  int64_t m, n, k;
   bool transpose_a, transpose_b;
 };
 
@@ -33,21 +33,23 @@ Sizes check(Call& c, const TensorRef& a, const TensorRef& b, bool transpose_a, b
   needed.dims[row] = transpose_b ? s.n : s.k;
   needed.dims[column] = transpose_b ? s.k : s.n;
   c.check_shape(b, "b", needed);
-  for (int i = 0; i < row; i++) s.batch *= a->shape()[i];
   return s;
 }
 
-void product(Emitter& e, const View& a, bool a_transposed, const View& b, bool b_transposed, const View& y, int64_t k) {
+void product(Emitter& e, const View& a, bool a_transposed, const View& b, bool b_transposed, const View& y,
+             int64_t k) {
   int64_t batch = 1;
   for (int i = 0; i + 2 < y.shape.rank; i++) batch *= y.shape[i];
   e.run({a, b}, {y}, [=](Execution& execution) {
     const int rank = y.shape.rank;
-    BatchedProduct p{factor(a, a_transposed), factor(b, b_transposed), y.data<float>(), batch, y.shape[rank - 2],
-                     y.shape[rank - 1],       k};
+    BatchedProduct p{batch, y.shape[rank - 2], y.shape[rank - 1], k, y.data<float>(), {}, {}};
+    p.a = factor(a, a_transposed);
+    p.b = factor(b, b_transposed);
     on_device(execution, [&](auto device) { batched_product(device, p); });
   });
 }
 
+// a is only there when b needs a gradient, and b when a does; their shapes always are.
 void backward(Backward& g, const Sizes& s, const View& a, const View& b) {
   const View& dy = g.gradient(0);  // (..., M, N)
   if (g.needs(0)) {
@@ -80,6 +82,8 @@ void call(Call& c) {
   View y = c.make(DType::f32, shape);
   product(c, a, s.transpose_a, b, s.transpose_b, y, s.k);
   c.result(y);
+  if (!c.recording({b_input})) a.storage = nullptr;
+  if (!c.recording({a_input})) b.storage = nullptr;
   c.record({a_input, b_input}, {a, b}, [=](Backward& g) { backward(g, s, a, b); });
 }
 

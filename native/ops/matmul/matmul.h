@@ -1,5 +1,5 @@
-// Batched matrix product C = op(A) op(B), fp32 row-major, either factor stored transposed. Its gradients are two
-// more such products, so this one struct serves all three.
+// Batched matrix product C = op(A) op(B), fp32 row-major, either factor stored transposed. Its gradients are
+// two more such products, so this one struct serves all three.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ struct Factor {
 };
 
 struct BatchedProduct {
-  Factor a;           // (batch, m, k), or stored (batch, k, m)
-  Factor b;           // (batch, k, n), or stored (batch, n, k)
-  float* c;           // (batch, m, n)
   int64_t batch, m, n, k;
+  float* c;  // (batch, m, n)
+  Factor a;  // (batch, m, k), or stored (batch, k, m)
+  Factor b;  // (batch, k, n), or stored (batch, n, k)
 };
 
 void batched_product(Cpu, const BatchedProduct& a);

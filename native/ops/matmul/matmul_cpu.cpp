@@ -1,4 +1,5 @@
-// The CPU side of matmul: many small products run one to a worker, a few large ones share all workers in turn.
+// The CPU side of matmul: many small products run one to a worker, a few large ones share all workers in
+// turn.
 #include "cpu/gemm.h"
 #include "cpu/pool.h"
 #include "ops/matmul/matmul.h"

@@ -1,6 +1,6 @@
-// The op `adamw`: arguments beta1, beta2, eps, step (from 1), maxNorm (0: no clipping), n, then for each parameter
-// its handle, m, v, lr, weightDecay. Gives the norm of the gradients before clipping. Parameters without a gradient
-// are passed over. If a gradient is marked by a failure, nothing at all is updated.
+// The op `adamw`: arguments beta1, beta2, eps, step (from 1), maxNorm (0: no clipping), n, then for each
+// parameter its handle, m, v, lr, weightDecay. Gives the norm of the gradients before clipping. Parameters
+// without a gradient are passed over. If a gradient is marked by a failure, nothing at all is updated.
 #include <cmath>
 
 #include "ops/optimizer/optimizer.h"
@@ -21,6 +21,8 @@ void call(Call& c) {
   for (int i = 0; i < n; i++) optimizer.read(head + i * each, i, true, false);
   AdamwStep step{};
   step.beta1 = beta1, step.beta2 = beta2, step.eps = eps;
+  step.one_minus_beta1 = static_cast<float>(1.0 - c.number(0, "beta1"));
+  step.one_minus_beta2 = static_cast<float>(1.0 - c.number(1, "beta2"));
   // In double: at beta2 = 0.999 the first correction is 1e-3, and fp32 would leave four digits of it.
   step.bias_correction1 = static_cast<float>(1.0 - std::pow(c.number(0, "beta1"), t));
   step.bias_correction2 = static_cast<float>(1.0 - std::pow(c.number(1, "beta2"), t));

@@ -23,7 +23,8 @@ std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) 
 void OptimizerCall::check_parameter(const TensorRef& p, const std::string& name) {
   c_.check_dtype(p, name.c_str(), DType::f32);
   if (!p->leaf()) c_.fail(ErrorCode::argument, name + " must be a leaf, got the result of an op");
-  if (!p->view.contiguous()) c_.fail(ErrorCode::argument, name + " must be whole rows, got a range of columns");
+  if (!p->view.contiguous())
+    c_.fail(ErrorCode::argument, name + " must be whole rows, got a range of columns");
 }
 
 View OptimizerCall::state(int position, const std::string& name, const TensorRef& parameter) {
@@ -73,14 +74,16 @@ void OptimizerCall::finish(std::function<void(Execution&, std::vector<OptimizerS
   c_.result(norm);
   if (entries->empty()) return;
   gradients.push_back(norm);
-  c_.run(gradients, written, [=](Execution& e) { update(e, slots_of(*entries), norm.data<float>()); },
-         CommandKind::update);
+  c_.run(
+      gradients, written, [=](Execution& e) { update(e, slots_of(*entries), norm.data<float>()); },
+      CommandKind::update);
 }
 
 float unit_interval(const Call& c, int position, const char* name) {
   double value = c.number(position, name);
   if (!(value >= 0 && value < 1)) {
-    c.fail(ErrorCode::argument, std::string(name) + " must be at least 0 and below 1, got " + std::to_string(value));
+    c.fail(ErrorCode::argument,
+           std::string(name) + " must be at least 0 and below 1, got " + std::to_string(value));
   }
   return static_cast<float>(value);
 }

@@ -72,8 +72,8 @@ class OptimizerCall {
  public:
   OptimizerCall(Call& c, int states) : c_(c), states_(states) {}
 
-  // Reads the parameter whose arguments begin at `position`: its handle, `states` state handles (ignored without
-  // `with_state`), learning rate, weight decay. Passed over when it has no gradient.
+  // Reads the parameter whose arguments begin at `position`: its handle, `states` state handles (ignored
+  // without `with_state`), learning rate, weight decay. Passed over when it has no gradient.
   void read(int position, int index, bool with_state, bool first);
   // Enqueues the norm, makes it the result, and enqueues `update` behind it.
   void finish(std::function<void(Execution&, std::vector<OptimizerSlot>, const float*)> update);

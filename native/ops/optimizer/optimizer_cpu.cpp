@@ -1,4 +1,5 @@
-// The CPU side of the optimizers. Parameters of all sizes are cut into pieces of one size, which are then shared out.
+// The CPU side of the optimizers. Parameters of all sizes are cut into pieces of one size, which are then
+// shared out.
 #include <algorithm>
 #include <cmath>
 

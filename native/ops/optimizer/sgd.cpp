@@ -1,6 +1,6 @@
-// The op `sgd`: arguments momentum, dampening, nesterov, maxNorm (0: no clipping), n, then for each parameter its
-// handle, momentum buffer (ignored without momentum), lr, weightDecay, first (its first step: the buffer's contents
-// are not read). Otherwise as adamw.
+// The op `sgd`: arguments momentum, dampening, nesterov, maxNorm (0: no clipping), n, then for each parameter
+// its handle, momentum buffer (ignored without momentum), lr, weightDecay, first (its first step: the
+// buffer's contents are not read). Otherwise as adamw.
 #include "ops/optimizer/optimizer.h"
 
 namespace athanor {

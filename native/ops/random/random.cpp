@@ -1,5 +1,5 @@
-// The op `random`: arguments rank, the dimensions, distribution, a, b, seed (2), call (2), queue. Gives an f32
-// tensor; see random.h for a, b and the exact values. No gradient: it is made from nothing.
+// The op `random`: arguments rank, the dimensions, distribution, a, b, seed (2), call (2), queue. Gives an
+// f32 tensor; see random.h for a, b and the exact values. No gradient: it is made from nothing.
 #include "ops/random/random.h"
 
 namespace athanor {

@@ -1,12 +1,14 @@
-// Random tensors from the Philox words of core/random.h. What a word means is fixed here, so that CUDA can equal it
-// to the rounding of its log, sin and cos; everything is computed in double and rounded once to fp32.
+// Random tensors from the Philox words of core/random.h. What a word means is fixed here, so that CUDA can
+// equal it to the rounding of its log, sin and cos; everything is computed in double and rounded once to
+// fp32.
 //
 // uniform: element i takes word i: u = (word >> 8) / 2^24, y = a + (b - a) u; where that rounds up to b, the
 //   largest fp32 below b.
 // normal (Box and Muller, 1958): words w0, w1 of an even element and the next one give them
 //   r cos(t) and r sin(t), r = sqrt(-2 ln((w0 + 1) / 2^32)), t = 2 pi w1 / 2^32; y = a + b z.
 // truncated normal: as normal, with |z| <= 2 by rejection. Element i looks at the four values that the block
-//   numbered i makes in this way, then at those of block i + 2^48, i + 2 2^48, ..., and takes the first that fits.
+//   numbered i makes in this way, then at those of block i + 2^48, i + 2 2^48, ..., and takes the first that
+//   fits.
 #pragma once
 
 #include <cmath>

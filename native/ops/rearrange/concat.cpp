@@ -1,5 +1,5 @@
-// The op `concat`: arguments dim, then one tensor after the other, of one dtype and equal but for that dimension.
-// Gradient: of each input its range of dy, as a view where slice would give one.
+// The op `concat`: arguments dim, then one tensor after the other, of one dtype and equal but for that
+// dimension. Gradient: of each input its range of dy, as a view where slice would give one.
 #include "ops/rearrange/rearrange.h"
 
 namespace athanor {
@@ -39,8 +39,8 @@ View part_of(Backward& b, const View& dy, int dim, int64_t begin, int64_t end) {
 void call(Call& c) {
   const int dim = static_cast<int>(c.integer(0, "dim", 0, 3));
   if (c.count() < 2 || c.count() - 1 > most_inputs) {
-    c.fail(ErrorCode::argument, "tensors must be 1 to " + std::to_string(most_inputs) + ", got " +
-                                    std::to_string(c.count() - 1));
+    c.fail(ErrorCode::argument,
+           "tensors must be 1 to " + std::to_string(most_inputs) + ", got " + std::to_string(c.count() - 1));
   }
   std::vector<TensorRef> inputs = read(c, dim);
   std::vector<View> views;

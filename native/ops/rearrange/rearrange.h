@@ -1,5 +1,5 @@
-// Moving elements without changing them: what slice, split, concat and transpose share. Sizes and strides are in
-// bytes where the type does not matter.
+// Moving elements without changing them: what slice, split, concat and transpose share. Sizes and strides are
+// in bytes where the type does not matter.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ struct CopyBlocks {
   int64_t blocks, block_bytes;
 };
 
-// Swaps two dimensions: x (outer, first, middle, second, inner) becomes y (outer, second, middle, first, inner).
-// Only a matrix (outer and middle 1) may have rows further apart than they are wide: first_stride is in elements.
+// Swaps two dimensions: x (outer, first, middle, second, inner) becomes y (outer, second, middle, first,
+// inner). Only a matrix (outer and middle 1) may have rows further apart than they are wide: first_stride is
+// in elements.
 struct Transpose {
   const char* x;
   char* y;
@@ -30,14 +31,6 @@ struct Transpose {
 void copy_blocks(Cpu, const CopyBlocks& a);
 void transpose_forward(Cpu, const Transpose& a);
 
-// A range of a tensor along one dimension as blocks of memory: `outer` blocks of `block` elements, `stride`
-// elements apart.
-struct Blocks {
-  int64_t outer = 1, block = 1, stride = 1;
-};
-// The whole of v, seen along `dim`: indices before dim choose the block, the others lie within it. Whole rows,
-// or for rank 2 also a range of columns.
-Blocks blocks_along(const View& v, int dim);
 // Elements between neighbours of `dim`.
 int64_t inner_of(const Shape& shape, int dim);
 

@@ -33,20 +33,21 @@ template <class T>
 void transpose_elements(const Transpose& a) {
   const int64_t strips = (a.first + tile - 1) / tile;
   const size_t grain_strips = grain / sizeof(T) / static_cast<size_t>(tile * (a.second + 1)) + 1;
-  parallel_ranges(static_cast<size_t>(a.outer * a.middle * strips), grain_strips, [&](size_t begin, size_t end, Worker&) {
-    for (int64_t job = static_cast<int64_t>(begin); job < static_cast<int64_t>(end); job++) {
-      const int64_t row = job % strips * tile, matrix = job / strips;
-      const int64_t outer = matrix / a.middle, middle = matrix % a.middle;
-      const int64_t y_stride = a.middle * a.first;
-      const T* x = reinterpret_cast<const T*>(a.x) + outer * a.first * a.first_stride + middle * a.second;
-      T* y = reinterpret_cast<T*>(a.y) + outer * a.second * y_stride + middle * a.first;
-      const int64_t rows = std::min(tile, a.first - row);
-      for (int64_t column = 0; column < a.second; column += tile) {
-        transpose_tile(x + row * a.first_stride + column, a.first_stride, y + column * y_stride + row, y_stride, rows,
-                       std::min(tile, a.second - column));
-      }
-    }
-  });
+  parallel_ranges(
+      static_cast<size_t>(a.outer * a.middle * strips), grain_strips, [&](size_t begin, size_t end, Worker&) {
+        for (int64_t job = static_cast<int64_t>(begin); job < static_cast<int64_t>(end); job++) {
+          const int64_t row = job % strips * tile, matrix = job / strips;
+          const int64_t outer = matrix / a.middle, middle = matrix % a.middle;
+          const int64_t y_stride = a.middle * a.first;
+          const T* x = reinterpret_cast<const T*>(a.x) + outer * a.first * a.first_stride + middle * a.second;
+          T* y = reinterpret_cast<T*>(a.y) + outer * a.second * y_stride + middle * a.first;
+          const int64_t rows = std::min(tile, a.first - row);
+          for (int64_t column = 0; column < a.second; column += tile) {
+            transpose_tile(x + row * a.first_stride + column, a.first_stride, y + column * y_stride + row,
+                           y_stride, rows, std::min(tile, a.second - column));
+          }
+        }
+      });
 }
 
 // Runs of `inner` elements move whole.
@@ -56,7 +57,8 @@ void transpose_runs(const Transpose& a) {
   const size_t each = static_cast<size_t>(a.first * bytes);
   parallel_ranges(static_cast<size_t>(jobs), grain / each + 1, [&](size_t begin, size_t end, Worker&) {
     for (int64_t job = static_cast<int64_t>(begin); job < static_cast<int64_t>(end); job++) {
-      const int64_t middle = job % a.middle, second = job / a.middle % a.second, outer = job / a.middle / a.second;
+      const int64_t middle = job % a.middle, second = job / a.middle % a.second,
+                    outer = job / a.middle / a.second;
       const char* x = a.x + ((outer * a.first * a.middle + middle) * a.second + second) * bytes;
       char* y = a.y + job * a.first * bytes;
       for (int64_t first = 0; first < a.first; first++) {
@@ -88,9 +90,12 @@ void transpose_forward(Cpu, const Transpose& a) {
   if (a.outer * a.first * a.middle * a.second * a.inner == 0) return;
   if (a.inner > 1) return transpose_runs(a);
   switch (a.size) {
-    case 1: return transpose_elements<uint8_t>(a);
-    case 2: return transpose_elements<uint16_t>(a);
-    default: return transpose_elements<uint32_t>(a);
+    case 1:
+      return transpose_elements<uint8_t>(a);
+    case 2:
+      return transpose_elements<uint16_t>(a);
+    default:
+      return transpose_elements<uint32_t>(a);
   }
 }
 

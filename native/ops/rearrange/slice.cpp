@@ -1,5 +1,6 @@
-// The op `slice`: arguments x, dim, begin, end: indices [begin, end) of one dimension, any dtype. A range of the
-// first dimension, and of the columns of a matrix, is a view; others are copied. Gradient: dy in a field of zeros.
+// The op `slice`: arguments x, dim, begin, end: indices [begin, end) of one dimension, any dtype. A range of
+// the first dimension, and of the columns of a matrix, is a view; others are copied. Gradient: dy in a field
+// of zeros.
 #include "ops/rearrange/rearrange.h"
 
 namespace athanor {

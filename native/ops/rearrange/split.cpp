@@ -1,6 +1,7 @@
-// The op `split`: arguments x, n. x (T, n C) gives n tensors (T, C), views of its columns: how attention reads the
-// queries, keys and values that one product made. Gradient: where the n gradients lie side by side, as attention
-// leaves them, together they are the gradient, and nothing is copied; otherwise they are put side by side.
+// The op `split`: arguments x, n. x (T, n C) gives n tensors (T, C), views of its columns: how attention
+// reads the queries, keys and values that one product made. Gradient: where the n gradients lie side by side,
+// as attention leaves them, together they are the gradient, and nothing is copied; otherwise they are put
+// side by side.
 #include "ops/rearrange/rearrange.h"
 
 namespace athanor {

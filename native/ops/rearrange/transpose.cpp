@@ -1,8 +1,8 @@
-// The op `transpose`: arguments x, dim0, dim1: a copy with two dimensions swapped, any dtype. Gradient: the same
-// swap.
-#include "ops/rearrange/rearrange.h"
-
+// The op `transpose`: arguments x, dim0, dim1: a copy with two dimensions swapped, any dtype. Gradient: the
+// same swap.
 #include <algorithm>
+
+#include "ops/rearrange/rearrange.h"
 
 namespace athanor {
 
@@ -13,10 +13,13 @@ View swap(Emitter& emitter, const View& x, int first, int second) {
   std::swap(shape.dims[first], shape.dims[second]);
   View y = emitter.make(x.dtype, shape);
   emitter.run({x}, {y}, [=](Execution& e) {
-    Transpose a{x.data<char>(), y.data<char>(), 1, x.shape[first], 1, x.shape[second], inner_of(x.shape, second), 0,
-                static_cast<int64_t>(dtype_size(x.dtype))};
+    Transpose a{x.data<char>(), y.data<char>(), 1, 1, 1, 1, 1, 0, 0};
     for (int i = 0; i < first; i++) a.outer *= x.shape[i];
+    a.first = x.shape[first];
     for (int i = first + 1; i < second; i++) a.middle *= x.shape[i];
+    a.second = x.shape[second];
+    a.inner = inner_of(x.shape, second);
+    a.size = static_cast<int64_t>(dtype_size(x.dtype));
     a.first_stride = x.shape.rank == 2 ? x.row_stride : a.middle * a.second * a.inner;
     on_device(e, [&](auto device) { transpose_forward(device, a); });
   });

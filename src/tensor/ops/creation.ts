@@ -1,5 +1,5 @@
-// Tensors made from nothing but numbers. The values follow from the generator's seed and call number alone: see
-// native/ops/random/random.h for what they are, bit by bit.
+// Tensors made from nothing but numbers. The values follow from the generator's seed and call number alone:
+// see native/ops/random/random.h for what they are, bit by bit.
 import { AthanorError } from "../../errors.js";
 import { callOp, requireInteger, requireNumber } from "../call.js";
 import { currentGenerator, type Generator } from "../random.js";
@@ -47,8 +47,8 @@ export function normal(shape: readonly number[], mean = 0, std = 1, options: Ran
 }
 
 /**
- * Normal numbers no further than two standard deviations from the mean, f32; `std` is that of the distribution
- * before it is cut.
+ * Normal numbers no further than two standard deviations from the mean, f32; `std` is that of the
+ * distribution before it is cut.
  *
  * @throws ERR_ARGUMENT for a negative std
  * @example

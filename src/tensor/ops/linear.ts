@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor.js";
 // The order of native/core/function.h.
 const activations = ["none", "relu", "gelu", "gelu_tanh", "gelu_quick", "silu", "tanh", "sigmoid"] as const;
 
-/** What may follow a linear layer; `gelu` is the exact one, `gelu_tanh` GPT-2's, `gelu_quick` x sigmoid(1.702 x). */
+/** `gelu` is the exact one, `gelu_tanh` GPT-2's approximation, `gelu_quick` is x sigmoid(1.702 x). */
 export type Activation = (typeof activations)[number];
 
 // The order of WeightLayout in native/ops/linear/linear.h.
@@ -21,8 +21,8 @@ export interface LinearOptions {
 }
 
 /**
- * `activation(x weightᵀ + bias)`, as torch.nn.functional.linear followed by the activation, in one pass. Gradients
- * for x, weight and bias.
+ * `activation(x weightᵀ + bias)`, as torch.nn.functional.linear followed by the activation, in one pass.
+ * Gradients for x, weight and bias.
  *
  * @param x (..., in), one to four dimensions, f32; a range of columns is read without a copy
  * @param weight (out, in), or (in, out) with `weightLayout: "in_out"`
@@ -85,15 +85,15 @@ export interface EmbeddingLookup {
 }
 
 /**
- * The sum of one to three table rows for each id: BERT's word + position + type embeddings in one pass. Gradients
- * for the tables (dense, (V, C)).
+ * The sum of one to three table rows for each id: BERT's word + position + type embeddings in one pass.
+ * Gradients for the tables (dense, (V, C)).
  *
  * @param lookups tables of one width C, ids of one shape
  * @returns ids.shape + (C)
- * @throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT, ERR_DISPOSED. An id outside its table is ERR_DATA, found when the op
- *   runs: it comes from `data()` of the result.
+ * @throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT, ERR_DISPOSED. An id outside its table is ERR_DATA, found when
+ *   the op runs: it comes from `data()` of the result.
  * @example
- * const x = ops.embedding([{ table: words, ids: inputIds }, { table: positions, ids: positionIds }]); // (T, C)
+ * const x = ops.embedding([{ table: words, ids: inputIds }, { table: positions, ids: positionIds }]);
  */
 export function embedding(lookups: readonly EmbeddingLookup[]): Tensor {
   if (!Array.isArray(lookups) || lookups.length < 1 || lookups.length > 3) {

@@ -1,5 +1,5 @@
-// One step of an optimizer over all its parameters: one command, so that a step is done whole or not at all. The
-// classes AdamW and Sgd (src/training/optimizer.ts) keep the state and call these.
+// One step of an optimizer over all its parameters: one command, so that a step is done whole or not at all.
+// The classes AdamW and Sgd (src/training/optimizer.ts) keep the state and call these.
 import { callOp, handleOf, requireInteger, requireNumber } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
@@ -24,13 +24,15 @@ export interface AdamwOptions {
 
 /**
  * One step of AdamW, with the results of torch.optim.AdamW after torch.nn.utils.clip_grad_norm_. Reads each
- * parameter's `.grad`; parameters without one are passed over. When a gradient could not be computed the step is
- * skipped whole, and the next `ready()` rejects with the cause. Nothing special happens to a norm that is not finite.
+ * parameter's `.grad`; parameters without one are passed over. When a gradient could not be computed the step
+ * is skipped whole, and the next `ready()` rejects with the cause. A norm that is not finite changes nothing
+ * of this: the parameters become what PyTorch would make of them.
  *
  * @returns the norm of all gradients before clipping, a scalar
  * @throws ERR_ARGUMENT, ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED
  * @example
- * const norm = adamw([{ parameter: w, m, v, lr: 1e-3, weightDecay: 0 }], { beta1: 0.9, beta2: 0.999, eps: 1e-8, step: 1 });
+ * const options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, step: 1, maxNorm: 1 };
+ * const norm = adamw([{ parameter: w, m, v, lr: 1e-3, weightDecay: 0 }], options);
  */
 export function adamw(parameters: readonly AdamwParameter[], options: AdamwOptions): Tensor {
   const args = [
@@ -72,8 +74,8 @@ export interface SgdOptions {
 }
 
 /**
- * One step of stochastic gradient descent, with the results of torch.optim.SGD after clip_grad_norm_; otherwise as
- * `adamw`. Nesterov needs a momentum and no dampening.
+ * One step of stochastic gradient descent, with the results of torch.optim.SGD after clip_grad_norm_;
+ * otherwise as `adamw`. Nesterov needs a momentum and no dampening.
  *
  * @returns the norm of all gradients before clipping, a scalar
  * @throws ERR_ARGUMENT, ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED

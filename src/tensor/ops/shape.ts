@@ -5,13 +5,14 @@ import { callOp, callOpMany, handleOf, requireInteger } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
 /**
- * Rows of x by number: `y[i] = x[index[i]]`, as torch.index_select over the first dimension. Gradient for x (f32).
+ * Rows of x by number: `y[i] = x[index[i]]`, as torch.index_select over the first dimension. Gradient for x
+ * (f32).
  *
  * @param x (N, ...), one to four dimensions, any dtype
  * @param index (M), i32, each 0 to N - 1; rows may repeat
  * @returns (M, ...)
- * @throws ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED. An index outside is ERR_DATA, found when the op runs: it comes from
- *   `data()` of the result.
+ * @throws ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED. An index outside is ERR_DATA, found when the op runs: it comes
+ *   from `data()` of the result.
  * @example
  * const first = ops.gatherRows(hidden, tensor(Int32Array.of(0, 7, 12), [3])); // (3, C)
  */
@@ -34,8 +35,8 @@ export function slice(x: Tensor, begin: number, end: number, dim = 0): Tensor {
 }
 
 /**
- * The columns of a matrix in n equal parts, as views. If the gradients of the parts arrive side by side in one
- * matrix, as attention leaves those of query, key and value, that matrix is the gradient, without a copy.
+ * The columns of a matrix in n equal parts, as views. If the gradients of the parts arrive side by side in
+ * one matrix, as attention leaves those of query, key and value, that matrix is the gradient, without a copy.
  *
  * @param x (T, n C), any dtype
  * @returns n tensors (T, C)
@@ -85,9 +86,9 @@ export function transpose(x: Tensor, dim0 = -2, dim1 = -1): Tensor {
 }
 
 /**
- * The elements in another dtype; x itself if it has that dtype. To bf16 by rounding to nearest even; to integers
- * towards zero, values out of range become the nearest the dtype has, NaN becomes 0. Between f32 and bf16 the
- * gradient passes unchanged, in f32; integers have none.
+ * The elements in another dtype; x itself if it has that dtype. To bf16 by rounding to nearest even; to
+ * integers towards zero, values out of range become the nearest the dtype has, NaN becomes 0. Between f32 and
+ * bf16 the gradient passes unchanged, in f32; integers have none.
  *
  * @throws ERR_DTYPE for an unknown dtype, ERR_DISPOSED
  * @example

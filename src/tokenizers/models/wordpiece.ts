@@ -101,7 +101,8 @@ export class WordPiece implements Model {
     if (known !== undefined) {
       throw new AthanorError(
         "ERR_TOKENIZER",
-        `WordPiece: tokens must be distinct, got ${JSON.stringify(token)} as number ${known} and as number ${id}`,
+        `WordPiece: tokens must be distinct, got ${JSON.stringify(token)} as number ${known} ` +
+          `and as number ${id}`,
       );
     }
     this.#ids.set(token, id);

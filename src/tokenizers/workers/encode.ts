@@ -11,7 +11,7 @@ import type { WorkerPool } from "./pool.js";
 // In UTF-16 code units. Below: done before a thread has started. One text above: would block too long on its
 // own.
 const LEAST_TOTAL = 200_000;
-const LONGEST_TEXT = 10_000;
+const LONGEST_TEXT = 5_000;
 // A part is sent and received in well under a millisecond each.
 const PART_UNITS = 16_000;
 const PART_TEXTS = 512;

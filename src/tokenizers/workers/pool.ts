@@ -21,6 +21,7 @@ interface Waiting {
 export class WorkerPool {
   readonly #definition: () => TokenizerDefinition;
   readonly #threads: Thread[] = [];
+  #data: TokenizerDefinition | null = null;
   #idle: NodeJS.Timeout | null = null;
   #running = 0;
 
@@ -48,9 +49,9 @@ export class WorkerPool {
     const usable = this.#threads.slice(0, most);
     const best = usable.reduce<Thread | null>((a, b) => (a !== null && a.load <= b.load ? a : b), null);
     if (best !== null && (best.load === 0 || this.#threads.length >= most)) return best;
-    const thread = new Thread(this.#definition(), () =>
-      this.#threads.splice(this.#threads.indexOf(thread), 1),
-    );
+    // Joining a vocabulary takes a millisecond: once
+    this.#data ??= this.#definition();
+    const thread = new Thread(this.#data, () => this.#threads.splice(this.#threads.indexOf(thread), 1));
     this.#threads.push(thread);
     return thread;
   }

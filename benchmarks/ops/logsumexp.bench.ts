@@ -1,0 +1,17 @@
+import { logsumexp } from "../../src/tensor/ops/reduce.js";
+import { benchOp } from "../support/op.js";
+
+// Attention scores, a classifier over a vocabulary, and many short rows.
+for (const shape of [
+  [12_288, 128],
+  [128, 30_522],
+  [262_144, 5],
+]) {
+  const n = shape[0] * shape[1];
+  await benchOp({
+    op: "logsumexp",
+    shapes: [shape],
+    fn: (x) => logsumexp(x),
+    floats: { forward: 1 * n, both: 3 * n },
+  });
+}

@@ -1,0 +1,58 @@
+import { expect, test } from "@jest/globals";
+import { epochBatches, orderedBatches, stepGroups } from "../../src/training/batches.js";
+import { uniform } from "../support/random.js";
+
+const next = uniform(7);
+const lengths = Array.from({ length: 500 }, () => 1 + Math.floor(next() * 60));
+const tokensOf = (batch: readonly number[]) => batch.reduce((sum, row) => sum + lengths[row], 0);
+
+test.each([{ batchSize: 32 }, { tokensPerBatch: 300 }, { tokensPerBatch: 300, groupByLength: true }])(
+  "every row comes once per epoch: %j",
+  (options) => {
+    const batches = epochBatches(lengths, options, 5, 0);
+    expect(batches.flat().sort((a, b) => a - b)).toEqual(lengths.map((_, row) => row));
+  },
+);
+
+test("a token budget is filled and never exceeded", () => {
+  const batches = epochBatches(lengths, { tokensPerBatch: 300 }, 5, 0);
+  for (const [i, batch] of batches.entries()) {
+    expect(tokensOf(batch)).toBeLessThanOrEqual(300);
+    const following = batches[i + 1];
+    if (following) expect(tokensOf(batch) + lengths[following[0]]).toBeGreaterThan(300);
+  }
+});
+
+test("a row longer than the budget stands alone", () => {
+  expect(orderedBatches([5, 400, 5], { tokensPerBatch: 100 })).toEqual([[0], [1], [2]]);
+});
+
+test("seed and epoch decide the order", () => {
+  const batches = (seed: number, epoch: number) => epochBatches(lengths, { batchSize: 32 }, seed, epoch);
+  expect(batches(5, 1)).toEqual(batches(5, 1));
+  expect(batches(5, 1)).not.toEqual(batches(5, 0));
+  expect(batches(6, 1)).not.toEqual(batches(5, 1));
+  expect(batches(5 + 2 ** 32, 1)).not.toEqual(batches(5, 1));
+});
+
+test("grouping by length puts like beside like", () => {
+  const spread = (groupByLength: boolean) => {
+    const batches = epochBatches(lengths, { batchSize: 16, groupByLength }, 5, 0);
+    const widths = batches.map(
+      (rows) => Math.max(...rows.map((r) => lengths[r])) - Math.min(...rows.map((r) => lengths[r])),
+    );
+    return widths.reduce((sum, width) => sum + width, 0) / widths.length;
+  };
+  expect(spread(true)).toBeLessThan(spread(false) / 4);
+});
+
+test("groups of batches make the steps; the last one may be smaller", () => {
+  const groups = stepGroups([[0], [1], [2], [3], [4]], 2);
+  expect(groups).toEqual([[[0], [1]], [[2], [3]], [[4]]]);
+});
+
+test("sizes below one are refused", () => {
+  expect(() => orderedBatches([1], { batchSize: 0 })).toThrow(
+    expect.objectContaining({ code: "ERR_ARGUMENT" }),
+  );
+});
