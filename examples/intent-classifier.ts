@@ -48,22 +48,26 @@ const questions = [
   "How do I change my PIN?",
 ];
 
-const { values: options } = parseArgs({
-  options: {
-    model: { type: "string" },
-    data: { type: "string" },
-    test: { type: "string" },
-    "text-column": { type: "string", default: "text" },
-    "label-column": { type: "string" },
-    epochs: { type: "string" },
-    "batch-size": { type: "string", default: "32" },
-    "learning-rate": { type: "string" },
-    seed: { type: "string", default: "42" },
-    output: { type: "string", default: "models/banking77" },
-    resume: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const options = readOptions();
+
+function readOptions() {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    const { values } = parseArgs({
+      options: {
+        ...{ model: text, data: text, test: text, "text-column": { ...text, default: "text" }, "label-column": text },
+        ...{ epochs: text, "batch-size": { ...text, default: "32" }, "learning-rate": text },
+        ...{ seed: { ...text, default: "42" }, output: { ...text, default: "models/banking77" } },
+        ...{ resume: flag, help: flag },
+      },
+    });
+    return values;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
 
 interface Data {
   train: Row[];
@@ -186,4 +190,11 @@ async function main(): Promise<void> {
   console.log(`Done in ${seconds()}.`);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  // The package's own errors say all in their message; anything else is a fault that needs its stack.
+  const known = (error as { name?: string }).name === "AthanorError";
+  console.error(known ? `${(error as Error).message}` : error);
+  process.exitCode = 1;
+}

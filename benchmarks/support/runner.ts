@@ -55,7 +55,7 @@ async function warmUp(run: () => Promise<void> | void): Promise<number> {
   return Math.max(1, Math.min(1000, Math.ceil(leastMilliseconds / Math.max(fastest, 1e-4))));
 }
 
-// GB/s of a plain copy on one thread, read and written bytes counted: what the memory of this machine gives now.
+// GB/s of a plain copy on one thread, bytes read and written: what the memory of this machine gives now.
 function copyBandwidth(): number {
   const from = new Float32Array(8 << 20).fill(1);
   const to = new Float32Array(from.length);

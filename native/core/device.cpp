@@ -201,7 +201,7 @@ bool Device::run(Command& command, const Queue& queue, FailureRef& failure) {
   }
   if (!failure) failure = try_run(command);
   if (failure && command.kind == CommandKind::update) {
-    environment.report(failure);
+    environment.report(failure, command.call);
   } else if (failure || command.kind == CommandKind::overwrite) {
     for (const StorageRef& output : command.outputs) output->failure = failure;
   }

@@ -58,13 +58,22 @@ void fill_rows(Cpu, const View& target, float value) {
 }
 
 void add_rows(Cpu, const View& y, const View& a, const View& b) {
+  // Whole tensors are cut by elements, so that one long row is shared out too.
+  float* to = y.data<float>();
+  const float *left = a.data<float>(), *right = b.data<float>();
+  if (y.contiguous() && a.contiguous() && b.contiguous()) {
+    parallel_ranges(static_cast<size_t>(y.count()), grain, [&](size_t begin, size_t end, Worker&) {
+      kernels().arithmetic(Arithmetic::add, to + begin, left + begin, right + begin, end - begin);
+    });
+    return;
+  }
   size_t width = static_cast<size_t>(y.width());
   if (width == 0) return;
   parallel_ranges(static_cast<size_t>(y.rows()), grain / width + 1, [&](size_t begin, size_t end, Worker&) {
     for (size_t i = begin; i < end; i++) {
       int64_t row = static_cast<int64_t>(i);
-      kernels().arithmetic(Arithmetic::add, y.data<float>() + row * y.row_stride, a.data<float>() + row * a.row_stride,
-                           b.data<float>() + row * b.row_stride, width);
+      kernels().arithmetic(Arithmetic::add, to + row * y.row_stride, left + row * a.row_stride,
+                           right + row * b.row_stride, width);
     }
   });
 }
@@ -134,6 +143,21 @@ View Emitter::add(const View& a, const View& b) {
   View y = make_like(a);
   run({a, b}, {y}, [=](Execution& e) { on_device(e, [&](auto device) { add_rows(device, y, a, b); }); });
   return y;
+}
+
+View Emitter::start_gradient(const View& loss, const View* gradient) {
+  View given = gradient ? *gradient : View();
+  View start = make(gradient ? gradient->dtype : DType::f32, loss.shape);
+  run({loss, given}, {start}, [=](Execution& e) {
+    on_device(e, [&](auto device) {
+      if (given.defined()) {
+        copy_rows(device, start, given);
+      } else {
+        fill_rows(device, start, 1.0f);
+      }
+    });
+  });
+  return start;
 }
 
 void Emitter::accumulate(const View& target, const View& v) {

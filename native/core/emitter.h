@@ -33,6 +33,8 @@ class Emitter {
   void fill(const View& v, float value);      // in place (overwrite); f32
   View add(const View& a, const View& b);     // a new tensor; f32, same shape
   void accumulate(const View& target, const View& v);  // target += v
+  // What backward() starts from: ones, or a copy of `gradient`; marked when `loss` is.
+  View start_gradient(const View& loss, const View* gradient);
   void copy_into(const View& target, const View& v);   // target = v, same shape and dtype
 
   const QueueRef& queue();

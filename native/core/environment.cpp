@@ -178,8 +178,13 @@ void Environment::enqueue(const QueueRef& queue, Command&& command) {
   queue->device.submit(queue, std::move(command));
 }
 
-void Environment::report(const FailureRef& failure) {
+void Environment::report(const FailureRef& failure, uint64_t call) {
   std::lock_guard<std::mutex> lock(mutex);
+  // The slices of one optimizer step are skipped for the same cause: one report, also when it was claimed between
+  // two of them.
+  if (failure == reported_ && call == reported_call_) return;
+  reported_ = failure;
+  reported_call_ = call;
   if (!unclaimed_) unclaimed_ = failure;
 }
 

@@ -68,7 +68,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   bool dead = false;  // guarded by mutex and by writing: changed under both, read under either
 
   // A skipped update that nobody has been told of yet: the first one is kept.
-  void report(const FailureRef& failure);
+  void report(const FailureRef& failure, uint64_t call);
   FailureRef claim_failure();
 
   // Called by the executor after each command of this environment, without the mutex.
@@ -89,7 +89,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::vector<std::weak_ptr<Queue>> retired_;
   int32_t last_queue_ = 0;
   std::vector<std::pair<Device*, QueueRef>> default_queues_;
-  FailureRef unclaimed_;  // guarded by mutex
+  FailureRef unclaimed_;        // guarded by mutex, as the two below
+  FailureRef reported_;         // the last one reported, by the op call below
+  uint64_t reported_call_ = 0;
 };
 
 }  // namespace athanor

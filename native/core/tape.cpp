@@ -201,13 +201,9 @@ void run_backward(Environment& environment, const TensorRef& loss, const View* g
   if (loss->node) Walk::check(loss->node);
   uint64_t call = loss->node ? loss->node->call : environment.calls;
   Emitter emitter(environment, "backward", call, loss->node ? loss->node->queue : loss->view.storage->home);
-  View start;
-  if (gradient) {
-    start = *gradient;
-  } else {
-    start = emitter.make(DType::f32, loss->view.shape);
-    emitter.fill(start, 1.0f);
-  }
+  // The start depends on the loss, so that a failed forward marks every gradient, also where no gradient
+  // function reads what failed.
+  View start = emitter.start_gradient(loss->view, gradient);
   Edge root;
   if (loss->node) {
     root.node = loss->node;

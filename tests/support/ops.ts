@@ -8,7 +8,7 @@ export { countOf, randomData, randomIntegers, uniform } from "./random.js";
 
 // Constants of the module, as look-ups of globals are slow in the context that Jest runs tests in.
 const { abs, max } = Math;
-const { isFinite } = Number;
+const { isFinite: finite } = Number;
 const { is } = Object;
 
 /**
@@ -30,7 +30,7 @@ export function expectClose(
   for (let i = 0; i < expected.length; i++) {
     const a = actual[i];
     const e = expected[i];
-    if (!isFinite(e) || !isFinite(a)) {
+    if (!finite(e) || !finite(a)) {
       if (!is(a, e)) throw new Error(`${label}: element ${i} is ${a}, expected ${e}`);
       continue;
     }
@@ -89,7 +89,7 @@ export function evaluate(
 }
 
 export interface GradientOptions {
-  /** Distance of the differences; default 0.02. Inputs should be of order 1, and not within 2 steps of a kink. */
+  /** Distance of the differences; default 0.02. Inputs of order 1, none within 2 steps of a kink. */
   step?: number;
   /** Largest error relative to the largest element of an input's gradient; default 2e-3. */
   tolerance?: number;

@@ -25,7 +25,8 @@ struct Operands {
   }
 };
 
-Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const TensorRef& v, const TensorRef& bias) {
+Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const TensorRef& v,
+                       const TensorRef& bias) {
   Operands x;
   x.q = q->view, x.k = k->view, x.v = v->view;
   x.bias = bias ? c.rows_of(bias) : View();
@@ -37,13 +38,13 @@ Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const Te
   in.q_rows = x.q.rows(), in.k_rows = x.k.rows();
   in.heads = c.integer(3, "heads", 1, 65536);
   if (x.q.width() % in.heads != 0 || x.q.width() == 0) {
-    c.fail(ErrorCode::shape, "q must have a multiple of heads " + std::to_string(in.heads) + " columns, got " +
-                                 x.q.shape.text());
+    c.fail(ErrorCode::shape, "q must have a multiple of heads " + std::to_string(in.heads) +
+                                 " columns, got " + x.q.shape.text());
   }
   in.head_size = x.q.width() / in.heads;
   if (in.head_size > most_head_size) {
-    c.fail(ErrorCode::shape, "q must have at most " + std::to_string(most_head_size) + " columns per head, got " +
-                                 std::to_string(in.head_size));
+    c.fail(ErrorCode::shape, "q must have at most " + std::to_string(most_head_size) +
+                                 " columns per head, got " + std::to_string(in.head_size));
   }
   in.batch = check_offsets_tensor(c, offsets, in.q_rows, "offsets");
   if (key_offsets) {
@@ -64,7 +65,8 @@ Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const Te
   return x;
 }
 
-void check_tensors(const Call& c, const TensorRef& q, const TensorRef& k, const TensorRef& v, const TensorRef& bias) {
+void check_tensors(const Call& c, const TensorRef& q, const TensorRef& k, const TensorRef& v,
+                   const TensorRef& bias) {
   c.check_dtype(q, "q", DType::f32);
   c.check_dtype(k, "k", DType::f32);
   c.check_dtype(v, "v", DType::f32);
@@ -84,8 +86,8 @@ bool check_contents(const Call& c, Operands& x) {
     const Shape& shape = x.bias.shape;
     in.bias_batch = shape[0], in.bias_rows = shape[2], in.bias_columns = shape[3];
     if ((shape[0] != 1 && shape[0] != in.batch) || shape[1] != in.heads) {
-      c.fail(ErrorCode::shape, "bias must be (1 or " + std::to_string(in.batch) + ", " + std::to_string(in.heads) +
-                                   ", rows, columns), got " + shape.text());
+      c.fail(ErrorCode::shape, "bias must be (1 or " + std::to_string(in.batch) + ", " +
+                                   std::to_string(in.heads) + ", rows, columns), got " + shape.text());
     }
   }
   AttentionInputs host = in;
@@ -97,8 +99,8 @@ bool check_contents(const Call& c, Operands& x) {
 
 // Whether the views lie side by side in the rows of one storage: a packed projection.
 bool adjacent(const View& left, const View& right) {
-  return left.storage == right.storage && left.row_stride == right.row_stride && left.rows() == right.rows() &&
-         left.offset + left.width() == right.offset;
+  return left.storage == right.storage && left.row_stride == right.row_stride &&
+         left.rows() == right.rows() && left.offset + left.width() == right.offset;
 }
 
 struct Gradients {
@@ -129,17 +131,18 @@ Gradients make_gradients(Backward& b, const Operands& x) {
 void gradient(Backward& b, const Operands& x, const View& o, const View& lse) {
   const View d_o = b.gradient(0);
   const Gradients d = make_gradients(b, x);
-  b.run({d_o, x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, o, lse}, {d.q, d.k, d.v, d.bias}, [=](Execution& e) {
-    AttentionBackward a{};
-    a.in = x.inputs();
-    a.o = o.data<float>(), a.lse = lse.data<float>();
-    a.d_o = d_o.data<float>(), a.d_o_stride = d_o.row_stride;
-    a.dq = d.q.data<float>(), a.dq_stride = d.q.row_stride;
-    a.dk = d.k.data<float>(), a.dk_stride = d.k.row_stride;
-    a.dv = d.v.data<float>(), a.dv_stride = d.v.row_stride;
-    a.dbias = d.bias.data<float>();
-    on_device(e, [&](auto device) { attention_backward(device, a); });
-  });
+  b.run({d_o, x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, o, lse}, {d.q, d.k, d.v, d.bias},
+        [=](Execution& e) {
+          AttentionBackward a{};
+          a.in = x.inputs();
+          a.o = o.data<float>(), a.lse = lse.data<float>();
+          a.d_o = d_o.data<float>(), a.d_o_stride = d_o.row_stride;
+          a.dq = d.q.data<float>(), a.dq_stride = d.q.row_stride;
+          a.dk = d.k.data<float>(), a.dk_stride = d.k.row_stride;
+          a.dv = d.v.data<float>(), a.dv_stride = d.v.row_stride;
+          a.dbias = d.bias.data<float>();
+          on_device(e, [&](auto device) { attention_backward(device, a); });
+        });
   if (d.q.defined()) b.set(0, d.q);
   if (d.k.defined()) b.set(1, d.k);
   if (d.v.defined()) b.set(2, d.v);
@@ -168,7 +171,8 @@ void call(Call& c) {
   const bool readable = check_contents(c, read);
   const bool return_weights = c.flag(14, "returnWeights");
   if (return_weights && !readable) {
-    c.fail(ErrorCode::argument, "offsets must be readable on the host for returnWeights, got the result of an op");
+    c.fail(ErrorCode::argument,
+           "offsets must be readable on the host for returnWeights, got the result of an op");
   }
   const Operands x = read;
   View o = c.make(DType::f32, x.q.shape);
@@ -197,8 +201,8 @@ void check_attention_sequences(const AttentionInputs& in, ErrorCode code) {
   for (int64_t b = 0; b < in.batch; b++) {
     const int64_t rows = in.offsets[b + 1] - in.offsets[b], keys = in.key_offsets[b + 1] - in.key_offsets[b];
     if (rows <= in.bias_rows && keys <= in.bias_columns) continue;
-    throw Error(code, "attention: bias must cover " + Shape{rows, keys}.text() + " of sequence " + std::to_string(b) +
-                          ", got " + Shape{in.bias_rows, in.bias_columns}.text());
+    throw Error(code, "attention: bias must cover " + Shape{rows, keys}.text() + " of sequence " +
+                          std::to_string(b) + ", got " + Shape{in.bias_rows, in.bias_columns}.text());
   }
 }
 

@@ -9,9 +9,9 @@
 // (1 or B, H, rows, columns) is read at [b or 0, h, i, j] with i and j counted within the sequence.
 // Row statistics: lse (H, Tq) = log sum exp of the row of S, -inf for a row that sees nothing.
 //
-// Dropout: the element index in the sense of core/random.h is ((query row * H + h) << 32) + j, query row counted
-// over the batch and j within the sequence: independent of layout, blocks and threads, and four neighbouring
-// keys share one Philox block.
+// Dropout: the element index in the sense of core/random.h is ((query row * H + h) << 32) + j, query row
+// counted over the batch and j within the sequence: independent of layout, blocks and threads, and four
+// neighbouring keys share one Philox block.
 #pragma once
 
 #include <cstdint>
@@ -45,15 +45,15 @@ struct AttentionForward {
 // Outputs overwrite; null where nobody needs them.
 struct AttentionBackward {
   AttentionInputs in;
-  const float* o;         // (Tq, H*D)
-  const float* lse;       // (H, Tq)
-  const float* d_o;       // (Tq, H*D), row stride d_o_stride
+  const float* o;    // (Tq, H*D)
+  const float* lse;  // (H, Tq)
+  const float* d_o;  // (Tq, H*D), row stride d_o_stride
   int64_t d_o_stride;
-  float* dq;              // (Tq, H*D), row stride dq_stride
-  float* dk;              // (Tk, H*D), row stride dk_stride
-  float* dv;              // (Tk, H*D), row stride dv_stride
+  float* dq;  // (Tq, H*D), row stride dq_stride
+  float* dk;  // (Tk, H*D), row stride dk_stride
+  float* dv;  // (Tk, H*D), row stride dv_stride
   int64_t dq_stride, dk_stride, dv_stride;
-  float* dbias;           // shape of bias; summed over sequences in order when bias_batch is 1
+  float* dbias;  // shape of bias; summed over sequences in order when bias_batch is 1
 };
 
 struct AttentionWeights {

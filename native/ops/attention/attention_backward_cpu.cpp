@@ -1,9 +1,11 @@
 // Backward. With m the dropout mask scaled by 1 / (1 - p), and P recomputed as exp(S - lse):
-//   dV = (P m)^T dO,  dP = (dO V^T) m,  dS = P (dP - delta),  dQ = scale dS K,  dK = scale dS^T Q,  dbias = dS
-// delta_i is sum_j P_ij dP_ij where a tile holds all keys that the row sees. Otherwise it is the equal sum_d dO_id
-// O_id, whose rounding differs from dP's: a row that sees one key would not get exactly 0.
-// A job is one (sequence, head) and owns all it writes, so there are no locks and the order of every sum is fixed.
-// A bias shared by the sequences makes a job of a whole head, which adds its sequences in batch order.
+//   dV = (P m)^T dO,  dP = (dO V^T) m,  dS = P (dP - delta),  dbias = dS
+//   dQ = scale dS K,  dK = scale dS^T Q
+// delta_i is sum_j P_ij dP_ij where a tile holds all keys that the row sees. Otherwise it is sum_d dO_id O_id,
+// equal but for rounding: with it, a row that sees a single key would not get exactly 0.
+//
+// A job is one (sequence, head) and owns all it writes, so there are no locks and the order of every sum is
+// fixed. A bias shared by the sequences makes a job of a whole head, which adds its sequences in batch order.
 #include <algorithm>
 #include <limits>
 
@@ -18,7 +20,9 @@ namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
 // Two tiles live at a time: those wider than 256 keys have half the rows.
-int64_t tile_rows(int64_t keys) { return keys > attention_tile_keys / 2 ? attention_tile_rows / 2 : attention_tile_rows; }
+int64_t tile_rows(int64_t keys) {
+  return keys > attention_tile_keys / 2 ? attention_tile_rows / 2 : attention_tile_rows;
+}
 
 // Scratch of a job.
 struct Buffers {
@@ -32,7 +36,12 @@ struct Buffers {
 class HeadGradient {
  public:
   HeadGradient(const AttentionBackward& a, const AttentionSequence& sequence, int64_t head, Worker& worker)
-      : a_(a), in_(a.in), seq_(sequence), head_(head), column_(head * a.in.head_size), worker_(worker),
+      : a_(a),
+        in_(a.in),
+        seq_(sequence),
+        head_(head),
+        column_(head * a.in.head_size),
+        worker_(worker),
         wants_ds_(a.dq || a.dk || a.dbias) {}
 
   void run() {
@@ -119,14 +128,16 @@ class HeadGradient {
     float* ds = use_.ds + i * tile.stride;
     const int64_t row = seq_.row + tile.row + i;
     const float lse = a_.lse[head_ * in_.q_rows + row];
-    const int64_t visible = std::clamp<int64_t>(seq_.visible(in_.causal, tile.row + i) - tile.key, 0, tile.keys);
+    const int64_t visible =
+        std::clamp<int64_t>(seq_.visible(in_.causal, tile.row + i) - tile.key, 0, tile.keys);
     const size_t n = lse == -infinity ? 0 : static_cast<size_t>(visible);
     const size_t rest = static_cast<size_t>(tile.keys) - n;
     k.exp_sum(p, p, lse, n);
     k.fill(p + n, 0.0f, rest);
     const bool dropping = in_.p > 0.0f;
     if (dropping) {
-      k.dropout(use_.mask, use_.ones, n, in_.p, in_.seed, in_.call, attention_element(in_, row, head_, tile.key));
+      k.dropout(use_.mask, use_.ones, n, in_.p, in_.seed, in_.call,
+                attention_element(in_, row, head_, tile.key));
     }
     if (wants_ds_) {
       if (dropping) k.arithmetic(Arithmetic::multiply, ds, ds, use_.mask, n);
@@ -142,13 +153,14 @@ class HeadGradient {
   }
 
   // target (keys, D) (+)= scale weights^T x: dV and dK.
-  void add_key_gradient(const AttentionTile& tile, const float* weights, const float* x, int64_t x_stride, float scale,
-                        float* target, int64_t target_stride) {
+  void add_key_gradient(const AttentionTile& tile, const float* weights, const float* x, int64_t x_stride,
+                        float scale, float* target, int64_t target_stride) {
     Gemm g = product(tile.keys, in_.head_size, tile.rows);
     g.a = weights, g.lda = static_cast<size_t>(tile.stride);
     g.a_transposed = true;
     g.b = x, g.ldb = static_cast<size_t>(x_stride);
-    g.c = target + (seq_.key + tile.key) * target_stride + column_, g.ldc = static_cast<size_t>(target_stride);
+    g.c = target + (seq_.key + tile.key) * target_stride + column_,
+    g.ldc = static_cast<size_t>(target_stride);
     g.scale = scale;
     g.accumulate = !overwrite_;
     gemm_serial(g, worker_);
@@ -167,10 +179,12 @@ class HeadGradient {
 
   void add_bias_gradient(const AttentionTile& tile) {
     const int64_t plane = (in_.bias_batch == 1 ? 0 : seq_.index) * in_.heads + head_;
-    float* target = a_.dbias + (plane * in_.bias_rows + tile.row) * in_.bias_columns + tile.key;  // (rows, keys)
+    float* target =
+        a_.dbias + (plane * in_.bias_rows + tile.row) * in_.bias_columns + tile.key;  // (rows, keys)
     for (int64_t i = 0; i < tile.rows; i++) {
       float* row = target + i * in_.bias_columns;
-      kernels().arithmetic(Arithmetic::add, row, row, use_.ds + i * tile.stride, static_cast<size_t>(tile.keys));
+      kernels().arithmetic(Arithmetic::add, row, row, use_.ds + i * tile.stride,
+                           static_cast<size_t>(tile.keys));
     }
   }
 
@@ -207,7 +221,8 @@ void attention_backward(Cpu, const AttentionBackward& a) {
     std::sort(sequences.begin(), sequences.end(),
               [](const AttentionSequence& x, const AttentionSequence& y) { return x.index < y.index; });
     parallel_for(heads, [&](size_t head, Worker& worker) {
-      for (const AttentionSequence& s : sequences) HeadGradient(a, s, static_cast<int64_t>(head), worker).run();
+      for (const AttentionSequence& s : sequences)
+        HeadGradient(a, s, static_cast<int64_t>(head), worker).run();
     });
     return;
   }

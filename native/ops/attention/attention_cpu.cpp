@@ -1,7 +1,8 @@
-// Forward: a job is a block of query rows of one (sequence, head). It goes over the keys in blocks; each block's
-// scores lie in scratch, become probabilities relative to the largest score so far, and are multiplied with V. A
-// larger score in a later block rescales what was summed before (Milakov and Gimelshein, "Online normalizer
-// calculation for softmax", 2018); up to 512 keys there is one block and nothing to rescale.
+// Forward: a job is a block of query rows of one (sequence, head). It goes over the keys in blocks; each
+// block's scores lie in scratch, become probabilities relative to the largest score so far, and are
+// multiplied with V. A larger score in a later block rescales what was summed before (Milakov and Gimelshein,
+// "Online normalizer calculation for softmax", 2018); up to 512 keys there is one block and nothing to
+// rescale.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -39,10 +40,10 @@ std::vector<RowBlock> row_blocks(const AttentionInputs& in) {
   return blocks;
 }
 
-// Scores of one row become exp(score - largest) and, with dropout, what is left of it; updates the row's largest
-// score and sum. Returns by how much what was summed before has to be scaled.
-float soften_row(const AttentionInputs& in, float* s, int64_t seen, int64_t width, uint64_t element, float* largest,
-                 float* total) {
+// Scores of one row become exp(score - largest) and, with dropout, what is left of it; updates the row's
+// largest score and sum. Returns by how much what was summed before has to be scaled.
+float soften_row(const AttentionInputs& in, float* s, int64_t seen, int64_t width, uint64_t element,
+                 float* largest, float* total) {
   const Kernels& k = kernels();
   const size_t n = static_cast<size_t>(seen);
   k.fill(s + seen, 0.0f, static_cast<size_t>(width - seen));
@@ -81,13 +82,15 @@ void attend(const AttentionForward& a, const RowBlock& block, int64_t head, Work
       const int64_t visible = seq.visible(in.causal, block.row + i) - key;
       float rescale = soften_row(in, s + i * stride, std::clamp<int64_t>(visible, 0, tile.keys), tile.keys,
                                  attention_element(in, first_row + i, head, key), largest + i, total + i);
-      if (key > 0 && rescale != 1.0f) k.scale(o + i * o_stride, rescale, o + i * o_stride, static_cast<size_t>(size));
+      if (key > 0 && rescale != 1.0f)
+        k.scale(o + i * o_stride, rescale, o + i * o_stride, static_cast<size_t>(size));
     }
     Gemm product;
     product.m = static_cast<size_t>(block.rows), product.n = static_cast<size_t>(size);
     product.k = static_cast<size_t>(tile.keys);
     product.a = s, product.lda = static_cast<size_t>(stride);
-    product.b = in.v + (seq.key + key) * in.v_stride + head * size, product.ldb = static_cast<size_t>(in.v_stride);
+    product.b = in.v + (seq.key + key) * in.v_stride + head * size,
+    product.ldb = static_cast<size_t>(in.v_stride);
     product.c = o, product.ldc = static_cast<size_t>(o_stride);
     product.accumulate = key > 0;
     gemm_serial(product, worker);
@@ -104,7 +107,8 @@ void attend(const AttentionForward& a, const RowBlock& block, int64_t head, Work
 }
 
 // One (sequence, head) of the probabilities.
-void write_weights(const AttentionWeights& a, const AttentionSequence& seq, int64_t head, float* out, Worker& worker) {
+void write_weights(const AttentionWeights& a, const AttentionSequence& seq, int64_t head, float* out,
+                   Worker& worker) {
   const AttentionInputs& in = a.in;
   const Kernels& k = kernels();
   for (int64_t row = 0; row < seq.rows; row += attention_tile_rows) {
@@ -129,9 +133,10 @@ std::vector<AttentionSequence> attention_sequences(const AttentionInputs& in) {
     sequences.push_back({b, in.offsets[b], in.offsets[b + 1] - in.offsets[b], in.key_offsets[b],
                          in.key_offsets[b + 1] - in.key_offsets[b]});
   }
-  std::stable_sort(sequences.begin(), sequences.end(), [](const AttentionSequence& x, const AttentionSequence& y) {
-    return x.rows * x.keys > y.rows * y.keys;
-  });
+  std::stable_sort(sequences.begin(), sequences.end(),
+                   [](const AttentionSequence& x, const AttentionSequence& y) {
+                     return x.rows * x.keys > y.rows * y.keys;
+                   });
   return sequences;
 }
 
@@ -152,18 +157,22 @@ void attention_scores(const AttentionInputs& in, const AttentionSequence& seq, i
   Gemm product;
   product.m = static_cast<size_t>(tile.rows), product.n = static_cast<size_t>(tile.keys);
   product.k = static_cast<size_t>(size);
-  product.a = in.q + (seq.row + tile.row) * in.q_stride + head * size, product.lda = static_cast<size_t>(in.q_stride);
-  product.b = in.k + (seq.key + tile.key) * in.k_stride + head * size, product.ldb = static_cast<size_t>(in.k_stride);
+  product.a = in.q + (seq.row + tile.row) * in.q_stride + head * size,
+  product.lda = static_cast<size_t>(in.q_stride);
+  product.b = in.k + (seq.key + tile.key) * in.k_stride + head * size,
+  product.ldb = static_cast<size_t>(in.k_stride);
   product.b_transposed = true;
   product.c = s, product.ldc = static_cast<size_t>(tile.stride);
   product.scale = in.scale;
   gemm_serial(product, worker);
   if (!in.bias) return;
   const int64_t plane = (in.bias_batch == 1 ? 0 : seq.index) * in.heads + head;
-  const float* bias = in.bias + (plane * in.bias_rows + tile.row) * in.bias_columns + tile.key;  // (rows, keys)
+  const float* bias =
+      in.bias + (plane * in.bias_rows + tile.row) * in.bias_columns + tile.key;  // (rows, keys)
   for (int64_t i = 0; i < tile.rows; i++) {
     float* row = s + i * tile.stride;
-    kernels().arithmetic(Arithmetic::add, row, row, bias + i * in.bias_columns, static_cast<size_t>(tile.keys));
+    kernels().arithmetic(Arithmetic::add, row, row, bias + i * in.bias_columns,
+                         static_cast<size_t>(tile.keys));
   }
 }
 

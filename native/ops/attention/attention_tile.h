@@ -15,9 +15,9 @@ constexpr int64_t attention_tile_rows = 128;
 constexpr int64_t attention_tile_keys = 512;
 
 struct AttentionSequence {
-  int64_t index;        // b
-  int64_t row, rows;    // first query row, Lq
-  int64_t key, keys;    // first key row, Lk
+  int64_t index;      // b
+  int64_t row, rows;  // first query row, Lq
+  int64_t key, keys;  // first key row, Lk
 
   // How many keys query i of the sequence sees: always the first ones.
   int64_t visible(bool causal, int64_t i) const {
@@ -34,8 +34,8 @@ struct AttentionTile {
   int64_t stride;  // elements between rows of the tile in scratch
 };
 
-// All sequences, those with most work first: the pool hands out jobs in this order, so that a long one does not
-// start last.
+// All sequences, those with most work first: the pool hands out jobs in this order, so that a long one does
+// not start last.
 std::vector<AttentionSequence> attention_sequences(const AttentionInputs& in);
 
 // Row stride for tiles of `keys` columns: whole cache lines, and not a multiple of 4096 bytes, where all rows

@@ -1,5 +1,5 @@
-// Dropout (Srivastava et al., JMLR 2014), scaled while training: y = keep ? x / (1 - p) : 0. The mask comes from
-// core/random.h: element i in row order of the call. The gradient applies the same mask to dy.
+// Dropout (Srivastava et al., JMLR 2014), scaled while training: y = keep ? x / (1 - p) : 0. The mask comes
+// from core/random.h: element i in row order of the call. The gradient applies the same mask to dy.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@ struct Dropout {
 
 void dropout_forward(Cpu, const Dropout& a);
 // Same work on dy; a name of its own, as every op has a forward and a backward.
-inline void dropout_backward(Cpu cpu, const Dropout& a) { dropout_forward(cpu, a); }
+inline void dropout_backward(Cpu cpu, const Dropout& a) {
+  dropout_forward(cpu, a);
+}
 
 }  // namespace athanor

@@ -1,5 +1,5 @@
-// The op `apply`: an element-wise function of function.h, any shape. One op for all of them; ops.ts gives each
-// its name.
+// The op `apply`: an element-wise function of function.h, any shape. One op for all of them; ops.ts gives
+// each its name.
 #include "ops/elementwise/elementwise.h"
 
 namespace athanor {
@@ -24,7 +24,8 @@ void call(Call& c) {
     View dy = b.contiguous(b.gradient(0));
     View dx = b.make_like(dy);
     b.run({dy, kept_x, kept_y}, {dx}, [=](Execution& e) {
-      FunctionBackward a{function, dy.data<float>(), kept_x.data<float>(), kept_y.data<float>(), dx.data<float>(), dy.count()};
+      FunctionBackward a{function,         dy.data<float>(), kept_x.data<float>(), kept_y.data<float>(),
+                         dx.data<float>(), dy.count()};
       on_device(e, [&](auto device) { function_backward(device, a); });
     });
     b.set(0, dx);

@@ -28,7 +28,7 @@ struct LayerNormForward {
 
 // dx and dresidual may be the same memory when p is 0. Outputs overwrite; null where nobody needs them.
 struct LayerNormBackward {
-  const float* dy;    // (T, C), row stride dy_stride; null: no gradient through y
+  const float* dy;  // (T, C), row stride dy_stride; null: no gradient through y
   int64_t dy_stride;
   const float* dsum;  // (T, C), row stride dsum_stride; null: no gradient through the sum
   int64_t dsum_stride;
@@ -46,8 +46,8 @@ struct LayerNormBackward {
   uint64_t seed, call;
 };
 
-// Rows are cut into blocks that depend on their number alone, and the blocks' sums added in order: dweight and
-// dbias have the same bits with any number of threads.
+// Rows are cut into blocks that depend on their number alone, and the blocks' sums added in order: dweight
+// and dbias have the same bits with any number of threads.
 constexpr int64_t layer_norm_most_blocks = 128;
 inline int64_t layer_norm_block_rows(int64_t rows) {
   int64_t each = (rows + layer_norm_most_blocks - 1) / layer_norm_most_blocks;

@@ -39,7 +39,8 @@ void add_blocks(float* target, const float* partials, int64_t blocks, int64_t wi
                     kernels().fill(target + begin, 0.0f, end - begin);
                     for (int64_t block = 0; block < blocks; block++) {
                       kernels().arithmetic(Arithmetic::add, target + begin, target + begin,
-                                           partials + block * width + static_cast<int64_t>(begin), end - begin);
+                                           partials + block * width + static_cast<int64_t>(begin),
+                                           end - begin);
                     }
                   });
 }
@@ -60,8 +61,8 @@ void layer_norm_forward(Cpu, const LayerNormForward& a) {
         residual = dropped;
       }
       float mean, rstd;
-      k.layer_norm(a.y + row * a.width, a.sum ? a.sum + row * a.width : nullptr, a.x + row * a.x_stride, residual,
-                   a.weight, a.bias, n, a.eps, &mean, &rstd);
+      k.layer_norm(a.y + row * a.width, a.sum ? a.sum + row * a.width : nullptr, a.x + row * a.x_stride,
+                   residual, a.weight, a.bias, n, a.eps, &mean, &rstd);
       if (a.statistics) {
         a.statistics[row] = mean;
         a.statistics[a.rows + row] = rstd;
@@ -76,8 +77,8 @@ void layer_norm_backward(Cpu, const LayerNormBackward& a) {
   if (n == 0) return;
   parallel_for(static_cast<size_t>(blocks), [&](size_t index, Worker& worker) {
     const int64_t block = static_cast<int64_t>(index);
-    float* dweight = a.dweight ? a.partials + block * a.width : nullptr;           // (C)
-    float* dbias = a.dbias ? a.partials + (blocks + block) * a.width : nullptr;    // (C)
+    float* dweight = a.dweight ? a.partials + block * a.width : nullptr;         // (C)
+    float* dbias = a.dbias ? a.partials + (blocks + block) * a.width : nullptr;  // (C)
     if (dweight) kernels().fill(dweight, 0.0f, n);
     if (dbias) kernels().fill(dbias, 0.0f, n);
     float* spare = !a.dx && !a.dresidual ? worker.floats(n) : nullptr;  // only the parameters want gradients

@@ -56,20 +56,20 @@ double factor_of(const LossBackward& a) {
   return static_cast<double>(*a.dloss) / (a.reduction == Reduction::mean ? static_cast<double>(a.n) : 1.0);
 }
 
-// log(1 + exp(x)) without overflow, and exact where it is small.
-double softplus(double x) {
-  return std::fmax(x, 0.0) + std::log1p(std::exp(-std::fabs(x)));
-}
-
-double sigmoid(double x) {
-  return 1.0 / (1.0 + std::exp(-x));
-}
-
+// softplus(x) = max(x, 0) + log(1 + exp(-|x|)): no overflow, and exact where it is small. softplus(-x) shares
+// the logarithm.
 double bce(const LossForward& a, int64_t i) {
   double x = static_cast<double>(a.x[i]), t = static_cast<double>(a.target[i]);
-  if (std::isnan(x)) return x;  // fmax above would pass over it
+  if (std::isnan(x)) return x;  // fmax would pass over it
   double weight = a.weight ? static_cast<double>(a.weight[i % a.width]) : 1.0;
-  return (1.0 - t) * softplus(x) + weight * t * softplus(-x);
+  double rest = std::log1p(std::exp(-std::fabs(x)));
+  return (1.0 - t) * (std::fmax(x, 0.0) + rest) + weight * t * (std::fmax(-x, 0.0) + rest);
+}
+
+// (1 - t) sigmoid(x) - w t sigmoid(-x): unlike 1 - t - ..., no digits cancel for a confident prediction.
+double bce_slope(double x, double t, double weight) {
+  double e = std::exp(-std::fabs(x)), high = 1.0 / (1.0 + e), low = e * high;
+  return (1.0 - t) * (x < 0 ? low : high) - weight * t * (x < 0 ? high : low);
 }
 
 }  // namespace
@@ -131,8 +131,7 @@ void bce_with_logits_backward(Cpu, const LossBackward& a) {
           double x = static_cast<double>(a.x[i]), t = static_cast<double>(a.target[i]);
           double weight = a.weight ? static_cast<double>(a.weight[i % static_cast<size_t>(a.width)]) : 1.0;
           double each = a.reduction == Reduction::none ? static_cast<double>(a.dloss[i]) : factor;
-          // The form without 1 - t - ...: no digits cancel for a confident prediction.
-          a.dx[i] = static_cast<float>(((1.0 - t) * sigmoid(x) - weight * t * sigmoid(-x)) * each);
+          a.dx[i] = static_cast<float>(bce_slope(x, t, weight) * each);
         }
       });
 }

@@ -1,4 +1,4 @@
-// What adamw and sgd share: reading the parameter list, the gradient norm, and the one update command.
+// What adamw and sgd share: reading the parameter list, the gradient norm, and the update commands.
 #include "ops/optimizer/optimizer.h"
 
 #include <algorithm>
@@ -8,6 +8,10 @@ namespace athanor {
 
 namespace {
 
+// A step over 110 million parameters takes some 200 ms; in slices of 4 million a request of another model waits for
+// 10 ms of it. A multiple of the pieces that the CPU cuts.
+constexpr int64_t slice_size = int64_t{1} << 22;
+
 std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) {
   std::vector<OptimizerSlot> slots;
   slots.reserve(entries.size());
@@ -16,6 +20,32 @@ std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) 
                      e.learning_rate, e.weight_decay, e.first});
   }
   return slots;
+}
+
+// Elements [begin, end) of a contiguous view, as one row.
+View flat_range(const View& v, int64_t begin, int64_t end) {
+  return v.defined() ? v.reshaped({v.count()}).row_range(begin, end) : v;
+}
+
+// The entries cut into commands of at most slice_size elements each.
+std::vector<std::vector<OptimizerEntry>> slices_of(const std::vector<OptimizerEntry>& entries) {
+  std::vector<std::vector<OptimizerEntry>> slices;
+  int64_t room = 0;
+  for (const OptimizerEntry& e : entries) {
+    for (int64_t begin = 0; begin < e.p.count();) {
+      if (room == 0) {
+        slices.emplace_back();
+        room = slice_size;
+      }
+      int64_t end = std::min(e.p.count(), begin + room);
+      OptimizerEntry part = e;
+      for (View* v : {&part.p, &part.g, &part.m, &part.v}) *v = flat_range(*v, begin, end);
+      slices.back().push_back(std::move(part));
+      room -= end - begin;
+      begin = end;
+    }
+  }
+  return slices;
 }
 
 }  // namespace
@@ -59,24 +89,25 @@ void OptimizerCall::finish(std::function<void(Execution&, std::vector<OptimizerS
     c_.fail(ErrorCode::argument, "parameters and their states must be different tensors, got one twice");
   }
   auto entries = std::make_shared<const std::vector<OptimizerEntry>>(std::move(entries_));
-  std::vector<View> gradients, written;
-  for (const OptimizerEntry& e : *entries) {
-    gradients.push_back(e.g);
-    for (const View& v : {e.p, e.m, e.v}) {
-      if (v.defined()) written.push_back(v);
-    }
-  }
+  std::vector<View> all;
+  for (const OptimizerEntry& e : *entries) all.insert(all.end(), {e.p, e.g, e.m, e.v});
   View norm = c_.make(DType::f32, Shape{});
-  c_.run(gradients, {norm}, [=](Execution& e) {
+  // Reads everything, so that a mark on any gradient or state marks the norm, and with it skips every slice.
+  c_.run(all, {norm}, [=](Execution& e) {
     GradientNorm a{slots_of(*entries), norm.data<float>()};
     on_device(e, [&](auto device) { gradient_norm(device, a); });
   });
   c_.result(norm);
-  if (entries->empty()) return;
-  gradients.push_back(norm);
-  c_.run(
-      gradients, written, [=](Execution& e) { update(e, slots_of(*entries), norm.data<float>()); },
-      CommandKind::update);
+  for (std::vector<OptimizerEntry>& slice : slices_of(*entries)) {
+    auto part = std::make_shared<const std::vector<OptimizerEntry>>(std::move(slice));
+    std::vector<View> read{norm}, written;
+    for (const OptimizerEntry& e : *part) {
+      read.push_back(e.g);
+      written.insert(written.end(), {e.p, e.m, e.v});
+    }
+    c_.run(
+        read, written, [=](Execution& e) { update(e, slots_of(*part), norm.data<float>()); }, CommandKind::update);
+  }
 }
 
 float unit_interval(const Call& c, int position, const char* name) {

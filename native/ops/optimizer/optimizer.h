@@ -5,7 +5,8 @@
 //   p -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
 // SGD: g += wd p; buf = momentum buf + (1 - dampening) g (at a parameter's first step: g);
 //   p -= lr (g + momentum buf for Nesterov, or buf, or g without momentum).
-// All parameters in one command, in place; norm and factor stay on the device.
+// In place, in commands of a few million elements each, so that a step does not hold up other queues; all of them
+// depend on the norm and thus on every gradient: they run all, or none. Norm and factor stay on the device.
 #pragma once
 
 #include <cstdint>
@@ -75,7 +76,7 @@ class OptimizerCall {
   // Reads the parameter whose arguments begin at `position`: its handle, `states` state handles (ignored
   // without `with_state`), learning rate, weight decay. Passed over when it has no gradient.
   void read(int position, int index, bool with_state, bool first);
-  // Enqueues the norm, makes it the result, and enqueues `update` behind it.
+  // Enqueues the norm, makes it the result, and enqueues `update` behind it, in slices.
   void finish(std::function<void(Execution&, std::vector<OptimizerSlot>, const float*)> update);
 
  private:

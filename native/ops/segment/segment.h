@@ -12,7 +12,8 @@ namespace athanor {
 enum class SegmentKind : int32_t { sum = 0, mean = 1, max = 2 };
 constexpr int32_t segment_kind_count = 3;
 
-// y[b, c] = sum, mean or largest of x[i, c] over the rows of sequence b. An empty sequence gives 0; ERR_DATA for max.
+// y[b, c] = sum, mean or largest of x[i, c] over the rows of sequence b. An empty sequence gives 0; ERR_DATA
+// for max.
 struct SegmentReduceForward {
   SegmentKind kind;
   const float* x;  // (T, C), row stride x_stride
@@ -44,15 +45,16 @@ struct SegmentSoftmaxForward {
 
 // dx = y (dy - sum over the sequence of dy y).
 struct SegmentSoftmaxBackward {
-  const float* dy;  // (T, C)
-  const float* y;   // (T, C)
+  const float* dy;         // (T, C)
+  const float* y;          // (T, C)
   const int32_t* offsets;  // (B+1)
   float* dx;               // (T, C)
   int64_t batch, rows, width;
 };
 
-// loss = mean over counted sequences of logsumexp(logits of b) - logits[offsets[b] + labels[b]]. Not counted: a
-// label equal to ignore_index or outside the sequence. NaN when none is counted, and then the gradient is 0.
+// loss = mean over counted sequences of logsumexp(logits of b) - logits[offsets[b] + labels[b]]. Not counted:
+// a label equal to ignore_index or outside the sequence. NaN when none is counted, and then the gradient is
+// 0.
 struct SegmentCrossEntropyForward {
   const float* logits;     // (T)
   const int32_t* offsets;  // (B+1)

@@ -7,7 +7,8 @@ namespace athanor {
 namespace {
 
 void call(Call& c) {
-  TensorRef input = c.tensor(0, "logits"), offsets_input = c.tensor(1, "offsets"), labels_input = c.tensor(2, "labels");
+  TensorRef input = c.tensor(0, "logits"), offsets_input = c.tensor(1, "offsets"),
+            labels_input = c.tensor(2, "labels");
   const int64_t ignore_index = c.integer(3, "ignoreIndex");
   c.check_dtype(input, "logits", DType::f32);
   c.check_rank(input, "logits", 1, 1);
@@ -19,9 +20,15 @@ void call(Call& c) {
   View loss = c.make(DType::f32, {});
   View losses = c.make(DType::f32, {batch}), lse = c.make(DType::f32, {batch});
   c.run({logits, offsets, labels}, {loss, losses, lse}, [=](Execution& e) {
-    SegmentCrossEntropyForward a{logits.data<float>(), offsets.data<int32_t>(), labels.data<int32_t>(),
-                                 ignore_index,         loss.data<float>(),      losses.data<float>(),
-                                 lse.data<float>(),    batch,                   rows};
+    SegmentCrossEntropyForward a{logits.data<float>(),
+                                 offsets.data<int32_t>(),
+                                 labels.data<int32_t>(),
+                                 ignore_index,
+                                 loss.data<float>(),
+                                 losses.data<float>(),
+                                 lse.data<float>(),
+                                 batch,
+                                 rows};
     on_device(e, [&](auto device) { segment_cross_entropy_forward(device, a); });
   });
   c.result(loss);
@@ -29,9 +36,15 @@ void call(Call& c) {
     View dloss = b.gradient(0);
     View dlogits = b.make_like(logits);
     b.run({dloss, logits, offsets, labels, lse}, {dlogits}, [=](Execution& e) {
-      SegmentCrossEntropyBackward a{dloss.data<float>(),    logits.data<float>(), offsets.data<int32_t>(),
-                                    labels.data<int32_t>(), ignore_index,         lse.data<float>(),
-                                    dlogits.data<float>(),  batch,                rows};
+      SegmentCrossEntropyBackward a{dloss.data<float>(),
+                                    logits.data<float>(),
+                                    offsets.data<int32_t>(),
+                                    labels.data<int32_t>(),
+                                    ignore_index,
+                                    lse.data<float>(),
+                                    dlogits.data<float>(),
+                                    batch,
+                                    rows};
       on_device(e, [&](auto device) { segment_cross_entropy_backward(device, a); });
     });
     b.set(0, dlogits);

@@ -41,7 +41,8 @@ void segment_cross_entropy_forward(Cpu, const SegmentCrossEntropyForward& a) {
   double total = 0;
   for (int64_t b = 0; b < a.batch; b++) total += static_cast<double>(a.losses[b]);
   const int64_t n = count(a);
-  *a.loss = n == 0 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(total / static_cast<double>(n));
+  *a.loss =
+      n == 0 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(total / static_cast<double>(n));
 }
 
 void segment_cross_entropy_backward(Cpu, const SegmentCrossEntropyBackward& a) {

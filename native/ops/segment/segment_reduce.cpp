@@ -27,10 +27,18 @@ void call(Call& c) {
   const int64_t batch = check_offsets_tensor(c, offsets_input, rows, "offsets");
   if (kind == SegmentKind::max) check_not_empty(c, offsets, batch);
   View y = c.make(DType::f32, {batch, width});
-  View argmax = kind == SegmentKind::max && c.recording({input}) ? c.make(DType::i32, {batch, width}) : View();
+  View argmax =
+      kind == SegmentKind::max && c.recording({input}) ? c.make(DType::i32, {batch, width}) : View();
   c.run({x, offsets}, {y, argmax}, [=](Execution& e) {
-    SegmentReduceForward a{kind,  x.data<float>(), x.row_stride, offsets.data<int32_t>(), y.data<float>(),
-                           argmax.data<int32_t>(), batch,        rows,                    width};
+    SegmentReduceForward a{kind,
+                           x.data<float>(),
+                           x.row_stride,
+                           offsets.data<int32_t>(),
+                           y.data<float>(),
+                           argmax.data<int32_t>(),
+                           batch,
+                           rows,
+                           width};
     on_device(e, [&](auto device) { segment_reduce_forward(device, a); });
   });
   c.result(y);
@@ -38,8 +46,15 @@ void call(Call& c) {
     View dy = b.gradient(0);
     View dx = b.make(DType::f32, {rows, width});
     b.run({dy, offsets, argmax}, {dx}, [=](Execution& e) {
-      SegmentReduceBackward a{kind, dy.data<float>(), dy.row_stride, offsets.data<int32_t>(), argmax.data<int32_t>(),
-                              dx.data<float>(), batch, rows, width};
+      SegmentReduceBackward a{kind,
+                              dy.data<float>(),
+                              dy.row_stride,
+                              offsets.data<int32_t>(),
+                              argmax.data<int32_t>(),
+                              dx.data<float>(),
+                              batch,
+                              rows,
+                              width};
       on_device(e, [&](auto device) { segment_reduce_backward(device, a); });
     });
     b.set(0, dx);

@@ -1,6 +1,5 @@
 // A job is one sequence and a strip of columns that stays in L1.
 #include <algorithm>
-#include <cmath>
 
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
@@ -11,10 +10,12 @@ namespace athanor {
 
 namespace {
 
-constexpr int64_t strip = 512;   // columns
-constexpr int64_t block = 64;    // rows: sums of sums lose less than one long sum
+constexpr int64_t strip = 512;  // columns
+constexpr int64_t block = 64;   // rows: sums of sums lose less than one long sum
 
-size_t jobs(int64_t batch, int64_t width) { return static_cast<size_t>(batch * ((width + strip - 1) / strip)); }
+size_t jobs(int64_t batch, int64_t width) {
+  return static_cast<size_t>(batch * ((width + strip - 1) / strip));
+}
 
 struct Job {
   int64_t b, column;
@@ -52,10 +53,10 @@ void find_largest(const SegmentReduceForward& a, const Job& job, float* y, int32
   for (int32_t row = begin + 1; row < end; row++) {
     const float* x = a.x + row * a.x_stride + job.column;
     for (size_t c = 0; c < job.columns; c++) {
-      if (x[c] > y[c] || (std::isnan(x[c]) && !std::isnan(y[c]))) {
-        y[c] = x[c];
-        found[c] = row;
-      }
+      // Larger, or the first NaN; without branches, so that the compiler makes vectors of it.
+      const bool better = !(x[c] <= y[c]) & (y[c] == y[c]);
+      y[c] = better ? x[c] : y[c];
+      found[c] = better ? row : found[c];
     }
   }
   if (argmax) std::copy_n(found, job.columns, argmax);
@@ -67,8 +68,9 @@ void segment_reduce_forward(Cpu, const SegmentReduceForward& a) {
   check_offsets(a.offsets, a.batch, a.rows, "segment_reduce", "offsets", ErrorCode::data);
   for (int64_t b = 0; b < a.batch && a.kind == SegmentKind::max; b++) {
     if (a.offsets[b] == a.offsets[b + 1]) {
-      throw Error(ErrorCode::data,
-                  "segment_reduce: max needs a row in every sequence, got none in sequence " + std::to_string(b));
+      throw Error(
+          ErrorCode::data,
+          "segment_reduce: max needs a row in every sequence, got none in sequence " + std::to_string(b));
     }
   }
   parallel_for(jobs(a.batch, a.width), [&](size_t index, Worker&) {

@@ -16,7 +16,8 @@ void call(Call& c) {
   const int64_t batch = check_offsets_tensor(c, offsets_input, rows, "offsets");
   View y = c.make(DType::f32, x.shape);
   c.run({x, offsets}, {y}, [=](Execution& e) {
-    SegmentSoftmaxForward a{x.data<float>(), stride, offsets.data<int32_t>(), y.data<float>(), batch, rows, width};
+    SegmentSoftmaxForward a{
+        x.data<float>(), stride, offsets.data<int32_t>(), y.data<float>(), batch, rows, width};
     on_device(e, [&](auto device) { segment_softmax_forward(device, a); });
   });
   c.result(y);
@@ -24,8 +25,8 @@ void call(Call& c) {
     View dy = b.contiguous(b.gradient(0));
     View dx = b.make_like(dy);
     b.run({dy, y, offsets}, {dx}, [=](Execution& e) {
-      SegmentSoftmaxBackward a{dy.data<float>(), y.data<float>(), offsets.data<int32_t>(), dx.data<float>(),
-                               batch,            rows,            width};
+      SegmentSoftmaxBackward a{
+          dy.data<float>(), y.data<float>(), offsets.data<int32_t>(), dx.data<float>(), batch, rows, width};
       on_device(e, [&](auto device) { segment_softmax_backward(device, a); });
     });
     b.set(0, dx);

@@ -1,7 +1,6 @@
-// A job is one sequence. One column is a vector of its rows and uses the row kernels; several columns go row by
-// row, with the column's largest value and sum in scratch.
+// A job is one sequence. One column is a vector of its rows and uses the row kernels; several columns go row
+// by row, with the column's largest value and sum in scratch.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "cpu/kernels.h"
@@ -21,16 +20,17 @@ void soften_columns(const SegmentSoftmaxForward& a, int64_t begin, int64_t end, 
   k.fill(largest, -std::numeric_limits<float>::infinity(), n);
   for (int64_t row = begin; row < end; row++) {
     const float* x = a.x + row * a.x_stride;
-    for (size_t c = 0; c < n; c++) {
-      if (x[c] > largest[c] || std::isnan(x[c])) largest[c] = x[c];
-    }
+    for (size_t c = 0; c < n; c++)
+      largest[c] = x[c] <= largest[c] || largest[c] != largest[c] ? largest[c] : x[c];
   }
   k.fill(total, 0.0f, n);
   for (int64_t row = begin; row < end; row++) {
-    float* y = a.y + row * a.width;
-    k.arithmetic(Arithmetic::subtract, y, a.x + row * a.x_stride, largest, n);
-    k.function(Function::exp, y, y, n);
-    k.arithmetic(Arithmetic::add, total, total, y, n);
+    k.arithmetic(Arithmetic::subtract, a.y + row * a.width, a.x + row * a.x_stride, largest, n);
+  }
+  float* all = a.y + begin * a.width;  // the sequence's rows
+  k.function(Function::exp, all, all, static_cast<size_t>(end - begin) * n);
+  for (int64_t row = begin; row < end; row++) {
+    k.arithmetic(Arithmetic::add, total, total, a.y + row * a.width, n);
   }
   for (int64_t row = begin; row < end; row++) {
     float* y = a.y + row * a.width;
@@ -52,7 +52,8 @@ void backward_columns(const SegmentSoftmaxBackward& a, int64_t begin, int64_t en
   const size_t n = static_cast<size_t>(a.width);
   float* total = worker.floats(n);  // (C): sum of dy y
   k.fill(total, 0.0f, n);
-  for (int64_t row = begin; row < end; row++) k.add_product(total, a.dy + row * a.width, a.y + row * a.width, n);
+  for (int64_t row = begin; row < end; row++)
+    k.add_product(total, a.dy + row * a.width, a.y + row * a.width, n);
   for (int64_t row = begin; row < end; row++) {
     float* dx = a.dx + row * a.width;
     k.arithmetic(Arithmetic::subtract, dx, a.dy + row * a.width, total, n);

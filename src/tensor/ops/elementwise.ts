@@ -125,9 +125,9 @@ function arithmetic(name: keyof typeof operations, a: Tensor | number, b: Tensor
 }
 
 /**
- * a + b. Both f32, of the same shape; or one of them is, against (..., C), a row (C) or (1, C); against (T, C)
- * a column (T, 1); against anything a tensor of one element, or a number. Ranges of columns are read as they
- * are. Gradients of what was broadcast are summed.
+ * a + b. Both f32, of the same shape; or one of them is, against (..., C), a row (C) or (1, C); against
+ * (T, C) a column (T, 1); against anything a tensor of one element, or a number. Ranges of columns are read as
+ * they are. Gradients of what was broadcast are summed.
  * @throws ERR_SHAPE for any other pair of shapes
  * @example ops.add(x, bias); // (T, C) + (C)
  */

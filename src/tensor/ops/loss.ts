@@ -32,8 +32,8 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * Softmax and negative log-likelihood in one, as torch.nn.functional.cross_entropy with class indices; weights
- * and label smoothing (Szegedy et al. 2016, section 7) combine as they do there.
+ * Softmax and negative log-likelihood in one, as torch.nn.functional.cross_entropy with class indices;
+ * weights and label smoothing (Szegedy et al. 2016, section 7) combine as they do there.
  *
  * @param logits f32 (N, V); a range of columns is read as it is
  * @param labels i32 (N): 0 to V - 1, or ignoreIndex

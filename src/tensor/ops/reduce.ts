@@ -52,8 +52,8 @@ export function softmax(x: Tensor): Tensor {
 }
 
 /**
- * log(softmax(x)) over the last dimension, without the loss of digits of the two in turn. A row of nothing but
- * -Infinity gives NaN.
+ * log(softmax(x)) over the last dimension, without the loss of digits of the two in turn. A row of nothing
+ * but -Infinity gives NaN.
  * @param x f32, at least one dimension
  * @throws ERR_SHAPE for a scalar
  * @example ops.logSoftmax(tensor([0, 0], [1, 2])); // [[-0.6931, -0.6931]]
@@ -63,8 +63,8 @@ export function logSoftmax(x: Tensor): Tensor {
 }
 
 /**
- * log Σ exp(x) over the last dimension, which is dropped. A row of nothing but -Infinity, or of width 0, gives
- * -Infinity.
+ * log Σ exp(x) over the last dimension, which is dropped. A row of nothing but -Infinity, or of width 0,
+ * gives -Infinity.
  * @param x f32, at least one dimension
  * @param options keepDims: keep the last dimension, with size 1
  * @throws ERR_SHAPE for a scalar
