@@ -1,5 +1,6 @@
-// Fine-tunes an intent classifier and tries it out: `npm start`. By default a small BERT with fresh weights learns
-// the 77 intents of BANKING77 (examples/banking77); --model starts from a checkpoint, --data brings other rows.
+// Fine-tunes an intent classifier and tries it out: `npm start`. By default a small BERT with fresh weights
+// learns the 77 intents of BANKING77 (examples/banking77); --model starts from a checkpoint, --data brings
+// other rows.
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,7 +19,7 @@ const HELP = `Fine-tunes a text classifier.  npm start -- [options]
   --test FILE            rows to test on; without it a tenth of --data is kept back
   --text-column NAME     default text
   --label-column NAME    default label (category for the bundled data)
-  --epochs N             default 8, with --model 3
+  --epochs N             default 5, with --model 3
   --batch-size N         rows per step, default 32
   --learning-rate X      default 1e-3, with --model 5e-5
   --seed N               default 42
@@ -56,7 +57,13 @@ function readOptions() {
   try {
     const { values } = parseArgs({
       options: {
-        ...{ model: text, data: text, test: text, "text-column": { ...text, default: "text" }, "label-column": text },
+        ...{
+          model: text,
+          data: text,
+          test: text,
+          "text-column": { ...text, default: "text" },
+          "label-column": text,
+        },
         ...{ epochs: text, "batch-size": { ...text, default: "32" }, "learning-rate": text },
         ...{ seed: { ...text, default: "42" }, output: { ...text, default: "models/banking77" } },
         ...{ resume: flag, help: flag },
@@ -105,7 +112,7 @@ function trainingArgs(seed: number): TrainingArgs {
   const fresh = options.model === undefined;
   const checkpoints = join(options.output, "checkpoints");
   return {
-    epochs: Number(options.epochs ?? (fresh ? 8 : 3)),
+    epochs: Number(options.epochs ?? (fresh ? 5 : 3)),
     learningRate: Number(options["learning-rate"] ?? (fresh ? 1e-3 : 5e-5)),
     batchSize: Number(options["batch-size"]),
     warmupRatio: 0.1,

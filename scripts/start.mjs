@@ -1,7 +1,7 @@
-// The main job, `npm start`: builds what is missing or older than its sources, then runs the intent classifier with
-// the given arguments. Plain JavaScript, as it runs before anything is built.
+// The main job, `npm start`: builds what is missing or older than its sources, then runs the intent
+// classifier with the given arguments. Plain JavaScript, as it runs before anything is built.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -19,7 +19,7 @@ function newest(paths, wanted = () => true) {
   return time;
 }
 
-function run(script, why) {
+function build(script, why, result) {
   console.log(`${why}: npm run ${script}`);
   // npm is a .cmd on Windows, which only a shell can start.
   const { status, error } = spawnSync("npm", ["run", "--silent", script], {
@@ -27,9 +27,14 @@ function run(script, why) {
     stdio: "inherit",
     shell: process.platform === "win32",
   });
-  if (status === 0) return;
+  if (status === 0) {
+    // An incremental build leaves alone what did not change: mark that it is up to date.
+    const now = new Date();
+    if (existsSync(join(root, result))) utimesSync(join(root, result), now, now);
+    return;
+  }
   console.error(`npm run ${script} failed${error ? `: ${error.message}` : ""}.`);
-  if (script === "build:native")
+  if (script !== "build:ts")
     console.error("It needs Python 3, make and a C++17 compiler (g++ 12 or clang 14).");
   process.exit(1);
 }
@@ -38,15 +43,19 @@ if (!existsSync(join(root, "node_modules", "typescript"))) {
   console.error("The packages are missing. Run `npm ci` first.");
   process.exit(1);
 }
-const sources = newest(["src", "examples", "tsconfig.json"], (file) => file.endsWith(".ts"));
-// An incremental build leaves unchanged files alone: its own record tells when it last ran.
-const built = newest(["dist/examples/intent-classifier.js", "dist/.tsbuildinfo"]);
-if (!existsSync(example) || built < sources)
-  run("build:ts", "The TypeScript is not built, or older than its sources");
+const isScript = (file) => file.endsWith(".ts");
+if (newest(["dist/examples/intent-classifier.js"]) < newest(["src", "examples", "tsconfig.json"], isScript)) {
+  const why = "The TypeScript is not built, or older than its sources";
+  build("build:ts", why, "dist/examples/intent-classifier.js");
+}
 
-const binary = newest(["build/Release/athanor.node", "build-cuda/Release/athanor.node"]);
-const nativeSources = newest(["native", "binding.gyp"], (file) => /\.(cpp|h|def|gyp)$/.test(file));
-if (binary < nativeSources)
-  run("build:native", "The engine is not built, or older than its sources (a few minutes)");
+// The loader prefers the build with CUDA where there is one.
+const cuda = existsSync(join(root, "build-cuda", "Release", "athanor.node"));
+const binary = `${cuda ? "build-cuda" : "build"}/Release/athanor.node`;
+const isNative = (file) => /\.(cpp|h|def|cu|cuh)$/.test(file);
+if (newest([binary]) < newest(["native", "binding.gyp", "CMakeLists.txt"], isNative)) {
+  const why = "The engine is not built, or older than its sources (a minute or two)";
+  build(cuda ? "build:cuda" : "build:native", why, binary);
+}
 
 await import(pathToFileURL(example).href);

@@ -26,7 +26,10 @@ const large = await AutoModelForSequenceClassification.fromConfig({ model_type: 
 const optimizer = new AdamW(large.parameters(), { lr: 2e-5, weightDecay: 0.01 });
 
 function sequence(b: number, tokens: number): { inputIds: Int32Array; labels: number } {
-  return { inputIds: Int32Array.from({ length: tokens }, (_, i) => 1000 + ((b * 7919 + i * 104729) % 20000)), labels: b % 2 };
+  return {
+    inputIds: Int32Array.from({ length: tokens }, (_, i) => 1000 + ((b * 7919 + i * 104729) % 20000)),
+    labels: b % 2,
+  };
 }
 
 async function request(model: Model): Promise<number> {
@@ -95,7 +98,11 @@ console.log(
     meanwhile: { ...summarise(meanwhile), max_ms: longest(meanwhile) },
     step: summarise(stepTimes.slice(3)),
     // monitorEventLoopDelay counts its own resolution of 1 ms.
-    eventLoop: { p50_ms: delay.percentile(50) / 1e6, p99_ms: delay.percentile(99) / 1e6, max_ms: delay.max / 1e6 },
+    eventLoop: {
+      p50_ms: delay.percentile(50) / 1e6,
+      p99_ms: delay.percentile(99) / 1e6,
+      max_ms: delay.max / 1e6,
+    },
     ...describeMachine(),
   }),
 );

@@ -46,14 +46,28 @@ export interface AutoClass {
 function auto(head: HeadName): AutoClass {
   return {
     async fromPretrained(folder, options = {}) {
-      if (typeof folder !== "string") throw new AthanorError("ERR_ARGUMENT", `fromPretrained: folder must be a string, got ${typeof folder}`);
+      if (typeof folder !== "string")
+        throw new AthanorError(
+          "ERR_ARGUMENT",
+          `fromPretrained: folder must be a string, got ${typeof folder}`,
+        );
       const dtype = options.dtype ?? "f32";
-      if (dtype !== "f32") throw new AthanorError("ERR_ARGUMENT", `fromPretrained: dtype must be "f32" in this version, got "${dtype}"`);
-      let config = { ...(await readConfig(folder)), ...plainConfig(options.config ?? {}, "fromPretrained: config") };
+      if (dtype !== "f32")
+        throw new AthanorError(
+          "ERR_ARGUMENT",
+          `fromPretrained: dtype must be "f32" in this version, got "${dtype}"`,
+        );
+      let config = {
+        ...(await readConfig(folder)),
+        ...plainConfig(options.config ?? {}, "fromPretrained: config"),
+      };
       if (options.labels) config = withLabels(config, options.labels);
       const { parts, rules } = modelParts(config, head);
       const found = await resolveCheckpoint(folder);
-      const plan = planLoad(parts.store, found, rules, { folder, ignoreMismatchedSizes: options.ignoreMismatchedSizes });
+      const plan = planLoad(parts.store, found, rules, {
+        folder,
+        ignoreMismatchedSizes: options.ignoreMismatchedSizes,
+      });
       const model = new Model(parts, options);
       try {
         const fresh = new Set([...plan.report.missing, ...plan.report.mismatched.map(({ name }) => name)]);

@@ -71,11 +71,15 @@ export class Batch {
   unpack(values: Tensor | TensorData): TensorData[] {
     const data = values instanceof Tensor ? values.dataSync() : values;
     if (this.tokens === 0 || data.length % this.tokens !== 0) {
-      throw new AthanorError("ERR_SHAPE", `unpack: needed a multiple of ${this.tokens} elements, got ${data.length}`);
+      throw new AthanorError(
+        "ERR_SHAPE",
+        `unpack: needed a multiple of ${this.tokens} elements, got ${data.length}`,
+      );
     }
     const width = data.length / this.tokens;
     const parts: TensorData[] = [];
-    for (let b = 0; b < this.size; b++) parts.push(data.slice(this.bounds[b] * width, this.bounds[b + 1] * width));
+    for (let b = 0; b < this.size; b++)
+      parts.push(data.slice(this.bounds[b] * width, this.bounds[b + 1] * width));
     return parts;
   }
 
@@ -93,7 +97,8 @@ export class Batch {
   }
 
   dispose(): void {
-    for (const t of [this.inputIds, this.tokenTypeIds, this.positionIds, this.offsets, this.firstRows]) t.dispose();
+    for (const t of [this.inputIds, this.tokenTypeIds, this.positionIds, this.offsets, this.firstRows])
+      t.dispose();
     for (const t of Object.values(this.extra)) t.dispose();
   }
 
@@ -111,7 +116,11 @@ export interface CollateLimits {
 }
 
 /** Lays examples one after another. @throws ERR_ARGUMENT naming the example */
-export function collateTokens(examples: readonly Example[], limits: CollateLimits, labels: BatchLabels): Batch {
+export function collateTokens(
+  examples: readonly Example[],
+  limits: CollateLimits,
+  labels: BatchLabels,
+): Batch {
   const bounds = new Int32Array(examples.length + 1);
   examples.forEach((example, b) => {
     const ids = idsOf(example, b);
@@ -157,9 +166,13 @@ export function collateTokens(examples: readonly Example[], limits: CollateLimit
 function idsOf(example: Example, b: number): ArrayLike<number> {
   const ids = example?.inputIds ?? example?.ids;
   if (ids === undefined || ids === null || typeof ids.length !== "number") {
-    throw new AthanorError("ERR_ARGUMENT", `collate: example ${b} needs inputIds, got ${Object.keys(example ?? {}).join(", ") || "nothing"}`);
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `collate: example ${b} needs inputIds, got ${Object.keys(example ?? {}).join(", ") || "nothing"}`,
+    );
   }
-  if (ids.length === 0) throw new AthanorError("ERR_ARGUMENT", `collate: example ${b} needs at least one token, got none`);
+  if (ids.length === 0)
+    throw new AthanorError("ERR_ARGUMENT", `collate: example ${b} needs at least one token, got none`);
   return ids;
 }
 
@@ -170,7 +183,10 @@ function sameLength(
   name: string,
 ): ArrayLike<number> | undefined {
   if (values !== undefined && values.length !== length) {
-    throw new AthanorError("ERR_ARGUMENT", `collate: example ${b}: ${name} must be ${length} long, got ${values.length}`);
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `collate: example ${b}: ${name} must be ${length} long, got ${values.length}`,
+    );
   }
   return values;
 }
@@ -178,13 +194,20 @@ function sameLength(
 function integer(value: unknown, b: number, name: string): number {
   const n = Number(value); // bigint too
   if (!Number.isInteger(n) || n < -2147483648 || n > 2147483647) {
-    throw new AthanorError("ERR_ARGUMENT", `collate: example ${b}: ${name} must be integers, got ${String(value)}`);
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `collate: example ${b}: ${name} must be integers, got ${String(value)}`,
+    );
   }
   return n;
 }
 
 /** Labels of one kind: all examples have them or none does. */
-export function collected<T>(examples: readonly Example[], name: string, of: (example: Example) => T | undefined | null): T[] | null {
+export function collected<T>(
+  examples: readonly Example[],
+  name: string,
+  of: (example: Example) => T | undefined | null,
+): T[] | null {
   const values = examples.map(of);
   const missing = values.findIndex((value) => value === undefined || value === null);
   if (missing < 0) return values as T[];
@@ -213,7 +236,10 @@ export function tokenLabels(
     const length = idsOf(examples[b], b).length;
     if (typeof labels === "number" || labels.length !== length) {
       const came = typeof labels === "number" ? "a number" : labels.length;
-      throw new AthanorError("ERR_ARGUMENT", `collate: example ${b}: labels must be ${length} long, got ${came}`);
+      throw new AthanorError(
+        "ERR_ARGUMENT",
+        `collate: example ${b}: labels must be ${length} long, got ${came}`,
+      );
     }
     for (let i = 0; i < length; i++) {
       const label = integer(labels[i], b, "labels");
@@ -225,12 +251,19 @@ export function tokenLabels(
 }
 
 /** One row of `width` numbers per example. */
-export function floatLabels(values: readonly (number | ArrayLike<number>)[], width: number, device: string): Tensor {
+export function floatLabels(
+  values: readonly (number | ArrayLike<number>)[],
+  width: number,
+  device: string,
+): Tensor {
   const data = new Float32Array(values.length * width);
   values.forEach((labels, b) => {
     const row = typeof labels === "number" ? [labels] : labels;
     if (row.length !== width) {
-      throw new AthanorError("ERR_ARGUMENT", `collate: example ${b}: labels must be ${width} numbers, got ${row.length}`);
+      throw new AthanorError(
+        "ERR_ARGUMENT",
+        `collate: example ${b}: labels must be ${width} numbers, got ${row.length}`,
+      );
     }
     for (let i = 0; i < width; i++) data[b * width + i] = Number(row[i]);
   });

@@ -31,11 +31,17 @@ export function bertSizes(config: ModelConfig): BertSizes {
   const hidden = integerOf(config, "hidden_size", 768, 1, 1 << 20);
   const heads = integerOf(config, "num_attention_heads", 12, 1, 1 << 12);
   if (hidden % heads !== 0) {
-    throw new AthanorError("ERR_CHECKPOINT", `config: hidden_size must be a multiple of num_attention_heads, got ${hidden} and ${heads}`);
+    throw new AthanorError(
+      "ERR_CHECKPOINT",
+      `config: hidden_size must be a multiple of num_attention_heads, got ${hidden} and ${heads}`,
+    );
   }
   const kind = config.position_embedding_type ?? "absolute";
   if (kind !== "absolute") {
-    throw new AthanorError("ERR_CHECKPOINT", `config: position_embedding_type must be "absolute", got ${JSON.stringify(kind)}`);
+    throw new AthanorError(
+      "ERR_CHECKPOINT",
+      `config: position_embedding_type must be "absolute", got ${JSON.stringify(kind)}`,
+    );
   }
   return {
     vocabulary: integerOf(config, "vocab_size", 30522),
@@ -114,7 +120,14 @@ export class BertEncoder implements Encoder {
     this.hiddenSize = sizes.hidden;
     this.positions = sizes.positions;
     this.hiddenDropout = sizes.hiddenDropout;
-    this.#embeddings = new TextEmbeddings(store, `${prefix}embeddings`, sizes, sizes.paddingIdx, sizes.eps, sizes.std);
+    this.#embeddings = new TextEmbeddings(
+      store,
+      `${prefix}embeddings`,
+      sizes,
+      sizes.paddingIdx,
+      sizes.eps,
+      sizes.std,
+    );
     this.words = this.#embeddings.words;
     this.#layers = Array.from(
       { length: sizes.layers },

@@ -1,8 +1,8 @@
 // From the tensors of a model folder to the parameters of a model: names, aliases, shapes, then bytes.
 import { AthanorError } from "../errors.js";
-import type { Parameter, ParameterStore } from "../nn/parameter.js";
 import { type Stored, storedNames } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
+import type { Parameter, ParameterStore } from "../nn/parameter.js";
 import { handles } from "../tensor/tensor.js";
 import type { CheckpointTensor } from "./checkpoint-files.js";
 import type { LoadReport } from "./model.js";
@@ -82,7 +82,10 @@ export function planLoad(
 }
 
 function canonicalName(name: string, store: ParameterStore, rules: NameRules): string | undefined {
-  const spelled = rules.aliases.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), name);
+  const spelled = rules.aliases.reduce(
+    (text, [pattern, replacement]) => text.replace(pattern, replacement),
+    name,
+  );
   for (const candidate of [name, spelled]) {
     if (store.get(candidate)) return candidate;
     if (store.get(rules.prefix + candidate)) return rules.prefix + candidate;

@@ -26,7 +26,8 @@ export async function readConfig(folder: string): Promise<ModelConfig> {
   } catch (cause) {
     throw new AthanorError("ERR_CHECKPOINT", `${folder}: needs a ${configFile} that can be read`, { cause });
   }
-  if (text.length > largestConfig) throw new AthanorError("ERR_CHECKPOINT", `${file}: is too large for a config`);
+  if (text.length > largestConfig)
+    throw new AthanorError("ERR_CHECKPOINT", `${file}: is too large for a config`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -64,7 +65,13 @@ export function integerOf(
 }
 
 /** A number of a config within a range. @throws ERR_CHECKPOINT */
-export function numberOf(config: ModelConfig, name: string, fallback: number, least: number, most: number): number {
+export function numberOf(
+  config: ModelConfig,
+  name: string,
+  fallback: number,
+  least: number,
+  most: number,
+): number {
   const value = config[name] ?? fallback;
   if (typeof value !== "number" || !(value >= least && value <= most)) {
     throw new AthanorError(

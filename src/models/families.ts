@@ -38,7 +38,10 @@ const families = new Map<string, Family>([["bert", bert]]);
 export function modelParts(config: ModelConfig, head: HeadName): { parts: ModelParts; rules: NameRules } {
   const family = familyOf(config);
   if (!family.heads.includes(head)) {
-    throw new AthanorError("ERR_ARGUMENT", `${config.model_type}: has no ${head}, only ${family.heads.join(", ")}`);
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `${config.model_type}: has no ${head}, only ${family.heads.join(", ")}`,
+    );
   }
   const kind = headKinds[head];
   const store = new ParameterStore();
@@ -53,7 +56,10 @@ function familyOf(config: ModelConfig): Family {
   const family = families.get(String(config.model_type));
   if (!family) {
     const known = [...families.keys()].join(", ");
-    throw new AthanorError("ERR_CHECKPOINT", `config: model_type must be one of ${known}, got ${JSON.stringify(config.model_type)}`);
+    throw new AthanorError(
+      "ERR_CHECKPOINT",
+      `config: model_type must be one of ${known}, got ${JSON.stringify(config.model_type)}`,
+    );
   }
   return family;
 }

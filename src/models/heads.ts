@@ -122,7 +122,10 @@ const preTraining: HeadKind = {
         const next = collected(examples, "nextSentenceLabel", (example) => example.nextSentenceLabel);
         const { tensors, lossCount } = collateTokenLabels(examples, device);
         if (!next !== !tensors.labels) {
-          throw new AthanorError("ERR_ARGUMENT", "collate: pre-training needs both labels and nextSentenceLabel, or neither");
+          throw new AthanorError(
+            "ERR_ARGUMENT",
+            "collate: pre-training needs both labels and nextSentenceLabel, or neither",
+          );
         }
         if (!next) return noLabels;
         const nextSentenceLabel = integerLabels(next, "nextSentenceLabel", device);
@@ -149,7 +152,10 @@ const nextSentence: HeadKind = {
         const of = (example: Example) => example.nextSentenceLabel ?? (example.labels as number | undefined);
         const next = collected(examples, "nextSentenceLabel", of);
         if (!next) return noLabels;
-        return { tensors: { labels: integerLabels(next, "nextSentenceLabel", device) }, lossCount: next.length };
+        return {
+          tensors: { labels: integerLabels(next, "nextSentenceLabel", device) },
+          lossCount: next.length,
+        };
       },
       forward({ pooled }, batch) {
         const logits = relationship.forward(pooled as Tensor); // (B, 2)
@@ -162,11 +168,18 @@ const nextSentence: HeadKind = {
 type Problem = "regression" | "single_label_classification" | "multi_label_classification";
 
 /** As Transformers: what the config says, else one output is regression, integers are classes, rows are bits. */
-function problemOf(config: ModelConfig, labels: readonly (number | ArrayLike<number>)[], classes: number): Problem {
+function problemOf(
+  config: ModelConfig,
+  labels: readonly (number | ArrayLike<number>)[],
+  classes: number,
+): Problem {
   if (config.problem_type) {
     const known = ["regression", "single_label_classification", "multi_label_classification"];
     if (!known.includes(config.problem_type)) {
-      throw new AthanorError("ERR_CHECKPOINT", `config: problem_type must be one of ${known.join(", ")}, got ${config.problem_type}`);
+      throw new AthanorError(
+        "ERR_CHECKPOINT",
+        `config: problem_type must be one of ${known.join(", ")}, got ${config.problem_type}`,
+      );
     }
     return config.problem_type;
   }
@@ -209,7 +222,13 @@ const tokenClassification: HeadKind = {
   pooler: false,
   make(store, encoder, config) {
     const p = classifierDropout(config, encoder);
-    const classifier = new Linear(store, "classifier", encoder.hiddenSize, labelCount(config), headInit(config));
+    const classifier = new Linear(
+      store,
+      "classifier",
+      encoder.hiddenSize,
+      labelCount(config),
+      headInit(config),
+    );
     return {
       collate: collateTokenLabels,
       forward({ hidden }, batch, training) {
@@ -238,7 +257,10 @@ const multipleChoice: HeadKind = {
         examples.forEach((example, b) => {
           const choices = example.choices?.length ?? 0;
           if (!(values[b] >= 0 && values[b] < choices)) {
-            throw new AthanorError("ERR_ARGUMENT", `collate: example ${b}: labels must be 0 to ${choices - 1}, got ${values[b]}`);
+            throw new AthanorError(
+              "ERR_ARGUMENT",
+              `collate: example ${b}: labels must be 0 to ${choices - 1}, got ${values[b]}`,
+            );
           }
         });
         const labels = integerLabels(values, "labels", device);
@@ -262,7 +284,10 @@ const questionAnswering: HeadKind = {
         const starts = collected(examples, "startPosition", (example) => example.startPosition);
         const ends = collected(examples, "endPosition", (example) => example.endPosition);
         if (!starts !== !ends) {
-          throw new AthanorError("ERR_ARGUMENT", "collate: question answering needs both startPosition and endPosition, or neither");
+          throw new AthanorError(
+            "ERR_ARGUMENT",
+            "collate: question answering needs both startPosition and endPosition, or neither",
+          );
         }
         if (!starts || !ends) return noLabels;
         const startPositions = integerLabels(starts, "startPosition", device);
@@ -282,7 +307,13 @@ const questionAnswering: HeadKind = {
 };
 
 /** The mean of the two softmax losses over each sequence's own tokens; padding cannot take part, there is none. */
-function spanLoss(startLogits: Tensor, endLogits: Tensor, batch: Batch, starts: Tensor, ends: Tensor): Tensor {
+function spanLoss(
+  startLogits: Tensor,
+  endLogits: Tensor,
+  batch: Batch,
+  starts: Tensor,
+  ends: Tensor,
+): Tensor {
   const start = segmentCrossEntropy(startLogits, batch.offsets, starts);
   const end = segmentCrossEntropy(endLogits, batch.offsets, ends);
   return mul(add(start, end), 0.5);

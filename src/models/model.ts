@@ -1,10 +1,11 @@
 // A model: configuration, named parameters on a queue of their own, and a forward over ragged batches.
-import { join } from "node:path";
+
 import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { AthanorError } from "../errors.js";
-import { ParameterStore } from "../nn/parameter.js";
 import { type Priority, priorities } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
+import type { ParameterStore } from "../nn/parameter.js";
 import { Generator, withGenerator } from "../tensor/random.js";
 import { scope } from "../tensor/scope.js";
 import type { Device, Tensor } from "../tensor/tensor.js";
@@ -72,7 +73,10 @@ export class Model {
     const { native } = getEngine();
     const priority = priorities.indexOf(options.priority ?? "normal");
     if (priority < 0) {
-      throw new AthanorError("ERR_ARGUMENT", `priority must be one of ${priorities.join(", ")}, got ${options.priority}`);
+      throw new AthanorError(
+        "ERR_ARGUMENT",
+        `priority must be one of ${priorities.join(", ")}, got ${options.priority}`,
+      );
     }
     this.config = { ...parts.config, architectures: [parts.architecture] };
     this.architecture = parts.architecture;

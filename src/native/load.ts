@@ -23,7 +23,7 @@ export interface Engine {
   native: NativeAddon;
   stacks: CallStacks;
   /** Runs `start(id)` and resolves when the binary completes that id; at once when start returns true. */
-  settle(start: (id: number) => boolean | void): Promise<void>;
+  settle(start: (id: number) => unknown): Promise<void>;
   customFunctions: Map<number, CustomEntry>;
 }
 
@@ -43,7 +43,10 @@ function candidates(): string[] {
   const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
   const chosen = process.env.ATHANOR_BINARY;
   if (chosen) return [chosen];
-  return [join(root, "build-cuda", "Release", "athanor.node"), join(root, "build", "Release", "athanor.node")];
+  return [
+    join(root, "build-cuda", "Release", "athanor.node"),
+    join(root, "build", "Release", "athanor.node"),
+  ];
 }
 
 function openBinary(): NativeAddon {

@@ -21,7 +21,10 @@ const byName = new Map<string, Activation>([
 export function activationOf(name: unknown): Activation {
   const found = typeof name === "string" ? byName.get(name) : undefined;
   if (!found) {
-    throw new AthanorError("ERR_CHECKPOINT", `config: hidden_act must be one of ${[...byName.keys()].join(", ")}, got ${name}`);
+    throw new AthanorError(
+      "ERR_CHECKPOINT",
+      `config: hidden_act must be one of ${[...byName.keys()].join(", ")}, got ${name}`,
+    );
   }
   return found;
 }

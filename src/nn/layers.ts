@@ -60,7 +60,11 @@ export class TextEmbeddings {
     const init: Init = { kind: "normal", std };
     const wordInit: Init = { kind: "normal", std, zeroRow: paddingIdx ?? undefined };
     this.words = store.declare(`${name}.word_embeddings.weight`, [sizes.vocabulary, sizes.hidden], wordInit);
-    this.#positions = store.declare(`${name}.position_embeddings.weight`, [sizes.positions, sizes.hidden], init);
+    this.#positions = store.declare(
+      `${name}.position_embeddings.weight`,
+      [sizes.positions, sizes.hidden],
+      init,
+    );
     this.#types = store.declare(`${name}.token_type_embeddings.weight`, [sizes.types, sizes.hidden], init);
     this.#norm = new LayerNorm(store, `${name}.LayerNorm`, sizes.hidden, eps);
   }

@@ -1,5 +1,5 @@
-// The task that a Trainer takes when none is given: the one that fits the model's head. Lies here, so that training
-// itself knows no task; later tasks are further lines of the table.
+// The task that a Trainer takes when none is given: the one that fits the model's head. Lies here, so that
+// training itself knows no task; later tasks are further lines of the table.
 import { AthanorError } from "../errors.js";
 import type { Task, TrainableModel } from "../training/task.js";
 import { textClassification } from "./text-classification.js";

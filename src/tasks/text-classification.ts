@@ -1,5 +1,5 @@
-// Text classification, single- or multi-label, and regression: columns `text`, `pair` (optional) and `label` in,
-// label and scores out. GLUE-like data fits as it is.
+// Text classification, single- or multi-label, and regression: columns `text`, `pair` (optional) and `label`
+// in, label and scores out. GLUE-like data fits as it is.
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import type { TextOrPair } from "../tokenizers/tokenizer.js";
@@ -28,18 +28,21 @@ export interface TextClassification {
 
 type Problem = "regression" | "single_label_classification" | "multi_label_classification";
 
-// Texts per call of the tokenizer: enough for its threads, little enough to see an abort soon.
-const TEXTS_PER_CALL = 8192;
+// Texts per call of the tokenizer. Most of an encoding is dropped at once: with thousands of them alive,
+// pauses of the garbage collector reached 100 ms on a busy machine. Long texts still are enough for the
+// tokenizer's threads.
+const TEXTS_PER_CALL = 512;
 
 /**
- * The task of AutoModelForSequenceClassification. Labels are names of `config.label2id`, ids, a list of names (or a
- * row of bits) where `problem_type` is multi-label, numbers for regression.
+ * The task of AutoModelForSequenceClassification. Labels are names of `config.label2id`, ids, a list of names
+ * (or a row of bits) where `problem_type` is multi-label, numbers for regression.
  *
- * Preparing rejects with ERR_DATA, naming the row from 0: no text, a label that is missing or unknown, a model with
- * one class only. Empty texts are fine.
+ * Preparing rejects with ERR_DATA, naming the row from 0: no text, a label that is missing or unknown, a
+ * model with one class only. Empty texts are fine.
  *
  * @example
- * const trainer = new Trainer({ model, tokenizer, train: rows, task: textClassification({ labelColumn: "intent" }) });
+ * const task = textClassification({ labelColumn: "intent" });
+ * const trainer = new Trainer({ model, tokenizer, task, train: rows });
  */
 export function textClassification(options: TextClassificationOptions = {}): Task<TextClassification> {
   const { textColumn = "text", pairColumn = "pair", labelColumn = "label", maxLength } = options;

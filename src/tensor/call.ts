@@ -37,7 +37,11 @@ export function requireInteger(
 ): number {
   if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most) {
     const range =
-      least === Number.MIN_SAFE_INTEGER ? "" : most === Number.MAX_SAFE_INTEGER ? ` from ${least}` : ` from ${least} to ${most}`;
+      least === Number.MIN_SAFE_INTEGER
+        ? ""
+        : most === Number.MAX_SAFE_INTEGER
+          ? ` from ${least}`
+          : ` from ${least} to ${most}`;
     throw new AthanorError("ERR_ARGUMENT", `${op}: ${name} must be an integer${range}, got ${String(value)}`);
   }
   return value as number;

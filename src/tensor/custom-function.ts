@@ -40,7 +40,9 @@ export function customFunction(definition: CustomFunction): (...inputs: Tensor[]
       save(...tensors) {
         // Handles of their own, so that a scope's end does not take them away; freed with the node.
         for (const t of tensors) {
-          context.saved.push(handles.wrapUntracked(native.detach(handles.require(t, "customFunction", "saved"))));
+          context.saved.push(
+            handles.wrapUntracked(native.detach(handles.require(t, "customFunction", "saved"))),
+          );
         }
       },
     };
@@ -60,7 +62,11 @@ export function customFunction(definition: CustomFunction): (...inputs: Tensor[]
     });
     const outputHandles = outputs.map((t) => handles.require(t, "customFunction", "output"));
     stacks.next(true);
-    const recorded = native.recordCustom(id, Float64Array.from(inputHandles), Float64Array.from(outputHandles));
+    const recorded = native.recordCustom(
+      id,
+      Float64Array.from(inputHandles),
+      Float64Array.from(outputHandles),
+    );
     const results = recorded.map((handle) => handles.wrap(handle));
     return (results.length === 1 ? results[0] : results) as Tensor;
   };

@@ -19,7 +19,10 @@ export class Generator {
   /** @param seed integer from 0 to 2^53 - 1 */
   constructor(seed: number, calls = 0) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new AthanorError("ERR_ARGUMENT", `Generator: seed must be an integer from 0 to 2^53 - 1, got ${seed}`);
+      throw new AthanorError(
+        "ERR_ARGUMENT",
+        `Generator: seed must be an integer from 0 to 2^53 - 1, got ${seed}`,
+      );
     }
     this.seed = seed;
     this.calls = calls;

@@ -75,7 +75,8 @@ export function untracked<T>(fn: () => T): T {
 }
 
 function requireSynchronous(fn: unknown, name: string): void {
-  if (typeof fn !== "function") throw new AthanorError("ERR_ARGUMENT", `${name}: fn must be a function, got ${typeof fn}`);
+  if (typeof fn !== "function")
+    throw new AthanorError("ERR_ARGUMENT", `${name}: fn must be a function, got ${typeof fn}`);
   if (fn.constructor.name === "AsyncFunction") throw asynchronous(name);
 }
 
@@ -84,7 +85,9 @@ function asynchronous(name: string): AthanorError {
 }
 
 function isPromise(value: unknown): boolean {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
 }
 
 function collect(value: unknown, found: Set<Tensor>, level: number): void {

@@ -194,7 +194,11 @@ export class Tensor {
    */
   backward(gradient?: Tensor, options: { retainGraph?: boolean } = {}): void {
     const upstream = gradient === undefined ? 0 : handles.require(gradient, "backward", "gradient");
-    getEngine().native.backward(handles.require(this, "backward", "this"), upstream, options.retainGraph === true);
+    getEngine().native.backward(
+      handles.require(this, "backward", "this"),
+      upstream,
+      options.retainGraph === true,
+    );
   }
 
   /** The same elements without history. */
@@ -229,7 +233,8 @@ export class Tensor {
   reshape(shape: number[]): Tensor {
     const { native, stacks } = getEngine();
     const handle = handles.require(this, "reshape", "this");
-    if (!Array.isArray(shape)) throw new AthanorError("ERR_ARGUMENT", "reshape: shape must be an array of integers");
+    if (!Array.isArray(shape))
+      throw new AthanorError("ERR_ARGUMENT", "reshape: shape must be an array of integers");
     stacks.next(adopt.recording);
     return handles.wrap(native.ops.reshape(handle, ...shape) as number);
   }
@@ -264,23 +269,42 @@ function describeValue(value: unknown): string {
 }
 
 /** `data` as the typed array of a dtype, checked against the number of elements of `shape`. */
-export function elements(data: ArrayLike<number>, dtype: DType, shape: number[], op: string): ArrayBufferView {
+export function elements(
+  data: ArrayLike<number>,
+  dtype: DType,
+  shape: number[],
+  op: string,
+): ArrayBufferView {
   if (data === null || typeof data !== "object" || typeof data.length !== "number") {
-    throw new AthanorError("ERR_ARGUMENT", `${op}: data must be an array or typed array of numbers, got ${describeValue(data)}`);
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `${op}: data must be an array or typed array of numbers, got ${describeValue(data)}`,
+    );
   }
   const size = shape.reduce((n, d) => n * d, 1);
   if (data.length !== size) {
-    throw new AthanorError("ERR_SHAPE", `${op}: shape (${shape.join(", ")}) needs ${size} elements, got ${data.length}`);
+    throw new AthanorError(
+      "ERR_SHAPE",
+      `${op}: shape (${shape.join(", ")}) needs ${size} elements, got ${data.length}`,
+    );
   }
   switch (dtype) {
     case "f32":
-      return isKind(data, "Float32Array") ? (data as Float32Array) : checked(Float32Array.from(data), data, op);
+      return isKind(data, "Float32Array")
+        ? (data as Float32Array)
+        : checked(Float32Array.from(data), data, op);
     case "i32":
-      return isKind(data, "Int32Array") ? (data as Int32Array) : integers(new Int32Array(size), data, -2147483648, 2147483647, op);
+      return isKind(data, "Int32Array")
+        ? (data as Int32Array)
+        : integers(new Int32Array(size), data, -2147483648, 2147483647, op);
     case "i8":
-      return isKind(data, "Int8Array") ? (data as Int8Array) : integers(new Int8Array(size), data, -128, 127, op);
+      return isKind(data, "Int8Array")
+        ? (data as Int8Array)
+        : integers(new Int8Array(size), data, -128, 127, op);
     case "u8":
-      return isKind(data, "Uint8Array") ? (data as Uint8Array) : integers(new Uint8Array(size), data, 0, 255, op);
+      return isKind(data, "Uint8Array")
+        ? (data as Uint8Array)
+        : integers(new Uint8Array(size), data, 0, 255, op);
     case "bf16":
       return toBf16(data);
   }
@@ -288,13 +312,19 @@ export function elements(data: ArrayLike<number>, dtype: DType, shape: number[],
 
 function isKind(data: unknown, name: string): boolean {
   // Typed arrays come from other realms too, so no instanceof.
-  return ArrayBuffer.isView(data) && (data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag as never] === name;
+  return (
+    ArrayBuffer.isView(data) &&
+    (data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag as never] === name
+  );
 }
 
 function checked(array: Float32Array, data: ArrayLike<number>, op: string): Float32Array {
   for (let i = 0; i < array.length; i++) {
     if (typeof data[i] !== "number") {
-      throw new AthanorError("ERR_ARGUMENT", `${op}: element ${i} must be a number, got ${describeValue(data[i])}`);
+      throw new AthanorError(
+        "ERR_ARGUMENT",
+        `${op}: element ${i} must be a number, got ${describeValue(data[i])}`,
+      );
     }
   }
   return array;
@@ -310,7 +340,10 @@ function integers<A extends Int32Array | Int8Array | Uint8Array>(
   for (let i = 0; i < array.length; i++) {
     const value = Number(data[i]); // bigint too
     if (!Number.isInteger(value) || value < least || value > most) {
-      throw new AthanorError("ERR_DATA", `${op}: element ${i} must be an integer from ${least} to ${most}, got ${data[i]}`);
+      throw new AthanorError(
+        "ERR_DATA",
+        `${op}: element ${i} must be an integer from ${least} to ${most}, got ${data[i]}`,
+      );
     }
     array[i] = value;
   }
@@ -349,16 +382,27 @@ export function makeTensor(
  * @example
  * const x = tensor([1, 2, 3, 4, 5, 6], [2, 3], { requiresGrad: true });
  */
-export function tensor(data: ArrayLike<number>, shape: readonly number[], options: TensorOptions = {}): Tensor {
-  if (!Array.isArray(shape)) throw new AthanorError("ERR_ARGUMENT", "tensor: shape must be an array of integers");
+export function tensor(
+  data: ArrayLike<number>,
+  shape: readonly number[],
+  options: TensorOptions = {},
+): Tensor {
+  if (!Array.isArray(shape))
+    throw new AthanorError("ERR_ARGUMENT", "tensor: shape must be an array of integers");
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
-      throw new AthanorError("ERR_SHAPE", `tensor: shape must hold integers from 0, got (${shape.join(", ")})`);
+      throw new AthanorError(
+        "ERR_SHAPE",
+        `tensor: shape must hold integers from 0, got (${shape.join(", ")})`,
+      );
     }
   }
   const dtype = options.dtype ?? guessDType(data);
   if (!dtypeNames.includes(dtype)) {
-    throw new AthanorError("ERR_DTYPE", `tensor: dtype must be one of ${dtypeNames.join(", ")}, got ${dtype}`);
+    throw new AthanorError(
+      "ERR_DTYPE",
+      `tensor: dtype must be one of ${dtypeNames.join(", ")}, got ${dtype}`,
+    );
   }
   const t = makeTensor(elements(data, dtype, shape, "tensor"), dtype, shape, options.device ?? "auto", 0);
   if (options.requiresGrad) t.requiresGrad = true;

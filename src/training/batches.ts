@@ -1,5 +1,5 @@
-// Which rows make a batch, and which batches an optimizer step: decided by seed and epoch alone, so that a run can
-// be taken up anywhere.
+// Which rows make a batch, and which batches an optimizer step: decided by seed and epoch alone, so that a
+// run can be taken up anywhere.
 
 import { shuffle } from "../data/shuffle.js";
 import { AthanorError } from "../errors.js";

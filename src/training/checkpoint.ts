@@ -1,5 +1,5 @@
-// Checkpoints of a run: OUTPUT/checkpoint-STEP with the model (config.json, model.safetensors), the tokenizer,
-// optimizer.safetensors and trainer_state.json. A folder appears complete or not at all.
+// Checkpoints of a run: OUTPUT/checkpoint-STEP with the model (config.json, model.safetensors), the
+// tokenizer, optimizer.safetensors and trainer_state.json. A folder appears complete or not at all.
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -73,7 +73,9 @@ export async function saveCheckpoint(
   return folder;
 }
 
-/** A folder cannot take the place of a full one, so an older checkpoint of the same step steps aside first. */
+/**
+ * A folder cannot take the place of a full one, so an older checkpoint of the same step steps aside first.
+ */
 async function replaceFolder(from: string, to: string): Promise<void> {
   const aside = `${from}.old`;
   const moved = await rename(to, aside).then(
@@ -112,7 +114,9 @@ async function checkpointSteps(outputFolder: string): Promise<number[]> {
   return steps.sort((a, b) => a - b);
 }
 
-/** Reads a checkpoint's state and checks that it belongs to these arguments and data. @throws ERR_CHECKPOINT */
+/**
+ * Reads a checkpoint's state and checks that it belongs to these arguments and data. @throws ERR_CHECKPOINT
+ */
 export async function readState(
   folder: string,
   now: { args: Record<string, unknown>; data: DataMark; totalSteps: number },
@@ -162,7 +166,10 @@ export async function loadCheckpoint(folder: string, model: TrainableModel, opti
   await fillTensors(weights);
 }
 
-/** Reads the weights of a folder into a model that is in use. Rejects with ERR_CHECKPOINT for any that do not fit. */
+/**
+ * Reads the weights of a folder into a model that is in use. Rejects with ERR_CHECKPOINT for any that do not
+ * fit.
+ */
 export async function loadWeights(folder: string, model: TrainableModel): Promise<void> {
   await fillTensors(await weightTargets(folder, model));
 }

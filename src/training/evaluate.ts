@@ -30,8 +30,8 @@ interface PendingBatch {
 }
 
 /**
- * Predicts all examples. The model's mode is restored afterwards; at most two batches are under way, and the event
- * loop has a turn after each.
+ * Predicts all examples. The model's mode is restored afterwards; at most two batches are under way, and the
+ * event loop has a turn after each.
  *
  * Rejects with ERR_ABORTED, and with what a batch fails with (ERR_DATA for a label out of range, ...).
  */

@@ -3,8 +3,8 @@
 /**
  * An event of a run. All have the fields of progress; "evaluate" and "end" add metrics, "save" its folder.
  *
- * `step`: after each optimizer step, once its loss is known. `log`: every logEvery steps; its loss is the mean since
- * the last one. `evaluate`, `save`, `epoch`: when that was done. `end`: the last one.
+ * `step`: after each optimizer step, once its loss is known. `log`: every logEvery steps; its loss is the
+ * mean since the last one. `evaluate`, `save`, `epoch`: when that was done. `end`: the last one.
  */
 export interface TrainEvent {
   type: "step" | "log" | "evaluate" | "save" | "epoch" | "end";
@@ -31,9 +31,11 @@ export interface TrainEvent {
 
 /** What `train()` resolves to. */
 export interface TrainResult {
+  /** Optimizer steps, also those before a resume. */
   steps: number;
-  /** Mean loss per label over all steps of this call. */
+  /** Mean loss per label over all steps, also those before a resume. */
   loss: number;
+  /** Of this call, as are seconds. */
   tokens: number;
   seconds: number;
   tokensPerSecond: number;

@@ -1,5 +1,5 @@
-// AdamW and SGD: the state that the ops adamw and sgd (src/tensor/ops/optimizer.ts) change in place. A step is one
-// command for all parameters; it is done whole or, when a gradient failed, not at all.
+// AdamW and SGD: the state that the ops adamw and sgd (src/tensor/ops/optimizer.ts) change in place. A step
+// is one command for all parameters; it is done whole or, when a gradient failed, not at all.
 import { AthanorError } from "../errors.js";
 import { getEngine } from "../native/load.js";
 import { adamw, sgd } from "../tensor/ops/optimizer.js";
@@ -103,8 +103,8 @@ abstract class Optimizer {
   }
 
   /**
-   * Changes every parameter that has a gradient, in one command. When a gradient could not be computed nothing
-   * changes, and the next `ready()` rejects with the cause. Gradients stay: call zeroGrad().
+   * Changes every parameter that has a gradient, in one command. When a gradient could not be computed
+   * nothing changes, and the next `ready()` rejects with the cause. Gradients stay: call zeroGrad().
    *
    * @throws ERR_ARGUMENT, ERR_DISPOSED
    * @example
@@ -140,8 +140,8 @@ abstract class Optimizer {
   }
 
   /**
-   * Writes the state as safetensors, by parameter name; the old file stays if anything fails. Await it before the
-   * next step. Rejects with ERR_CHECKPOINT.
+   * Writes the state as safetensors, by parameter name; the old file stays if anything fails. Await it before
+   * the next step. Rejects with ERR_CHECKPOINT.
    */
   async save(file: string): Promise<void> {
     const tensors: [string, Tensor][] = [];
@@ -227,7 +227,8 @@ abstract class Optimizer {
 }
 
 /**
- * AdamW (Loshchilov and Hutter 2019), with the results of torch.optim.AdamW. State: NAME.exp_avg, NAME.exp_avg_sq.
+ * AdamW (Loshchilov and Hutter 2019), with the results of torch.optim.AdamW. State: NAME.exp_avg,
+ * NAME.exp_avg_sq.
  *
  * @example
  * const optimizer = new AdamW(model.parameters(), { lr: 2e-5, weightDecay: 0.01 });
@@ -266,7 +267,8 @@ export class AdamW extends Optimizer {
 }
 
 /**
- * Stochastic gradient descent, with the results of torch.optim.SGD. State, with momentum: NAME.momentum_buffer.
+ * Stochastic gradient descent, with the results of torch.optim.SGD. State, with momentum:
+ * NAME.momentum_buffer.
  *
  * @example
  * const optimizer = new Sgd(model.parameters(), { lr: 0.1, momentum: 0.9 });

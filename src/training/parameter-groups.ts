@@ -29,12 +29,13 @@ interface GroupDefaults {
   noDecay: (name: string) => boolean;
 }
 
-// get_decay_parameter_names of Transformers' Trainer: its patterns, and the spelling of its LayerNorm modules.
+// get_decay_parameter_names of Transformers' Trainer: its patterns, and the spelling of its LayerNorm
+// modules.
 const NO_DECAY = /bias|layernorm|rmsnorm|(?:^|[._])norm(?:$|\.)|(?:^|\.)ln_/i;
 
 /**
- * Whether a parameter gets no weight decay by default: biases and the weights of norms, as in Transformers' Trainer
- * (names that contain "bias", T5's relative_attention_bias too).
+ * Whether a parameter gets no weight decay by default: biases and the weights of norms, as in Transformers'
+ * Trainer (names that contain "bias", T5's relative_attention_bias too).
  */
 export function isBiasOrNorm(name: string): boolean {
   return NO_DECAY.test(name);

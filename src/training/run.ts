@@ -1,5 +1,7 @@
-// One run of training: an asynchronous generator of events. It stays at most two steps ahead of the device, gives
-// the event loop a turn after every forward, backward and update, and leaves nothing behind however it ends.
+// One run of training: an asynchronous generator of events. It stays at most two steps ahead of the device,
+// gives the event loop a turn after every forward, backward and update, and leaves nothing behind however it
+// ends.
+import { basename, dirname, join } from "node:path";
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { ready, synchronize } from "../tensor/device.js";
@@ -46,6 +48,8 @@ interface PendingStep extends EnqueuedStep {
 export class TrainingRun {
   best: BestEvaluation | undefined;
   metrics: Record<string, number> | undefined;
+  /** Tokens of the steps before a resume. */
+  tokensBefore = 0;
   readonly #parts: RunParts;
   readonly #optimizer: AdamW;
   readonly #pending: PendingStep[] = [];
@@ -101,7 +105,11 @@ export class TrainingRun {
     model.generator = new Generator(state.generator.seed, state.generator.calls);
     Object.assign(this.#now, { step: state.step, tokens: state.tokens });
     [this.#epoch, this.#position] = [state.epoch, state.position];
-    [this.best, this.metrics] = [state.best, state.metrics];
+    this.tokensBefore = state.tokens;
+    this.metrics = state.metrics;
+    // The checkpoints may have been moved: the best one lies beside this one.
+    const bestFolder = state.best?.folder && join(dirname(folder), basename(state.best.folder));
+    this.best = state.best && { ...state.best, folder: bestFolder };
     for (const name of ["run", "log", "epoch"] as const) this.#means[name].restore(state.means[name]);
   }
 
@@ -149,9 +157,9 @@ export class TrainingRun {
     let better = false;
     if (evaluate) {
       this.metrics = await this.#parts.evaluate();
-      this.#throughput.restart();
       better = this.#noteBest(this.metrics);
       yield this.#event("evaluate", { metrics: this.metrics });
+      this.#throughput.restart();
     }
     const { loadBestAtEnd } = this.#parts.args;
     if (outputFolder !== undefined && (save || (better && loadBestAtEnd))) {
@@ -205,7 +213,7 @@ export class TrainingRun {
   async #save(outputFolder: string, better: boolean): Promise<string> {
     const { args, data, model, tokenizer } = this.#parts;
     const { step, totalSteps, tokens } = this.#now;
-    if (better && this.best) this.best.folder = `${outputFolder}/checkpoint-${step}`;
+    if (better && this.best) this.best.folder = join(outputFolder, `checkpoint-${step}`);
     const { seed, calls } = model.generator;
     const { run, log, epoch } = this.#means;
     const state: TrainerState = {

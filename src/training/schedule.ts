@@ -1,5 +1,5 @@
-// Learning rate schedules: pure functions from the number of steps already made to a factor of the learning rate,
-// with the numbers of transformers.get_*_schedule (optimization.py).
+// Learning rate schedules: pure functions from the number of steps already made to a factor of the learning
+// rate, with the numbers of transformers.get_*_schedule (optimization.py).
 import { AthanorError } from "../errors.js";
 
 /** From the number of steps already made (the first step asks for 0) to a factor of the learning rate. */
@@ -55,8 +55,8 @@ export function cosineWithRestarts(options: DecayOptions & { cycles?: number }):
 }
 
 /**
- * Rises to 1, then falls as a power of the steps that are left. `end` is the last factor, a share of the learning
- * rate (Transformers' lr_end divided by lr); default 0. `power` default 1.
+ * Rises to 1, then falls as a power of the steps that are left. `end` is the last factor, a share of the
+ * learning rate (Transformers' lr_end divided by lr); default 0. `power` default 1.
  */
 export function polynomial(options: DecayOptions & { power?: number; end?: number }): Schedule {
   const { warmup, total } = stepsOf("polynomial", options);
@@ -72,8 +72,8 @@ export function polynomial(options: DecayOptions & { power?: number; end?: numbe
 }
 
 /**
- * Rises to 1, then falls as 1 / sqrt(step): the schedule of "Attention is all you need" (Noam) with its peak at 1.
- * `timescale` defaults to the steps of warm-up, or 10 000 without.
+ * Rises to 1, then falls as 1 / sqrt(step): the schedule of "Attention is all you need" (Noam) with its peak
+ * at 1. `timescale` defaults to the steps of warm-up, or 10 000 without.
  */
 export function inverseSqrt(options: WarmupOptions & { timescale?: number } = {}): Schedule {
   const warmup = warmupOf("inverseSqrt", options);

@@ -1,5 +1,5 @@
-// One optimizer step: enqueued at once, its numbers read when the device gets there. The caller keeps at most two
-// under way.
+// One optimizer step: enqueued at once, its numbers read when the device gets there. The caller keeps at most
+// two under way.
 import type { Batch, Example } from "../models/batch.js";
 import { scope } from "../tensor/scope.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
@@ -32,8 +32,9 @@ export interface StepContext {
 }
 
 /**
- * Enqueues forward and backward of each batch and one update. The batches' losses are weighted by the labels that
- * each counts, so that a group gives what one large batch would give. The event loop has a turn between the parts.
+ * Enqueues forward and backward of each batch and one update. The batches' losses are weighted by the labels
+ * that each counts, so that a group gives what one large batch would give. The event loop has a turn between
+ * the parts.
  *
  * Rejects with ERR_ABORTED between the parts; gradients may then be there, parameters are untouched.
  */

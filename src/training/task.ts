@@ -34,7 +34,9 @@ export interface PrepareContext {
   tokenizer?: Tokenizer;
   /** "required" while training and evaluating, "none" when predicting. */
   labels: "required" | "none";
-  /** Lets the event loop have its turn, and stops when the run was aborted; await it between pieces of work. */
+  /**
+   * Lets the event loop have its turn, and stops when the run was aborted; await it between pieces of work.
+   */
   rest(): Promise<void>;
 }
 

@@ -61,8 +61,8 @@ export function requireFit(
 }
 
 /**
- * Fills tensors from files, off the JavaScript thread. All is read before anything is changed, unless it is more
- * than 256 MB; what is queued before still sees the old elements.
+ * Fills tensors from files, off the JavaScript thread. All is read before anything is changed, unless it is
+ * more than 256 MB; what is queued before still sees the old elements.
  *
  * Rejects with ERR_CHECKPOINT for a file that is cut short.
  */

@@ -6,7 +6,7 @@ import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import { type ResolvedArgs, resolveArgs, type TrainingArgs } from "./args.js";
 import { markData } from "./checkpoint.js";
 import { type Evaluation, evaluateExamples } from "./evaluate.js";
-import { type TrainEvent, type TrainResult, WeightedMean } from "./events.js";
+import type { TrainEvent, TrainResult } from "./events.js";
 import { Rest } from "./rest.js";
 import { TrainingRun } from "./run.js";
 import type { DataRow, Task, TrainableModel } from "./task.js";
@@ -14,7 +14,7 @@ import type { DataRow, Task, TrainableModel } from "./task.js";
 export interface TrainerOptions<Prediction> {
   /** The model to train; left out where modelInit makes one. */
   model?: TrainableModel;
-  /** Makes a fresh model for every run: for searches of hyper-parameters. */
+  /** Makes a fresh model for every run: for searches of hyper-parameters. Whoever makes it disposes of it. */
   modelInit?: () => TrainableModel | Promise<TrainableModel>;
   tokenizer?: Tokenizer;
   /** Default: the task of the model's head, such as textClassification(). */
@@ -38,11 +38,11 @@ export interface SignalOptions {
 }
 
 /**
- * Fine-tunes a model with AdamW. The event loop stays free: the device works on its own thread, and what remains of
- * the work in JavaScript is done in slices.
+ * Fine-tunes a model with AdamW. The event loop stays free: the device works on its own thread, and what
+ * remains of the work in JavaScript is done in slices.
  *
- * The seed decides the order of rows and dropout: the same seed, data and machine give the same bits, also when a
- * run is resumed from a checkpoint.
+ * The seed decides the order of rows and dropout: the same seed, data and machine give the same bits, also
+ * when a run is resumed from a checkpoint.
  *
  * @example
  * const trainer = new Trainer({ model, tokenizer, train: rows, args: { epochs: 3, learningRate: 2e-5 } });
@@ -78,12 +78,13 @@ export class Trainer<Prediction = unknown> {
   }
 
   /**
-   * Trains, and tells what happens. Leaving the loop ends the run: what is on the queue is waited for, optimizer state
-   * and gradients are freed, the model stays usable.
+   * Trains, and tells what happens. Leaving the loop ends the run: what is on the queue is waited for,
+   * optimizer state and gradients are freed, the model stays usable.
    *
-   * Throws ERR_ABORTED when the signal is given; ERR_DATA for an empty data set or rows that the task refuses;
-   * ERR_CHECKPOINT for a checkpoint that does not fit; the first cause when an update was skipped (a label out of
-   * range, say): that step changed nothing, at most one later step did, and the caller may run again from there.
+   * Throws ERR_ABORTED when the signal is given; ERR_DATA for an empty data set or rows that the task
+   * refuses; ERR_CHECKPOINT for a checkpoint that does not fit; the first cause when an update was skipped (a
+   * label out of range, say): that step changed nothing, at most one later step did, and the caller may run
+   * again from there.
    */
   async *run({ signal }: SignalOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
     if (this.#running) throw fault("run", "over before the next one begins", "a second one");
@@ -111,26 +112,18 @@ export class Trainer<Prediction = unknown> {
   /** Trains to the end. Rejects as run() throws. */
   async train(options: SignalOptions = {}): Promise<TrainResult> {
     const start = performance.now();
-    const loss = new WeightedMean();
-    let steps = 0;
-    let tokens = 0;
-    let before: number | undefined;
-    for await (const event of this.run(options)) {
-      if (event.type === "step") {
-        tokens += event.tokens - (before ?? 0);
-        before = event.tokens;
-      }
-      steps = event.step;
-      if (event.type === "end") loss.add(event.loss, 1);
-    }
+    let last: TrainEvent | undefined;
+    for await (const event of this.run(options)) last = event;
     const seconds = (performance.now() - start) / 1000;
-    const { metrics, best } = this.#last!;
-    return { steps, loss: loss.value, tokens, seconds, tokensPerSecond: tokens / seconds, metrics, best };
+    const { metrics, best, tokensBefore } = this.#last!;
+    const { step: steps, loss, ...end } = last!;
+    const tokens = end.tokens - tokensBefore;
+    return { steps, loss, tokens, seconds, tokensPerSecond: tokens / seconds, metrics, best };
   }
 
   /**
-   * Loss and metrics on rows with labels; default: the `eval` rows. Rejects with ERR_DATA for an empty data set, and
-   * as run() throws.
+   * Loss and metrics on rows with labels; default: the `eval` rows. Rejects with ERR_DATA for an empty data
+   * set, and as run() throws.
    */
   async evaluate(rows = this.#options.eval, { signal }: SignalOptions = {}): Promise<Record<string, number>> {
     if (!rows?.length)

@@ -61,10 +61,16 @@ describe("spellings", () => {
   const fixture = "bert-sequence-single-label";
 
   test.each([
-    ["gamma and beta", (name: string) => name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta")],
+    [
+      "gamma and beta",
+      (name: string) =>
+        name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta"),
+    ],
     ["no bert. prefix", (name: string) => name.replace(/^bert\./, "")],
   ])("%s load without complaint, to the same logits", async (label, rename) => {
-    const target = await changed(`spelling-${label}`, fixture, (source) => [{ ...source, name: rename(source.name) }]);
+    const target = await changed(`spelling-${label}`, fixture, (source) => [
+      { ...source, name: rename(source.name) },
+    ]);
     const model = await AutoModelForSequenceClassification.fromPretrained(target);
     expect(model.loadReport).toEqual({ missing: [], unexpected: [], mismatched: [] });
     const original = await AutoModelForSequenceClassification.fromPretrained(modelFolder(fixture));
@@ -89,7 +95,11 @@ describe("spellings", () => {
 
   test("the bare model takes a head's checkpoint and reports what it leaves", async () => {
     const model = await AutoModel.fromPretrained(modelFolder(fixture));
-    expect(model.loadReport).toEqual({ missing: [], unexpected: ["classifier.bias", "classifier.weight"], mismatched: [] });
+    expect(model.loadReport).toEqual({
+      missing: [],
+      unexpected: ["classifier.bias", "classifier.weight"],
+      mismatched: [],
+    });
   });
 });
 
@@ -113,8 +123,14 @@ describe("load report", () => {
       "ERR_CHECKPOINT",
       /classifier\.\w+ must be \(5.*got \(3/,
     );
-    const model = await AutoModelForSequenceClassification.fromPretrained(source, { labels, ignoreMismatchedSizes: true });
-    expect(model.loadReport.mismatched.map(({ name }) => name).sort()).toEqual(["classifier.bias", "classifier.weight"]);
+    const model = await AutoModelForSequenceClassification.fromPretrained(source, {
+      labels,
+      ignoreMismatchedSizes: true,
+    });
+    expect(model.loadReport.mismatched.map(({ name }) => name).sort()).toEqual([
+      "classifier.bias",
+      "classifier.weight",
+    ]);
     expect((await logits(model)).length).toBe(2 * labels.length);
     expect(model.config.id2label).toEqual({ 0: "a", 1: "b", 2: "c", 3: "d", 4: "e" });
   });
@@ -149,7 +165,10 @@ describe("fresh weights", () => {
 
 describe("saving", () => {
   test("what is saved loads to the same bits, and saves to the same file", async () => {
-    const model = await AutoModelForSequenceClassification.fromConfig(small, { labels: ["no", "yes"], seed: 4 });
+    const model = await AutoModelForSequenceClassification.fromConfig(small, {
+      labels: ["no", "yes"],
+      seed: 4,
+    });
     const [first, second] = [join(folder, "saved-1"), join(folder, "saved-2")];
     await model.savePretrained(first);
     const loaded = await AutoModelForSequenceClassification.fromPretrained(first);
@@ -195,9 +214,17 @@ describe("folders that are not what they should be", () => {
     ["no model_type", "{}", /model_type must be one of bert/],
     ["an unknown family", '{"model_type":"elsewhere"}', /model_type must be one of bert.*elsewhere/],
     ["negative sizes", '{"model_type":"bert","hidden_size":-1}', /hidden_size must be an integer from 1/],
-    ["sizes that do not divide", '{"model_type":"bert","hidden_size":30,"num_attention_heads":4}', /multiple of num_attention_heads/],
+    [
+      "sizes that do not divide",
+      '{"model_type":"bert","hidden_size":30,"num_attention_heads":4}',
+      /multiple of num_attention_heads/,
+    ],
     ["an unknown activation", '{"model_type":"bert","hidden_act":"swoosh"}', /hidden_act must be one of/],
-    ["sizes that would fill any memory", '{"model_type":"bert","vocab_size":2000000000,"hidden_size":768}', /must be \(2000000000, 768\), got/],
+    [
+      "sizes that would fill any memory",
+      '{"model_type":"bert","vocab_size":2000000000,"hidden_size":768}',
+      /must be \(2000000000, 768\), got/,
+    ],
   ])("%s", async (name, config, message) => {
     const before = memory().live;
     await expectCodeAsync(load(await broken(name, config)), "ERR_CHECKPOINT", message);
@@ -242,7 +269,11 @@ describe("folders that are not what they should be", () => {
   test("arguments that make no sense", async () => {
     await expectCodeAsync(load(undefined as unknown as string), "ERR_ARGUMENT", /folder must be a string/);
     const from = (options: object) => AutoModel.fromConfig(small, options);
-    await expectCodeAsync(from({ priority: "urgent" }), "ERR_ARGUMENT", /priority must be one of high, normal, low/);
+    await expectCodeAsync(
+      from({ priority: "urgent" }),
+      "ERR_ARGUMENT",
+      /priority must be one of high, normal, low/,
+    );
     await expectCodeAsync(from({ device: "cuda" }), "ERR_CUDA", /no CUDA in this build/);
     await expectCodeAsync(from({ device: "abacus" }), "ERR_ARGUMENT", /abacus/);
     await expectCodeAsync(from({ labels: ["a", "a"] }), "ERR_ARGUMENT", /labels/);

@@ -37,7 +37,11 @@ describe("ragged batches", () => {
     expect(Array.from(await batch.tokenTypeIds.data())).toEqual([0, 0, 1, 0, 1, 1]);
     expect(Array.from(await batch.positionIds.data())).toEqual([0, 1, 2, 9, 0, 1]);
     expect(Array.from(await batch.offsets.data())).toEqual([0, 3, 4, 6]);
-    expect(batch.unpack(Float32Array.of(1, 2, 3, 4, 5, 6)).map((part) => Array.from(part))).toEqual([[1, 2, 3], [4], [5, 6]]);
+    expect(batch.unpack(Float32Array.of(1, 2, 3, 4, 5, 6)).map((part) => Array.from(part))).toEqual([
+      [1, 2, 3],
+      [4],
+      [5, 6],
+    ]);
     expect(batch.unpackPadded(Float32Array.of(1, 2, 3, 4, 5, 6), -1)).toEqual({
       data: Float32Array.of(1, 2, 3, 4, -1, -1, 5, 6, -1),
       shape: [3, 3, 1],
@@ -60,14 +64,26 @@ describe("ragged batches", () => {
   test("attentions are one (H, L, L) tensor per layer and sequence, rows summing to one", async () => {
     const model = await AutoModel.fromConfig(config, { seed: 2 });
     const batch = model.collate([{ inputIds: [4, 5, 6] }, { inputIds: [7] }]);
-    const { attentions, hiddenStates } = noGrad(() => model.forward(batch, { attentions: true, hiddenStates: true }));
+    const { attentions, hiddenStates } = noGrad(() =>
+      model.forward(batch, { attentions: true, hiddenStates: true }),
+    );
     expect(attentions!.map((layer) => layer.map((t) => t.shape))).toEqual([
-      [[2, 3, 3], [2, 1, 1]],
-      [[2, 3, 3], [2, 1, 1]],
+      [
+        [2, 3, 3],
+        [2, 1, 1],
+      ],
+      [
+        [2, 3, 3],
+        [2, 1, 1],
+      ],
     ]);
     const sums = await ops.sum(attentions![1][0], { dim: 2 }).data();
     for (const sum of sums) expect(Math.abs(sum - 1)).toBeLessThan(1e-6);
-    expect(hiddenStates!.map((t) => t.shape)).toEqual([[4, 32], [4, 32], [4, 32]]);
+    expect(hiddenStates!.map((t) => t.shape)).toEqual([
+      [4, 32],
+      [4, 32],
+      [4, 32],
+    ]);
   });
 });
 
@@ -87,7 +103,8 @@ describe("dropout and freezing", () => {
     model.generator.calls = 0;
     expect(await run()).toEqual(first);
     expect(model.generator.calls).toBe(calls);
-    expect(await (model.eval(), run())).toEqual(evaluated);
+    model.eval();
+    expect(await run()).toEqual(evaluated);
   });
 
   test("frozen parameters get no gradient, also parts of a packed one", async () => {
@@ -108,11 +125,31 @@ describe("wrong examples", () => {
   wrong.push(
     ["none", collate, [], /at least one example/],
     ["no ids", collate, [{ labels: 1 }], /example 0 needs inputIds, got labels/],
-    ["an empty sequence", collate, [{ inputIds: [1] }, { inputIds: [] }], /example 1 needs at least one token/],
-    ["too long", collate, [{ inputIds: new Int32Array(17) }], /example 0 has 17 tokens, the model has positions for 16/],
-    ["types of another length", collate, [{ inputIds: [1, 2], tokenTypeIds: [0] }], /tokenTypeIds must be 2 long, got 1/],
+    [
+      "an empty sequence",
+      collate,
+      [{ inputIds: [1] }, { inputIds: [] }],
+      /example 1 needs at least one token/,
+    ],
+    [
+      "too long",
+      collate,
+      [{ inputIds: new Int32Array(17) }],
+      /example 0 has 17 tokens, the model has positions for 16/,
+    ],
+    [
+      "types of another length",
+      collate,
+      [{ inputIds: [1, 2], tokenTypeIds: [0] }],
+      /tokenTypeIds must be 2 long, got 1/,
+    ],
     ["ids that are not integers", collate, [{ inputIds: [1.5] }], /inputIds must be integers, got 1.5/],
-    ["labels for some", collate, [{ inputIds: [1], labels: 0 }, { inputIds: [1] }], /example 1 has no labels/],
+    [
+      "labels for some",
+      collate,
+      [{ inputIds: [1], labels: 0 }, { inputIds: [1] }],
+      /example 1 has no labels/,
+    ],
     ["a NaN label", collate, [{ inputIds: [1], labels: Number.NaN }], /labels must be integers, got NaN/],
   );
   test.each(wrong)("%s", async (_, run, examples, message) => {
@@ -122,7 +159,8 @@ describe("wrong examples", () => {
 
   test("what only the kernels can see arrives with the data", async () => {
     const classifier = await AutoModelForSequenceClassification.fromConfig(config, { labels: ["a", "b"] });
-    const loss = (example: Example) => scope(() => classifier.forward(classifier.collate([example])).loss!).item();
+    const loss = (example: Example) =>
+      scope(() => classifier.forward(classifier.collate([example])).loss!).item();
     await expectCodeAsync(loss({ inputIds: [1], labels: 5 }), "ERR_DATA", /label 5 outside 0\.\.1/);
     await expectCodeAsync(loss({ inputIds: [100], labels: 0 }), "ERR_DATA", /embedding.*100/);
     await expectCodeAsync(loss({ inputIds: [1], tokenTypeIds: [2], labels: 0 }), "ERR_DATA", /embedding.*2/);
@@ -134,22 +172,48 @@ describe("wrong examples", () => {
       { ...config, problem_type: "multi_label_classification" },
       { labels: ["a", "b"] },
     );
-    expectCode(() => bits.collate([{ inputIds: [1], labels: [1] }]), "ERR_ARGUMENT", /labels must be 2 numbers, got 1/);
-    const output = scope(() => bits.forward(bits.collate([{ inputIds: [1], labels: [0, Number.NaN] }])).loss!);
+    expectCode(
+      () => bits.collate([{ inputIds: [1], labels: [1] }]),
+      "ERR_ARGUMENT",
+      /labels must be 2 numbers, got 1/,
+    );
+    const output = scope(
+      () => bits.forward(bits.collate([{ inputIds: [1], labels: [0, Number.NaN] }])).loss!,
+    );
     await expectCodeAsync(output.item(), "ERR_DATA", /bce_with_logits/);
   });
 
   test("heads with labels of their own", async () => {
     const tokens = await AutoModelForTokenClassification.fromConfig(config);
-    expectCode(() => tokens.collate([{ inputIds: [1, 2], labels: [0] }]), "ERR_ARGUMENT", /labels must be 2 long, got 1/);
+    expectCode(
+      () => tokens.collate([{ inputIds: [1, 2], labels: [0] }]),
+      "ERR_ARGUMENT",
+      /labels must be 2 long, got 1/,
+    );
     const choices = await AutoModelForMultipleChoice.fromConfig(config);
     const pair = [{ inputIds: [1] }, { inputIds: [2] }];
-    expectCode(() => choices.collate([{ choices: pair, labels: 2 }]), "ERR_ARGUMENT", /labels must be 0 to 1, got 2/);
-    expectCode(() => choices.collate([{ choices: pair }, { inputIds: [1] }]), "ERR_ARGUMENT", /example 1 needs choices/);
+    expectCode(
+      () => choices.collate([{ choices: pair, labels: 2 }]),
+      "ERR_ARGUMENT",
+      /labels must be 0 to 1, got 2/,
+    );
+    expectCode(
+      () => choices.collate([{ choices: pair }, { inputIds: [1] }]),
+      "ERR_ARGUMENT",
+      /example 1 needs choices/,
+    );
     const spans = await AutoModelForQuestionAnswering.fromConfig(config);
-    expectCode(() => spans.collate([{ inputIds: [1], startPosition: 0 }]), "ERR_ARGUMENT", /startPosition and endPosition/);
+    expectCode(
+      () => spans.collate([{ inputIds: [1], startPosition: 0 }]),
+      "ERR_ARGUMENT",
+      /startPosition and endPosition/,
+    );
     const both = await AutoModelForPreTraining.fromConfig(config);
-    expectCode(() => both.collate([{ inputIds: [1], labels: [1] }]), "ERR_ARGUMENT", /labels and nextSentenceLabel/);
+    expectCode(
+      () => both.collate([{ inputIds: [1], labels: [1] }]),
+      "ERR_ARGUMENT",
+      /labels and nextSentenceLabel/,
+    );
   });
 
   test("ragged multiple choice: any number of choices", async () => {
@@ -161,7 +225,8 @@ describe("wrong examples", () => {
     const { logits, loss } = noGrad(() => model.forward(batch));
     const z = await logits.data();
     expect(z.length).toBe(5);
-    const nll = (values: number[], label: number) => Math.log(values.reduce((s, x) => s + Math.exp(x), 0)) - values[label];
+    const nll = (values: number[], label: number) =>
+      Math.log(values.reduce((s, x) => s + Math.exp(x), 0)) - values[label];
     const wanted = (nll([z[0], z[1], z[2]], 2) + nll([z[3], z[4]], 0)) / 2;
     expect(Math.abs((await loss!.item()) - wanted)).toBeLessThan(1e-6);
   });

@@ -1,5 +1,6 @@
 // Every BERT head against numbers of Transformers 5.18.0: outputs, loss, every gradient, ten AdamW steps.
 import { describe, expect, test } from "@jest/globals";
+import { ops } from "../../src/index.js";
 import {
   AutoModel,
   AutoModelForMaskedLM,
@@ -11,7 +12,6 @@ import {
 } from "../../src/models/auto.js";
 import type { Batch } from "../../src/models/batch.js";
 import type { Model, ModelOutput } from "../../src/models/model.js";
-import { ops } from "../../src/index.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { AdamW } from "../../src/training/optimizer.js";
@@ -24,16 +24,32 @@ const lossTolerance = 2e-5; // relative
 const normTolerance = 1e-6; // relative
 
 const cases = [
-  { name: "bert-model", auto: AutoModel, outputs: { last_hidden_state: "lastHiddenState", pooler_output: "poolerOutput" } },
+  {
+    name: "bert-model",
+    auto: AutoModel,
+    outputs: { last_hidden_state: "lastHiddenState", pooler_output: "poolerOutput" },
+  },
   {
     name: "bert-pretraining",
     auto: AutoModelForPreTraining,
     outputs: { prediction_logits: "predictionLogits", seq_relationship_logits: "seqRelationshipLogits" },
   },
   { name: "bert-masked-lm", auto: AutoModelForMaskedLM, outputs: { logits: "logits" } },
-  { name: "bert-sequence-single-label", auto: AutoModelForSequenceClassification, outputs: { logits: "logits" } },
-  { name: "bert-sequence-multi-label", auto: AutoModelForSequenceClassification, outputs: { logits: "logits" } },
-  { name: "bert-sequence-regression", auto: AutoModelForSequenceClassification, outputs: { logits: "logits" } },
+  {
+    name: "bert-sequence-single-label",
+    auto: AutoModelForSequenceClassification,
+    outputs: { logits: "logits" },
+  },
+  {
+    name: "bert-sequence-multi-label",
+    auto: AutoModelForSequenceClassification,
+    outputs: { logits: "logits" },
+  },
+  {
+    name: "bert-sequence-regression",
+    auto: AutoModelForSequenceClassification,
+    outputs: { logits: "logits" },
+  },
   { name: "bert-token", auto: AutoModelForTokenClassification, outputs: { logits: "logits" } },
   { name: "bert-multiple-choice", auto: AutoModelForMultipleChoice, outputs: { logits: "logits" } },
   {
@@ -52,7 +68,12 @@ function expected(c: ModelCase, name: string): number[] {
   return tokenLevel ? unpadded(c, `output.${name}`) : data;
 }
 
-function expectWithin(actual: ArrayLike<number>, wanted: readonly number[], tolerance: number, label: string): void {
+function expectWithin(
+  actual: ArrayLike<number>,
+  wanted: readonly number[],
+  tolerance: number,
+  label: string,
+): void {
   expect(actual.length).toBe(wanted.length);
   let worst = 0;
   for (let i = 0; i < wanted.length; i++) worst = Math.max(worst, Math.abs(actual[i] - wanted[i]));
@@ -70,7 +91,8 @@ function lossOf(c: ModelCase, output: ModelOutput): Tensor {
 }
 
 function upstream(c: ModelCase, name: string, like: Tensor): Tensor {
-  const data = name === "last_hidden_state" ? unpadded(c, `upstream.${name}`) : c.tensors.get(`upstream.${name}`)!.data;
+  const data =
+    name === "last_hidden_state" ? unpadded(c, `upstream.${name}`) : c.tensors.get(`upstream.${name}`)!.data;
   return tensor(data, like.shape);
 }
 
@@ -92,7 +114,9 @@ function norm(values: ArrayLike<number>): number {
 describe.each(cases)("$name (transformers 5.18.0, torch 2.13.0)", ({ name, auto, outputs }) => {
   test("loads without a word of complaint", async () => {
     const reports: unknown[] = [];
-    const model = await auto.fromPretrained(modelFolder(name), { onReport: (report) => reports.push(report) });
+    const model = await auto.fromPretrained(modelFolder(name), {
+      onReport: (report) => reports.push(report),
+    });
     const c = await modelCase(name);
     expect(reports).toEqual([]);
     expect(model.architecture).toBe(c.class);
@@ -112,7 +136,12 @@ describe.each(cases)("$name (transformers 5.18.0, torch 2.13.0)", ({ name, auto,
       expectWithin(await t.data(), expected(c, theirs), outputTolerance, theirs);
     }
     for (const [i, hidden] of output.hiddenStates!.entries()) {
-      expectWithin(await hidden.data(), expected(c, `hidden_states.${i}`), outputTolerance, `hidden_states.${i}`);
+      expectWithin(
+        await hidden.data(),
+        expected(c, `hidden_states.${i}`),
+        outputTolerance,
+        `hidden_states.${i}`,
+      );
     }
     const loss = await noGrad(() => lossOf(c, output)).item();
     expect(Math.abs(loss - c.loss) / Math.abs(c.loss)).toBeLessThanOrEqual(lossTolerance);

@@ -140,12 +140,22 @@ function randomCase(s: Sizes, seed = 1): AttentionCase & { p: number } {
   };
 }
 
+// Memory that new tensors get next holds NaN, so that what an op forgets to write is seen.
+function spoilMemory(sizes: number[]) {
+  const spoilt = sizes.map((n) => tensor(new Float32Array(n).fill(Number.NaN), [n]));
+  for (const t of spoilt) {
+    t.dataSync();
+    t.dispose();
+  }
+}
+
 function run(c: AttentionCase & { p: number }, returnWeights = false) {
   const width = c.heads * c.size;
   const leaf = (data: ArrayLike<number>) =>
     tensor(data, [data.length / width, width], { requiresGrad: true });
   const [q, k, v] = [leaf(c.q), leaf(c.k), leaf(c.v)];
   const bias = c.bias && tensor(c.bias.data, c.bias.shape, { requiresGrad: true });
+  spoilMemory([c.q.length]);
   const result = attention(q, k, v, {
     heads: c.heads,
     offsets: int32(c.offsets),
@@ -157,6 +167,7 @@ function run(c: AttentionCase & { p: number }, returnWeights = false) {
     returnWeights,
   });
   const { output, weights } = "output" in result ? result : { output: result, weights: undefined };
+  spoilMemory([c.q.length, c.k.length, c.v.length, c.bias?.data.length ?? 0]);
   output.backward(tensor(c.upstream!, output.shape));
   return {
     output: output.dataSync(),
@@ -183,6 +194,7 @@ const tables: [string, Sizes][] = [
     { heads: 3, size: 12, lengths: [9, 0, 33], biasBatch: 1, causal: true, dropout: 0.3 },
   ],
   ["off the row block", { heads: 1, size: 64, lengths: [129, 257, 31] }],
+  ["off the row block, causal", { heads: 2, size: 16, lengths: [200, 331], causal: true }],
   ["head size 256", { heads: 1, size: 256, lengths: [40, 3] }],
   ["several key blocks", { heads: 1, size: 24, lengths: [700, 3] }],
   ["several key blocks, dropout", { heads: 1, size: 24, lengths: [50], keyLengths: [700], dropout: 0.1 }],

@@ -113,7 +113,7 @@ test.each<[string, Record<string, unknown>, Example["labels"]]>([
   }, config);
 });
 
-test("without a Trainer: a poisoned step is skipped whole, ready() says why, the next one works", async () => {
+test("by hand: a poisoned step is skipped whole, ready() says why, the next one works", async () => {
   await withModel(async (model) => {
     const optimizer = new AdamW(model.parameters(), { lr: 1e-3 });
     const step = (examples: Example[]) => {

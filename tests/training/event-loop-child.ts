@@ -1,5 +1,5 @@
-// Run by event-loop.test.ts: tokenizes 10 000 rows and trains a BERT of the size of the main job, prints the delays
-// of the event loop in ms, less the millisecond that the measuring timer itself waits.
+// Run by event-loop.test.ts: tokenizes 10 000 rows and trains a BERT of the size of the main job, prints the
+// delays of the event loop in ms, less the millisecond that the measuring timer itself waits.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { AutoModelForSequenceClassification } from "../../src/models/index.js";
 import { Trainer } from "../../src/training/index.js";

@@ -1,5 +1,5 @@
-// The event loop stays free while the data set is tokenized and the model trained. Measured in a process of its
-// own, as Jest itself blocks now and then.
+// The event loop stays free while the data set is tokenized and the model trained. Measured in a process of
+// its own, as Jest itself blocks now and then.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -20,7 +20,8 @@ async function measure(): Promise<Delays> {
 }
 
 test("at most 50 ms while tokenizing and training", async () => {
-  // On a machine with other work a maximum may belong to the machine: what we block ourselves comes every time.
+  // On a machine with other work a maximum may belong to the machine: what we block ourselves comes every
+  // time.
   const tries: Delays[] = [];
   while (tries.length < 4 && !tries.some(({ max }) => max <= 50)) tries.push(await measure());
   const best = tries.reduce((least, delays) => (delays.max < least.max ? delays : least));

@@ -28,7 +28,10 @@ export async function tinyModel(config: Record<string, unknown> = {}, seed = 3):
   return AutoModelForSequenceClassification.fromConfig({ ...tinyConfig, ...config }, { ...names, seed });
 }
 
-/** Runs `use` with a tiny model, which is freed afterwards. (Jest's realms lack Symbol.dispose, so no `using`.) */
+/**
+ * Runs `use` with a tiny model, which is freed afterwards. (Jest's realms lack Symbol.dispose, so no
+ * `using`.)
+ */
 export async function withModel<T>(
   use: (model: Model) => Promise<T>,
   config: Record<string, unknown> = {},

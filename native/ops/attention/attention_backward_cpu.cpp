@@ -55,9 +55,8 @@ class HeadGradient {
     const int64_t stride = attention_tile_stride(each);
     prepare(row_step, each, stride);
     for (int64_t key = 0; key < seq_.keys; key += each) {
-      // Causal, later rows see more of a block of keys: it is cleared first and always added to.
-      overwrite_ = !in_.causal;
-      if (in_.causal) {
+      overwrite_ = true;
+      if (in_.causal) {  // later rows see more of this block of keys than the first ones overwrite
         const int64_t keys = std::min(each, seq_.keys - key);
         clear(a_.dk, seq_.key + key, keys, a_.dk_stride);
         clear(a_.dv, seq_.key + key, keys, a_.dv_stride);
