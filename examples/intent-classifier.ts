@@ -134,15 +134,18 @@ async function train(trainer: Trainer<TextClassification>): Promise<boolean> {
   const stop = () => abort.abort();
   process.once("SIGINT", stop);
   const progress = new Progress();
+  let saved = options.resume;
   try {
-    for await (const event of trainer.run({ signal: abort.signal })) progress.show(event);
+    for await (const event of trainer.run({ signal: abort.signal })) {
+      progress.show(event);
+      saved ||= event.type === "save";
+    }
     return true;
   } catch (error) {
     progress.stop();
     if ((error as { code?: string }).code !== "ERR_ABORTED") throw error;
-    console.log(
-      "Stopped by Ctrl-C. Checkpoints are written after each epoch: --resume goes on from the last one.",
-    );
+    const left = saved ? "--resume goes on from the last epoch's checkpoint." : "There is no checkpoint yet.";
+    console.log(`Stopped by Ctrl-C. ${left}`);
     return false;
   } finally {
     process.off("SIGINT", stop);

@@ -1,5 +1,5 @@
-// Links the whole engine without Node, which proves it complete (an addon links happily with a function missing
-// and dies at the first call), and checks it; sanitizers run it.
+// Links the whole engine without Node, which proves it complete (an addon links happily with a function
+// missing and dies at the first call), and checks it; sanitizers run it.
 //
 //   engine_check [--only kernels|tape|failures|queues|threads|fixtures] [--fixtures FOLDER]
 //
@@ -47,7 +47,8 @@ void check_kernels(Checks& checks) {
 void check_table(Checks& checks) {
   for (int i = 0; i < op_count; i++) {
     const Op* op = op_table[i];
-    checks.expect(op->call && find_op(op->name) == op, std::string("op ") + op->name + " is found by its name");
+    checks.expect(op->call && find_op(op->name) == op,
+                  std::string("op ") + op->name + " is found by its name");
   }
 }
 
@@ -63,7 +64,8 @@ int run(const Arguments& arguments) {
       checks.expect(false, std::string(name) + ": " + error.what());
     }
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    std::printf("%-9s %4d checks, %.1f s\n", name, checks.passed() + checks.failed() - before, seconds.count());
+    std::printf("%-9s %4d checks, %.1f s\n", name, checks.passed() + checks.failed() - before,
+                seconds.count());
     std::fflush(stdout);
   };
   std::printf("instruction set %s, %d threads\n", kernels().isa, thread_count());

@@ -1,30 +1,41 @@
-// Code compiled for one instruction set must export no weak symbol but what is named here: the linker keeps one copy
-// of an inline function for everybody, and if that is the AVX-512 one, older processors crash.
-//   node scripts/check-symbols.mjs [folder of the archives]
-import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+// Fails when an archive of one instruction set exports what other code could be linked to by accident. The linker
+// keeps one copy of a weak symbol (an inline function, a template) for everybody: if that is the AVX-512 one, older
+// processors crash. Only names of the set's own namespace may be visible, and none may be weak.
+//   node scripts/check-symbols.mjs [folder of the archives, default build/Release]
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const folder = process.argv[2] ?? "build/Release";
-// Thin archives of node-gyp name object files relative to the folder of the archive.
-const places = [folder, join(folder, "obj.target")].filter((place) => existsSync(place));
-const archives = places.flatMap((place) =>
-  readdirSync(place)
-    .filter((file) => /^(lib)?isa_\w+\.a$/.test(file))
-    .map((file) => join(place, file)),
-);
-if (archives.length === 0) {
-  console.error(`check-symbols: no isa_*.a in ${places.join(", ") || folder}`);
-  process.exit(1);
-}
-let failed = false;
+const archives = readdirSync(folder).filter((file) => /^(lib)?isa_\w+\.a$/.test(file));
+const problems = [];
+if (archives.length === 0) problems.push(`no archive of an instruction set in ${folder}`);
+
 for (const archive of archives) {
-  const output = execFileSync("nm", ["--defined-only", archive], { encoding: "utf8", maxBuffer: 1 << 26 });
-  const weak = output.split("\n").filter((line) => /^[0-9a-f]+ [VWu] /.test(line));
-  for (const line of weak) console.error(`${archive}: weak symbol ${line.slice(17)}`);
-  if (weak.length > 0) failed = true;
+  const set = /isa_(\w+)\.a$/.exec(archive)[1];
+  const { stdout, stderr, status, error } = spawnSync("nm", ["-C", "-A", join(folder, archive)], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  if (status !== 0) {
+    problems.push(`nm ${archive}: ${error?.message ?? stderr}`);
+    continue;
+  }
+  let table = false;
+  for (const line of stdout.split("\n")) {
+    // "archive:file.o:address type name"; undefined symbols have no address
+    const [, file, type, name] = /^[^:]*:([^:]+):[0-9a-f ]{16} (\w) (.*)$/.exec(line) ?? [];
+    if (!type) continue;
+    if (name === `athanor::${set}::table`) table = true;
+    if ("wWvVu".includes(type)) problems.push(`${archive} ${file}: weak symbol ${name}`);
+    const visible = "TDRBCGS".includes(type);
+    if (visible && !name.startsWith(`athanor::${set}::`)) {
+      problems.push(`${archive} ${file}: ${name} is visible outside of athanor::${set}`);
+    }
+  }
+  if (!table) problems.push(`${archive}: no athanor::${set}::table`);
 }
-console.log(
-  `check-symbols: ${archives.length} archives ${failed ? "with weak symbols" : "without weak symbols"}`,
-);
-process.exit(failed ? 1 : 0);
+
+for (const problem of problems) console.error(problem);
+console.log(`${archives.length} archives, ${problems.length} problems`);
+process.exitCode = problems.length ? 1 : 0;

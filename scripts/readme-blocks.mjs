@@ -1,59 +1,76 @@
-// Runs every code block of the README: ```ts blocks as modules inside the package (so that "athanor" is this
-// checkout), ```sh blocks line by line, but for those that install or run everything, which CI does by itself.
-//   node scripts/readme-blocks.mjs [README.md]
-import { execFileSync, spawnSync } from "node:child_process";
+// Runs the code blocks of README.md, in order and in the repository's root: every ```ts and ```js block, and ```sh
+// blocks below a line <!-- run -->. A line <!-- not run: reason --> above a block leaves it out. Blocks are modules
+// of their own that import from "athanor"; TypeScript is type-checked as a reader's would be.
+//   node scripts/readme-blocks.mjs [file]
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const file = process.argv[2] ?? "README.md";
-const covered = ["npm ci && npm start", "npm ci && npm test"]; // run by CI as they stand
-const folder = join("build", "readme");
+const folder = resolve("build", "readme-blocks");
+
+function findBlocks(text) {
+  const blocks = [];
+  let note = "";
+  let block;
+  text.split("\n").forEach((line, i) => {
+    if (block) {
+      if (line.trim() === "```") block = undefined;
+      else block.code.push(line);
+      return;
+    }
+    const [, language] = /^```(\w+)/.exec(line) ?? [];
+    if (language) {
+      block = { language, line: i + 1, note, code: [] };
+      blocks.push(block);
+    } else if (line.startsWith("```")) {
+      block = { language: "", line: i + 1, note, code: [] };
+    }
+    if (line.trim()) note = /^<!-- (run|not run:.*) -->$/.exec(line.trim())?.[1] ?? "";
+  });
+  return blocks;
+}
+
+function wanted({ language, note }) {
+  if (note.startsWith("not run")) return false;
+  return language === "ts" || language === "js" || (language === "sh" && note === "run");
+}
+
+function execute(command, args) {
+  const { status, signal, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: 600_000 });
+  return { ok: status === 0, text: `${stdout}${stderr}${signal ? `ended by ${signal}` : ""}` };
+}
+
+const blocks = findBlocks(readFileSync(file, "utf8")).filter(wanted);
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-let count = 0;
+const name = (block, extension) => join(folder, `line-${block.line}.${extension}`);
+for (const block of blocks) {
+  if (block.language !== "sh") writeFileSync(name(block, block.language), `${block.code.join("\n")}\nexport {};\n`);
+}
+const settings = { extends: resolve("tsconfig.json"), include: ["*.ts"], exclude: [] };
+settings.compilerOptions = { rootDir: ".", outDir: ".", incremental: false, declaration: false, sourceMap: false };
+settings.compilerOptions.noUnusedLocals = false;
+writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(settings));
+
 let failed = 0;
-for (const [, language, body] of readFileSync(file, "utf8").matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)) {
-  if (language !== "ts" && language !== "sh") continue;
-  count++;
-  const fault = language === "ts" ? runModule(body, count) : runCommands(body);
-  if (fault === undefined) continue;
-  failed++;
-  console.error(`${file}: block ${count} failed:\n${body}\n${fault}`);
+const report = (label, { ok, text }) => {
+  if (!ok) failed++;
+  console.log(`${ok ? "ok    " : "FAILED"} ${label}`);
+  if (!ok) console.log(text);
+};
+if (blocks.some((block) => block.language === "ts")) {
+  const compiler = resolve("node_modules", "typescript", "bin", "tsc");
+  report("type check", execute(process.execPath, [compiler, "-p", folder]));
 }
-console.log(`readme-blocks: ${count} blocks, ${failed} failed`);
-process.exit(failed || count === 0 ? 1 : 0);
-
-function runModule(body, number) {
-  const source = join(folder, `block-${number}.ts`);
-  writeFileSync(source, body);
-  const options = [
-    "--module",
-    "nodenext",
-    "--target",
-    "es2022",
-    "--lib",
-    "es2023,esnext.disposable",
-    "--types",
-    "node",
-  ];
-  const checked = spawnSync(
-    "npx",
-    ["tsc", "--strict", "--skipLibCheck", ...options, "--ignoreConfig", source],
-    { encoding: "utf8" },
-  );
-  if (checked.status !== 0) return checked.stdout + checked.stderr;
-  const run = spawnSync("node", [source.replace(/\.ts$/, ".js")], { encoding: "utf8", timeout: 300_000 });
-  return run.status === 0 ? undefined : run.stdout + run.stderr;
+for (const block of blocks) {
+  const began = performance.now();
+  const result =
+    block.language === "sh"
+      ? execute("bash", ["-e", "-c", block.code.join("\n")])
+      : execute(process.execPath, [name(block, "js")]);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  report(`${file}:${block.line} (${block.language}, ${seconds} s)`, result);
 }
-
-function runCommands(body) {
-  for (const line of body.split("\n").map((text) => text.replace(/\s+#.*$/, "").trim())) {
-    if (line === "" || line.startsWith("#") || covered.includes(line)) continue;
-    try {
-      execFileSync("bash", ["-c", line], { encoding: "utf8", stdio: "pipe", timeout: 600_000 });
-    } catch (error) {
-      return `${line}\n${error.stdout}${error.stderr}`;
-    }
-  }
-  return undefined;
-}
+console.log(`${blocks.length} blocks, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;

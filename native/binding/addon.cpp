@@ -43,6 +43,8 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
 
 }  // namespace athanor
 
-static Napi::Object athanor_start(Napi::Env env, Napi::Object exports) { return athanor::start(env, exports); }
+static Napi::Object athanor_start(Napi::Env env, Napi::Object exports) {
+  return athanor::start(env, exports);
+}
 
 NODE_API_MODULE(athanor, athanor_start)

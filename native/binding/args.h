@@ -14,7 +14,8 @@ namespace athanor {
 
 inline double number_argument(const Napi::CallbackInfo& info, size_t i) {
   double value;
-  if (i >= info.Length() || napi_get_value_double(info.Env(), info[i], &value) != napi_ok) return std::nan("");
+  if (i >= info.Length() || napi_get_value_double(info.Env(), info[i], &value) != napi_ok)
+    return std::nan("");
   return value;
 }
 
@@ -31,7 +32,8 @@ inline int64_t integer_argument(const Napi::CallbackInfo& info, size_t i, const 
 }
 
 inline std::string string_argument(const Napi::CallbackInfo& info, size_t i, const char* name) {
-  if (i >= info.Length() || !info[i].IsString()) throw Error(ErrorCode::argument, std::string(name) + " must be a string");
+  if (i >= info.Length() || !info[i].IsString())
+    throw Error(ErrorCode::argument, std::string(name) + " must be a string");
   return info[i].As<Napi::String>().Utf8Value();
 }
 

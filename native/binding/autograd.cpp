@@ -63,7 +63,8 @@ Napi::Value clear_many(const Napi::CallbackInfo& info) {
     const double* values = reinterpret_cast<const double*>(handles.data);
     size_t count = handles.size / sizeof(double);
     std::vector<TensorRef> leaves;
-    for (size_t i = 0; i < count; i++) leaves.push_back(environment.tensor(values[i], "zeroGrad", "parameter"));
+    for (size_t i = 0; i < count; i++)
+      leaves.push_back(environment.tensor(values[i], "zeroGrad", "parameter"));
     environment.require_room("zeroGrad");
     clear_gradients(environment, leaves);
     return info.Env().Undefined();
@@ -73,7 +74,8 @@ Napi::Value clear_many(const Napi::CallbackInfo& info) {
 Napi::Value change_requires_grad(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     NodeEnvironment& environment = NodeEnvironment::of(info.Env());
-    set_requires_grad(environment.tensor(number_argument(info, 0), "requiresGrad", "this"), flag_argument(info, 1));
+    set_requires_grad(environment.tensor(number_argument(info, 0), "requiresGrad", "this"),
+                      flag_argument(info, 1));
     return info.Env().Undefined();
   });
 }
@@ -125,7 +127,8 @@ Napi::Value record_custom(const Napi::CallbackInfo& info) {
       std::vector<TensorRef> results = b.environment.custom_backward(b.environment, function->id, gradients);
       if (results.size() != shapes.size()) {
         throw Error(ErrorCode::argument, "customFunction: backward must return one gradient per input (" +
-                                             std::to_string(shapes.size()) + "), got " + std::to_string(results.size()));
+                                             std::to_string(shapes.size()) + "), got " +
+                                             std::to_string(results.size()));
       }
       for (size_t i = 0; i < results.size(); i++) {
         if (!results[i] || !b.needs(static_cast<int>(i))) continue;

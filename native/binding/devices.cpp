@@ -16,7 +16,8 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Device& device = Device::get(string_argument(info, 0, "device"));
     int64_t priority = integer_argument(info, 1, "priority");
-    if (priority < 0 || priority >= priority_count) throw Error(ErrorCode::argument, "priority must be 0 to 2");
+    if (priority < 0 || priority >= priority_count)
+      throw Error(ErrorCode::argument, "priority must be 0 to 2");
     int32_t id = NodeEnvironment::of(info.Env()).add_queue(device, static_cast<Priority>(priority));
     return Napi::Number::New(info.Env(), id);
   });

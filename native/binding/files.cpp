@@ -79,8 +79,7 @@ struct Piece {
 void convert(const Piece& piece, const uint8_t* source) {
   float* target = piece.view.data<float>() + piece.first;
   switch (piece.stored) {
-    case Stored::same:
-      break;  // read in place
+    case Stored::same: break;  // read in place
     case Stored::bf16:
       kernels().from_bf16(target, reinterpret_cast<const uint16_t*>(source), piece.count);
       break;
@@ -180,8 +179,9 @@ class Reader {
 #endif
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) {
-        fail(file_ + ": needed " + std::to_string(bytes) + " bytes at " + std::to_string(position) + ", got " +
-             std::to_string(done) + (got < 0 ? std::string(": ") + std::strerror(errno) : ": the file is cut short"));
+        fail(file_ + ": needed " + std::to_string(bytes) + " bytes at " + std::to_string(position) +
+             ", got " + std::to_string(done) +
+             (got < 0 ? std::string(": ") + std::strerror(errno) : ": the file is cut short"));
         return false;
       }
       done += static_cast<size_t>(got);
@@ -200,8 +200,8 @@ class Reader {
   FailureRef failure_;
 };
 
-// readFile(path, Float64Array of (handle, stored, byte position) per tensor, id): fills tensors that nobody uses
-// yet (made with null data); completes `id`.
+// readFile(path, Float64Array of (handle, stored, byte position) per tensor, id): fills tensors that nobody
+// uses yet (made with null data); completes `id`.
 Napi::Value read_file(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     NodeEnvironment& environment = NodeEnvironment::of(info.Env());

@@ -15,7 +15,9 @@ struct Instance {
 
 }  // namespace
 
-NodeEnvironment& NodeEnvironment::of(Napi::Env env) { return *env.GetInstanceData<Instance>()->environment; }
+NodeEnvironment& NodeEnvironment::of(Napi::Env env) {
+  return *env.GetInstanceData<Instance>()->environment;
+}
 
 void NodeEnvironment::create(Napi::Env env) {
   auto environment = std::make_shared<NodeEnvironment>();
@@ -47,18 +49,20 @@ void NodeEnvironment::create(Napi::Env env) {
       held);
 }
 
-void NodeEnvironment::initialize(Napi::Function make_error, Napi::Function complete, Napi::Function custom_backward,
-                                 Napi::Function custom_release) {
+void NodeEnvironment::initialize(Napi::Function make_error, Napi::Function complete,
+                                 Napi::Function custom_backward, Napi::Function custom_release) {
   make_error_ = Napi::Persistent(make_error);
   complete_ = Napi::Persistent(complete);
   custom_backward_ = Napi::Persistent(custom_backward);
   custom_release_ = Napi::Persistent(custom_release);
 }
 
-Napi::Error NodeEnvironment::make_error(Napi::Env env, ErrorCode code, const std::string& message, uint64_t call) {
+Napi::Error NodeEnvironment::make_error(Napi::Env env, ErrorCode code, const std::string& message,
+                                        uint64_t call) {
   if (make_error_.IsEmpty()) return Napi::Error::New(env, message);
-  Napi::Value error = make_error_.Call({Napi::String::New(env, error_code_name(code)), Napi::String::New(env, message),
-                                        Napi::Number::New(env, static_cast<double>(call))});
+  Napi::Value error =
+      make_error_.Call({Napi::String::New(env, error_code_name(code)), Napi::String::New(env, message),
+                        Napi::Number::New(env, static_cast<double>(call))});
   return Napi::Error(env, error);
 }
 
@@ -139,7 +143,8 @@ std::vector<TensorRef> NodeEnvironment::call_custom_backward(Environment& enviro
   Napi::HandleScope scope(env);
   Napi::Array handles = Napi::Array::New(env, gradients.size());
   for (size_t i = 0; i < gradients.size(); i++) {
-    handles.Set(static_cast<uint32_t>(i), Napi::Number::New(env, gradients[i] ? self.add_handle(gradients[i]) : 0));
+    handles.Set(static_cast<uint32_t>(i),
+                Napi::Number::New(env, gradients[i] ? self.add_handle(gradients[i]) : 0));
   }
   Napi::Value answer = self.custom_backward_.Call({Napi::Number::New(env, id), handles});
   Napi::Array returned = answer.As<Napi::Array>();

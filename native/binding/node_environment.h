@@ -13,8 +13,8 @@ namespace athanor {
 // What becomes of a promise: settled by the JavaScript function `complete` given to initialize().
 struct Completion {
   double id;
-  FailureRef failure;    // null: resolved
-  bool ready = false;    // a ready()/synchronize(): rejects with an unclaimed failure
+  FailureRef failure;  // null: resolved
+  bool ready = false;  // a ready()/synchronize(): rejects with an unclaimed failure
 };
 
 class NodeEnvironment final : public Environment {
@@ -27,9 +27,9 @@ class NodeEnvironment final : public Environment {
                   Napi::Function custom_release);
   // The JavaScript error for a failure; plain Error before initialize().
   Napi::Error make_error(Napi::Env env, ErrorCode code, const std::string& message, uint64_t call);
-  void promise_made();                  // keeps the process alive until the promise is settled
-  void wait_until_ready(double id);     // settles when there is room again
-  void report_memory(Napi::Env env);    // tells the garbage collector, in steps
+  void promise_made();                // keeps the process alive until the promise is settled
+  void wait_until_ready(double id);   // settles when there is room again
+  void report_memory(Napi::Env env);  // tells the garbage collector, in steps
 
   // ---- any thread ----
   void settle(const Completion& completion);

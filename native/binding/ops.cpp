@@ -36,7 +36,8 @@ Napi::Value call_op(const Napi::CallbackInfo& info) {
     if (results.size() == 1) return Napi::Number::New(env, environment.add_handle(std::move(results[0])));
     Napi::Array handles = Napi::Array::New(env, results.size());
     for (size_t i = 0; i < results.size(); i++) {
-      handles.Set(static_cast<uint32_t>(i), Napi::Number::New(env, environment.add_handle(std::move(results[i]))));
+      handles.Set(static_cast<uint32_t>(i),
+                  Napi::Number::New(env, environment.add_handle(std::move(results[i]))));
     }
     return handles;
   });

@@ -35,7 +35,8 @@ void copy_out(const View& v, uint8_t* target) {
     const uint8_t* source = v.data<uint8_t>() + static_cast<size_t>(row * v.row_stride) * size;
     size_t n = static_cast<size_t>(width);
     if (v.dtype == DType::bf16) {
-      kernels().from_bf16(reinterpret_cast<float*>(target) + row * width, reinterpret_cast<const uint16_t*>(source), n);
+      kernels().from_bf16(reinterpret_cast<float*>(target) + row * width,
+                          reinterpret_cast<const uint16_t*>(source), n);
     } else {
       std::memcpy(target + static_cast<size_t>(row * width) * size, source, n * size);
       if (v.contiguous() && row == 0 && v.rows() > 1) {
@@ -46,8 +47,8 @@ void copy_out(const View& v, uint8_t* target) {
   }
 }
 
-// make(bytes | null, dtype, device, queue, dims...) -> handle. The bytes are copied at once, so that the caller may
-// change its array; null leaves the contents to a reader of weights.
+// make(bytes | null, dtype, device, queue, dims...) -> handle. The bytes are copied at once, so that the
+// caller may change its array; null leaves the contents to a reader of weights.
 Napi::Value make(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     NodeEnvironment& environment = NodeEnvironment::of(info.Env());
@@ -62,7 +63,8 @@ Napi::Value make(const Napi::CallbackInfo& info) {
     for (size_t i = 4; i < info.Length(); i++) {
       int64_t size = integer_argument(info, i, "shape");
       if (size < 0 || (size > 0 && v.shape.count() > (int64_t{1} << 46) / size)) {
-        throw Error(ErrorCode::shape, "tensor: shape has a negative or too large dimension " + std::to_string(size));
+        throw Error(ErrorCode::shape,
+                    "tensor: shape has a negative or too large dimension " + std::to_string(size));
       }
       v.shape.dims[v.shape.rank++] = size;
     }
@@ -72,8 +74,8 @@ Napi::Value make(const Napi::CallbackInfo& info) {
     if (!info[0].IsNull()) {
       Bytes source = bytes_argument(info, 0, "data");
       if (source.size != bytes) {
-        throw Error(ErrorCode::shape, "tensor: " + v.shape.text() + " needs " + std::to_string(bytes) + " bytes, got " +
-                                          std::to_string(source.size));
+        throw Error(ErrorCode::shape, "tensor: " + v.shape.text() + " needs " + std::to_string(bytes) +
+                                          " bytes, got " + std::to_string(source.size));
       }
       v.storage->ensure();
       if (bytes) std::memcpy(v.storage->data, source.data, bytes);
@@ -98,7 +100,8 @@ Napi::Value release_many(const Napi::CallbackInfo& info) {
     Bytes handles = bytes_argument(info, 0, "handles");
     size_t count = static_cast<size_t>(integer_argument(info, 1, "count"));
     const double* values = reinterpret_cast<const double*>(handles.data);
-    for (size_t i = 0; i < count && i < handles.size / sizeof(double); i++) environment.release_handle(values[i]);
+    for (size_t i = 0; i < count && i < handles.size / sizeof(double); i++)
+      environment.release_handle(values[i]);
     return info.Env().Undefined();
   });
 }
@@ -160,7 +163,8 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
     NodeEnvironment& environment = NodeEnvironment::of(info.Env());
     View view = environment.tensor(number_argument(info, 0), "dataSync", "this")->view;
     Bytes target = bytes_argument(info, 1, "target");
-    if (target.size != read_bytes(view)) throw Error(ErrorCode::internal, "readSync: target has the wrong size");
+    if (target.size != read_bytes(view))
+      throw Error(ErrorCode::internal, "readSync: target has the wrong size");
     auto failure = std::make_shared<FailureRef>();
     Command command = reading(environment, view, target.data);
     command.finished = [failure](const FailureRef& cause) { *failure = cause; };
@@ -182,8 +186,8 @@ Napi::Value write(const Napi::CallbackInfo& info) {
     Bytes source = bytes_argument(info, 1, "data");
     size_t bytes = static_cast<size_t>(view.count()) * dtype_size(view.dtype);
     if (source.size != bytes || !view.contiguous()) {
-      throw Error(ErrorCode::shape, "set: " + view.shape.text() + " needs " + std::to_string(bytes) + " bytes, got " +
-                                        std::to_string(source.size));
+      throw Error(ErrorCode::shape, "set: " + view.shape.text() + " needs " + std::to_string(bytes) +
+                                        " bytes, got " + std::to_string(source.size));
     }
     environment.require_room("set");
     auto staged = std::make_shared<std::vector<uint8_t>>(source.data, source.data + source.size);
@@ -209,8 +213,9 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
     View target = environment.tensor(number_argument(info, 0), "copy", "target")->view;
     View source = environment.tensor(number_argument(info, 1), "copy", "source")->view;
     if (target.shape != source.shape || target.dtype != source.dtype) {
-      throw Error(ErrorCode::shape, "copy: source must be " + target.shape.text() + " " + dtype_name(target.dtype) +
-                                        ", got " + source.shape.text() + " " + dtype_name(source.dtype));
+      throw Error(ErrorCode::shape, "copy: source must be " + target.shape.text() + " " +
+                                        dtype_name(target.dtype) + ", got " + source.shape.text() + " " +
+                                        dtype_name(source.dtype));
     }
     Emitter emitter(environment, "copy", environment.calls, target.storage->home);
     emitter.copy_into(target, source);
@@ -248,8 +253,9 @@ Napi::Value part(const Napi::CallbackInfo& info) {
     int64_t rows = integer_argument(info, 2, "rows");
     if (!base->leaf() || base->base || base->view.shape.rank < 1 || row < 0 || rows < 0 ||
         row + rows > base->view.shape[0]) {
-      throw Error(ErrorCode::argument, "part: rows " + std::to_string(row) + " to " + std::to_string(row + rows) +
-                                           " must lie in a parameter of shape " + base->view.shape.text());
+      throw Error(ErrorCode::argument, "part: rows " + std::to_string(row) + " to " +
+                                           std::to_string(row + rows) + " must lie in a parameter of shape " +
+                                           base->view.shape.text());
     }
     auto t = std::make_shared<Tensor>();
     t->view = base->view.row_range(row, row + rows);

@@ -19,10 +19,11 @@ void Checks::expect(bool holds, const std::string& what) {
   std::fflush(stdout);
 }
 
-void Checks::expect_close(const std::vector<float>& actual, const std::vector<float>& expected, double tolerance,
-                          const std::string& what) {
+void Checks::expect_close(const std::vector<float>& actual, const std::vector<float>& expected,
+                          double tolerance, const std::string& what) {
   if (actual.size() != expected.size()) {
-    expect(false, what + ": " + std::to_string(actual.size()) + " elements, expected " + std::to_string(expected.size()));
+    expect(false, what + ": " + std::to_string(actual.size()) + " elements, expected " +
+                      std::to_string(expected.size()));
     return;
   }
   double largest = 0, worst = 0;
@@ -33,7 +34,8 @@ void Checks::expect_close(const std::vector<float>& actual, const std::vector<fl
     if (!(difference <= worst)) worst = difference;  // a NaN alone counts
   }
   if (largest == 0) largest = 1;
-  expect(worst <= tolerance * largest, what + ": off by " + std::to_string(worst / largest) + " of the largest");
+  expect(worst <= tolerance * largest,
+         what + ": off by " + std::to_string(worst / largest) + " of the largest");
 }
 
 TensorRef Host::make(DType dtype, const Shape& shape, const void* bytes, int32_t queue) {
@@ -50,15 +52,18 @@ TensorRef Host::make(DType dtype, const Shape& shape, const void* bytes, int32_t
   return t;
 }
 
-TensorRef Host::tensor(const std::vector<float>& values, const Shape& shape, bool requires_grad, int32_t queue) {
-  if (static_cast<int64_t>(values.size()) != shape.count()) throw Error(ErrorCode::shape, "check: wrong count");
+TensorRef Host::tensor(const std::vector<float>& values, const Shape& shape, bool requires_grad,
+                       int32_t queue) {
+  if (static_cast<int64_t>(values.size()) != shape.count())
+    throw Error(ErrorCode::shape, "check: wrong count");
   TensorRef t = make(DType::f32, shape, values.data(), queue);
   t->requires_grad = requires_grad;
   return t;
 }
 
 TensorRef Host::integers(const std::vector<int32_t>& values, const Shape& shape) {
-  if (static_cast<int64_t>(values.size()) != shape.count()) throw Error(ErrorCode::shape, "check: wrong count");
+  if (static_cast<int64_t>(values.size()) != shape.count())
+    throw Error(ErrorCode::shape, "check: wrong count");
   return make(DType::i32, shape, values.data(), 0);
 }
 
@@ -107,7 +112,8 @@ std::vector<float> Host::read(const TensorRef& tensor) {
   command.run = [values, view](Execution&) {
     for (int64_t row = 0; row < view.rows(); row++) {
       for (int64_t i = 0; i < view.width(); i++) {
-        (*values)[static_cast<size_t>(row * view.width() + i)] = view.data<float>()[row * view.row_stride + i];
+        (*values)[static_cast<size_t>(row * view.width() + i)] =
+            view.data<float>()[row * view.row_stride + i];
       }
     }
   };

@@ -31,7 +31,8 @@ class Checks {
                  error_code_name(error.code) + " " + message);
       return;
     }
-    expect(false, std::string("expected ") + error_code_name(code) + " with \"" + mention + "\", nothing was thrown");
+    expect(false, std::string("expected ") + error_code_name(code) + " with \"" + mention +
+                      "\", nothing was thrown");
   }
 
   int passed() const { return passed_; }
@@ -64,13 +65,16 @@ class Host {
   const std::shared_ptr<HostEnvironment> environment;
 
   // Queue 0: the default one.
-  TensorRef tensor(const std::vector<float>& values, const Shape& shape, bool requires_grad = false, int32_t queue = 0);
+  TensorRef tensor(const std::vector<float>& values, const Shape& shape, bool requires_grad = false,
+                   int32_t queue = 0);
   TensorRef integers(const std::vector<int32_t>& values, const Shape& shape);
   TensorRef filled(float value, const Shape& shape, bool requires_grad = false);
 
   // The op of the table by name, as the binding calls it.
   std::vector<TensorRef> ops(const char* name, const std::vector<Argument>& arguments);
-  TensorRef op(const char* name, const std::vector<Argument>& arguments) { return ops(name, arguments).at(0); }
+  TensorRef op(const char* name, const std::vector<Argument>& arguments) {
+    return ops(name, arguments).at(0);
+  }
   TensorRef add(const TensorRef& a, const TensorRef& b) { return op("arithmetic", {a, b, 0.0, 0.0}); }
   TensorRef multiply(const TensorRef& a, const TensorRef& b) { return op("arithmetic", {a, b, 2.0, 0.0}); }
 

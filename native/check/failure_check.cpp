@@ -15,7 +15,8 @@ TensorRef bad_rows(Host& host, const TensorRef& table) {
 void check_poison(Checks& checks) {
   Host host;
   TensorRef table = host.filled(1, {4, 3}, true);
-  TensorRef later = host.multiply(host.add(bad_rows(host, table), host.filled(1, {2, 3})), host.filled(2, {2, 3}));
+  TensorRef later =
+      host.multiply(host.add(bad_rows(host, table), host.filled(1, {2, 3})), host.filled(2, {2, 3}));
   TensorRef apart = host.add(table, table);
   checks.expect_error(ErrorCode::data, "embedding: ", [&] { host.read(later); });
   checks.expect_error(ErrorCode::data, "embedding: ", [&] { host.read(later); });
@@ -26,14 +27,17 @@ void check_skipped_update(Checks& checks) {
   Host host;
   Environment& environment = *host.environment;
   TensorRef table = host.filled(1, {4, 3}, true), other = host.filled(3, {2}, true);
-  TensorRef m = host.filled(0, {4, 3}), v = host.filled(0, {4, 3}), m2 = host.filled(0, {2}), v2 = host.filled(0, {2});
+  TensorRef m = host.filled(0, {4, 3}), v = host.filled(0, {4, 3}), m2 = host.filled(0, {2}),
+            v2 = host.filled(0, {2});
   auto step = [&](double number) {
-    return host.op("adamw", {0.9, 0.999, 1e-8, number, 0.0, 2.0, table, m, v, 0.1, 0.0, other, m2, v2, 0.1, 0.0});
+    return host.op("adamw",
+                   {0.9, 0.999, 1e-8, number, 0.0, 2.0, table, m, v, 0.1, 0.0, other, m2, v2, 0.1, 0.0});
   };
   host.backward(host.op("sum", {other, -1.0, 0.0}));
   host.backward(host.op("sum", {bad_rows(host, table), -1.0, 0.0}));
   step(1);
-  checks.expect(host.read(table) == Values(12, 1) && host.read(other) == Values(2, 3), "no parameter was changed");
+  checks.expect(host.read(table) == Values(12, 1) && host.read(other) == Values(2, 3),
+                "no parameter was changed");
   checks.expect(host.read(m2) == Values(2, 0), "nor a moment");
   FailureRef failure = environment.claim_failure();
   checks.expect(failure && failure->message.find("embedding: ") == 0, "the skip is reported with its cause");
@@ -65,12 +69,14 @@ void check_memory(Checks& checks) {
     Host host;
     constexpr double side = 4194304;  // 2^22 x 2^21 floats are 2^45 bytes
     TensorRef huge = host.op("random", {2.0, side, side / 2, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0});
-    checks.expect_error(ErrorCode::out_of_memory, "out of memory", [&] { host.item(host.op("sum", {huge, -1.0, 0.0})); });
+    checks.expect_error(ErrorCode::out_of_memory, "out of memory",
+                        [&] { host.item(host.op("sum", {huge, -1.0, 0.0})); });
     checks.expect_error(ErrorCode::out_of_memory, "no room", [&] {
       TensorRef tall = host.tensor({}, {int64_t{1} << 40, 0}), wide = host.tensor({}, {0, int64_t{1} << 40});
       host.op("matmul", {tall, wide, 0.0, 0.0});
     });
-    checks.expect(host.item(host.add(host.filled(1, {1}), host.filled(1, {1}))) == 2, "the engine works afterwards");
+    checks.expect(host.item(host.add(host.filled(1, {1}), host.filled(1, {1}))) == 2,
+                  "the engine works afterwards");
     host.synchronize();
   }
   checks.expect(allocator.counts().live == before, "all memory comes back");

@@ -1,5 +1,6 @@
-// The op fixtures (tests/fixtures/ops) through the table, so that sanitizers see every kernel at work. The tests in
-// tests/ops compare the same numbers; the bound is theirs: four times what float32 costs PyTorch, at least 2e-6.
+// The op fixtures (tests/fixtures/ops) through the table, so that sanitizers see every kernel at work. The
+// tests in tests/ops compare the same numbers; the bound is theirs: four times what float32 costs PyTorch, at
+// least 2e-6.
 #include "check/check.h"
 #include "check/safetensors.h"
 
@@ -40,7 +41,8 @@ class Fixtures {
   void linear(const Case& c) {
     TensorRef x = leaf(c, "x"), weight = leaf(c, "weight"), bias = c.has("bias") ? leaf(c, "bias") : nullptr;
     // The fixtures' names in the order of core/function.h.
-    static const char* const names[] = {"none", "relu", "gelu_erf", "gelu_tanh", "gelu_quick", "silu", "tanh", "sigmoid"};
+    static const char* const names[] = {"none",       "relu", "gelu_erf", "gelu_tanh",
+                                        "gelu_quick", "silu", "tanh",     "sigmoid"};
     double activation = -1;
     for (int i = 0; i < 8; i++) {
       if (c.json["activation"].text == names[i]) activation = i;
@@ -51,7 +53,8 @@ class Fixtures {
 
   void layer_norm(const Case& c) {
     TensorRef x = leaf(c, "x"), weight = leaf(c, "weight"), bias = leaf(c, "bias");
-    TensorRef y = host_.op("layer_norm", {x, TensorRef(), weight, bias, c.json["eps"].number, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0});
+    TensorRef y = host_.op(
+        "layer_norm", {x, TensorRef(), weight, bias, c.json["eps"].number, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0});
     finish(c, y, "output", {{"x", x}, {"weight", weight}, {"bias", bias}});
   }
 
@@ -60,8 +63,9 @@ class Fixtures {
     const FixtureTensor& labels = c.at("labels");
     const std::string& reduction = c.json["reduction"].text;
     double kind = reduction == "mean" ? 0 : reduction == "sum" ? 1 : 2;
-    TensorRef loss = host_.op("cross_entropy", {logits, host_.integers(labels.integers, labels.shape), TensorRef(),
-                                                c.json["ignore_index"].number, c.json["label_smoothing"].number, kind});
+    TensorRef loss =
+        host_.op("cross_entropy", {logits, host_.integers(labels.integers, labels.shape), TensorRef(),
+                                   c.json["ignore_index"].number, c.json["label_smoothing"].number, kind});
     finish(c, loss, "loss", {{"logits", logits}});
   }
 
@@ -74,8 +78,8 @@ class Fixtures {
     finish(c, y, "output", {{"weight", weight}});
   }
 
-  // The fixtures are padded, [B, H, T, D]; here without the padded keys, (rows, H D). Causal cases with padded keys
-  // need two calls and are left to tests/ops.
+  // The fixtures are padded, [B, H, T, D]; here without the padded keys, (rows, H D). Causal cases with
+  // padded keys need two calls and are left to tests/ops.
   void attention(const Case& c) {
     bool causal = c.json["causal"].number != 0;
     if (causal && c.has("keep")) return;
@@ -86,19 +90,22 @@ class Fixtures {
     for (int64_t b = 0; b < q[0]; b++) {
       for (int64_t t = 0; t < q[2]; t++) queries.push_back(b * q[2] + t);
       for (int64_t t = 0; t < k[2]; t++) {
-        if (!c.has("keep") || c.at("keep").integers[static_cast<size_t>(b * k[2] + t)]) keys.push_back(b * k[2] + t);
+        if (!c.has("keep") || c.at("keep").integers[static_cast<size_t>(b * k[2] + t)])
+          keys.push_back(b * k[2] + t);
       }
       offsets.push_back(static_cast<int32_t>(queries.size()));
       key_offsets.push_back(static_cast<int32_t>(keys.size()));
     }
-    int64_t width = q[1] * q[3], rows = static_cast<int64_t>(queries.size()), kept = static_cast<int64_t>(keys.size());
+    int64_t width = q[1] * q[3], rows = static_cast<int64_t>(queries.size()),
+            kept = static_cast<int64_t>(keys.size());
     TensorRef qt = host_.tensor(packed(c.at("q"), queries), {rows, width}, true);
     TensorRef kt = host_.tensor(packed(c.at("k"), keys), {kept, width}, true);
     TensorRef vt = host_.tensor(packed(c.at("v"), keys), {kept, width}, true);
     TensorRef bias = c.has("bias") ? leaf(c, "bias") : nullptr;
-    TensorRef o = host_.op("attention", {qt, kt, vt, static_cast<double>(q[1]), host_.integers(offsets, {q[0] + 1}),
-                                         host_.integers(key_offsets, {q[0] + 1}), causal ? 1.0 : 0.0,
-                                         c.json["scale"].number, bias, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0});
+    TensorRef o =
+        host_.op("attention", {qt, kt, vt, static_cast<double>(q[1]), host_.integers(offsets, {q[0] + 1}),
+                               host_.integers(key_offsets, {q[0] + 1}), causal ? 1.0 : 0.0,
+                               c.json["scale"].number, bias, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0});
     compare(c, o, packed(c.at("output"), queries), "output");
     host_.backward(o, host_.tensor(packed(c.at("upstream"), queries), {rows, width}));
     compare_gradient(c, qt, packed(c.at("grad.q"), queries), "grad.q");
@@ -117,13 +124,15 @@ class Fixtures {
     double max_norm = c.json.has("max_norm") ? c.json["max_norm"].number : 0;
     const std::vector<Json>& betas = c.json["betas"].list;
     for (int step = 1; step <= 5; step++) {
-      std::vector<Argument> arguments{betas[0].number, betas[1].number, c.json["eps"].number, 1.0 * step, max_norm,
-                                      static_cast<double>(parameters.size())};
+      std::vector<Argument> arguments{
+          betas[0].number, betas[1].number, c.json["eps"].number,
+          1.0 * step,      max_norm,        static_cast<double>(parameters.size())};
       std::string at = "step" + std::to_string(step) + ".";
       for (size_t i = 0; i < parameters.size(); i++) {
         const FixtureTensor& gradient = c.at(at + "grad" + std::to_string(i));
         set_gradient(*host_.environment, parameters[i], host_.tensor(gradient.values, gradient.shape));
-        arguments.insert(arguments.end(), {parameters[i], m[i], v[i], c.json["lr"].number, c.json["weight_decay"].number});
+        arguments.insert(arguments.end(),
+                         {parameters[i], m[i], v[i], c.json["lr"].number, c.json["weight_decay"].number});
       }
       host_.ops("adamw", arguments);
       for (size_t i = 0; i < parameters.size(); i++) {
@@ -163,7 +172,8 @@ class Fixtures {
   void compare(const Case& c, const TensorRef& actual, const std::vector<float>& expected, const char* name) {
     checks_.expect_close(host_.read(actual), expected, c.tolerance(), label_ + " " + name);
   }
-  void compare_gradient(const Case& c, const TensorRef& leaf, const std::vector<float>& expected, const std::string& name) {
+  void compare_gradient(const Case& c, const TensorRef& leaf, const std::vector<float>& expected,
+                        const std::string& name) {
     checks_.expect_close(host_.gradient(leaf), expected, c.tolerance(), label_ + " " + name);
   }
 

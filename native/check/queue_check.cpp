@@ -39,10 +39,12 @@ void check_priorities(Checks& checks) {
     order.add(host, high, 'h');
   }
   host.synchronize();
-  checks.expect(order.text() == "hnenenell" || order.text() == "henenenll", "higher first, equals in turn: " + order.text());
+  checks.expect(order.text() == "hnenenell" || order.text() == "henenenll",
+                "higher first, equals in turn: " + order.text());
 }
 
-// A value changed on one queue and read on another, a thousand times: each read sees exactly the changes before it.
+// A value changed on one queue and read on another, a thousand times: each read sees exactly the changes
+// before it.
 void check_cross_queue(Checks& checks) {
   Host host;
   Environment& environment = *host.environment;
@@ -101,7 +103,8 @@ void check_room(Checks& checks) {
     }
   }
   host.synchronize();
-  checks.expect(environment.pending_commands.load() == 0 && environment.has_room(2), "room again when all has run");
+  checks.expect(environment.pending_commands.load() == 0 && environment.has_room(2),
+                "room again when all has run");
   checks.expect(host.item(host.add(x, x)) == 2, "and work goes on");
 }
 

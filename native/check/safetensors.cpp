@@ -25,7 +25,9 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void fail() { throw Error(ErrorCode::data, "json: unexpected text at " + std::to_string(at_)); }
+  [[noreturn]] void fail() {
+    throw Error(ErrorCode::data, "json: unexpected text at " + std::to_string(at_));
+  }
 
   char peek() {
     while (at_ < text_.size() && std::strchr(" \n\r\t", text_[at_])) at_++;
@@ -139,7 +141,9 @@ const Json& Json::operator[](const std::string& key) const {
   return found->second;
 }
 
-Json parse_json(const std::string& text) { return Parser(text).value(); }
+Json parse_json(const std::string& text) {
+  return Parser(text).value();
+}
 
 std::string read_text_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -156,7 +160,8 @@ std::map<std::string, FixtureTensor> read_safetensors(const std::string& path) {
   Json header = parse_json(bytes.substr(8, header_size));
   std::map<std::string, FixtureTensor> tensors;
   for (const auto& entry : header.object) {
-    if (entry.first != "__metadata__") tensors[entry.first] = read_tensor(entry.second, bytes.data() + 8 + header_size);
+    if (entry.first != "__metadata__")
+      tensors[entry.first] = read_tensor(entry.second, bytes.data() + 8 + header_size);
   }
   return tensors;
 }

@@ -1,4 +1,5 @@
-// Gradients of whole graphs: fan-out, accumulation, versions, walked graphs, parts of packed parameters, handles.
+// Gradients of whole graphs: fan-out, accumulation, versions, walked graphs, parts of packed parameters,
+// handles.
 #include "check/check.h"
 
 namespace athanor {
@@ -79,7 +80,8 @@ void check_parts(Checks& checks) {
   checks.expect(host.gradient(rest) == Values(6, 2), "and the other part its own");
 
   clear_gradients(environment, {top});
-  checks.expect(host.gradient(top).empty() && host.gradient(rest) == Values(6, 2), "one part is cleared alone");
+  checks.expect(host.gradient(top).empty() && host.gradient(rest) == Values(6, 2),
+                "one part is cleared alone");
   host.backward(host.op("sum", {host.multiply(base, base), -1.0, 0.0}));
   checks.expect(host.gradient(top) == Values({2, 2}), "a cleared part starts again from zero");
   checks.expect(host.gradient(rest) == Values(6, 4), "the other goes on");

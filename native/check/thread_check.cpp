@@ -1,5 +1,5 @@
-// Several environments at once, each on its own thread, as workers are: the same training gives the same bits on
-// all of them; failures stay at home; environments that end in mid-run harm nobody.
+// Several environments at once, each on its own thread, as workers are: the same training gives the same bits
+// on all of them; failures stay at home; environments that end in mid-run harm nobody.
 #include <thread>
 
 #include "check/check.h"
@@ -25,7 +25,8 @@ Values numbers(int64_t count, uint32_t seed) {
 class Classifier {
  public:
   explicit Classifier(Host& host, int32_t queue)
-      : host_(host), w1_(host.tensor(numbers(hidden * inputs, 1), {hidden, inputs}, true, queue)),
+      : host_(host),
+        w1_(host.tensor(numbers(hidden * inputs, 1), {hidden, inputs}, true, queue)),
         b1_(host.tensor(Values(hidden, 0), {hidden}, true, queue)),
         w2_(host.tensor(numbers(classes * hidden, 2), {classes, hidden}, true, queue)),
         b2_(host.tensor(Values(classes, 0), {classes}, true, queue)),

@@ -19,7 +19,9 @@ constexpr size_t cache_floor = size_t{512} << 20;
 constexpr size_t largest = size_t{1} << 46;
 
 struct CpuMemory final : RawMemory {
-  void* allocate(size_t bytes) override { return ::operator new(bytes, std::align_val_t{alignment}, std::nothrow); }
+  void* allocate(size_t bytes) override {
+    return ::operator new(bytes, std::align_val_t{alignment}, std::nothrow);
+  }
   void release(void* pointer) override { ::operator delete(pointer, std::align_val_t{alignment}); }
   size_t total() override { return total_; }
 
@@ -62,8 +64,9 @@ void* Allocator::allocate(size_t bytes) {
       pointer = allocate_raw(size);
     }
     if (!pointer) {
-      throw Error(ErrorCode::out_of_memory, "out of memory: " + std::to_string(bytes) + " bytes were needed, " +
-                                                std::to_string(counts_.live) + " are in use");
+      throw Error(ErrorCode::out_of_memory, "out of memory: " + std::to_string(bytes) +
+                                                " bytes were needed, " + std::to_string(counts_.live) +
+                                                " are in use");
     }
   }
   counts_.live += size;

@@ -8,7 +8,8 @@ namespace {
 
 std::string number_text(double value) {
   if (std::isnan(value)) return "not a number";
-  if (value == std::floor(value) && std::fabs(value) < 1e15) return std::to_string(static_cast<long long>(value));
+  if (value == std::floor(value) && std::fabs(value) < 1e15)
+    return std::to_string(static_cast<long long>(value));
   return std::to_string(value);
 }
 
@@ -19,7 +20,9 @@ Call::Call(Environment& environment, const char* op, const double* arguments, in
   environment.require_room(op);
 }
 
-void Call::fail(ErrorCode code, const std::string& text) const { throw Error(code, std::string(op) + ": " + text); }
+void Call::fail(ErrorCode code, const std::string& text) const {
+  throw Error(code, std::string(op) + ": " + text);
+}
 
 TensorRef Call::tensor(int position, const char* name) {
   if (position >= count_) fail(ErrorCode::argument, std::string(name) + " is missing");
@@ -55,13 +58,15 @@ int64_t Call::integer(int position, const char* name) const {
 int64_t Call::integer(int position, const char* name, int64_t least, int64_t most) const {
   int64_t value = integer(position, name);
   if (value < least || value > most) {
-    fail(ErrorCode::argument, std::string(name) + " must be " + std::to_string(least) + " to " + std::to_string(most) +
-                                  ", got " + std::to_string(value));
+    fail(ErrorCode::argument, std::string(name) + " must be " + std::to_string(least) + " to " +
+                                  std::to_string(most) + ", got " + std::to_string(value));
   }
   return value;
 }
 
-bool Call::flag(int position, const char* name) const { return number(position, name) != 0; }
+bool Call::flag(int position, const char* name) const {
+  return number(position, name) != 0;
+}
 
 uint64_t Call::bits(int position, const char* name) const {
   uint64_t low = static_cast<uint64_t>(integer(position, name, 0, 4294967295));
@@ -71,7 +76,8 @@ uint64_t Call::bits(int position, const char* name) const {
 
 void Call::check_dtype(const TensorRef& t, const char* name, DType dtype) const {
   if (t->view.dtype != dtype) {
-    fail(ErrorCode::dtype, std::string(name) + " must be " + dtype_name(dtype) + ", got " + dtype_name(t->view.dtype));
+    fail(ErrorCode::dtype,
+         std::string(name) + " must be " + dtype_name(dtype) + ", got " + dtype_name(t->view.dtype));
   }
 }
 
@@ -86,13 +92,15 @@ void Call::check_rank(const TensorRef& t, const char* name, int least, int most)
   if (rank >= least && rank <= most) return;
   std::string wanted = std::to_string(least);
   if (most != least) wanted += " to " + std::to_string(most);
-  fail(ErrorCode::shape, std::string(name) + " must have " + wanted + " dimensions, got shape " + t->view.shape.text());
+  fail(ErrorCode::shape,
+       std::string(name) + " must have " + wanted + " dimensions, got shape " + t->view.shape.text());
 }
 
-void Call::check_same_shape(const TensorRef& a, const char* a_name, const TensorRef& b, const char* b_name) const {
+void Call::check_same_shape(const TensorRef& a, const char* a_name, const TensorRef& b,
+                            const char* b_name) const {
   if (a->view.shape != b->view.shape) {
-    fail(ErrorCode::shape, std::string(b_name) + " must have the shape of " + a_name + " " + a->view.shape.text() +
-                               ", got " + b->view.shape.text());
+    fail(ErrorCode::shape, std::string(b_name) + " must have the shape of " + a_name + " " +
+                               a->view.shape.text() + ", got " + b->view.shape.text());
   }
 }
 
@@ -114,7 +122,8 @@ bool Call::recording(std::initializer_list<TensorRef> inputs) const {
   return recording(std::vector<TensorRef>(inputs));
 }
 
-void Call::record(const std::vector<TensorRef>& inputs, const std::vector<View>& saved, BackwardFunction backward) {
+void Call::record(const std::vector<TensorRef>& inputs, const std::vector<View>& saved,
+                  BackwardFunction backward) {
   if (!recording(inputs)) return;
   auto node = std::make_shared<Node>();
   node->number = ++environment.nodes;

@@ -46,9 +46,10 @@ class Call : public Emitter {
   // Whether a gradient will be asked for: any of the tensors (null allowed) requires one and recording is on.
   bool recording(std::initializer_list<TensorRef> inputs) const;
   bool recording(const std::vector<TensorRef>& inputs) const;
-  // Records the node for all results so far. `inputs` in the order of Backward::needs/set; `saved`: every view
-  // that backward captures (checked against in-place changes). Does nothing when !recording(inputs).
-  void record(const std::vector<TensorRef>& inputs, const std::vector<View>& saved, BackwardFunction backward);
+  // Records the node for all results so far. `inputs` in the order of Backward::needs/set; `saved`: every
+  // view that backward captures (checked against in-place changes). Does nothing when !recording(inputs).
+  void record(const std::vector<TensorRef>& inputs, const std::vector<View>& saved,
+              BackwardFunction backward);
 
   std::vector<TensorRef>& results() { return results_; }
 

@@ -42,7 +42,8 @@ Device& Device::get(const std::string& name) {
   bool numbered = name.size() > 5 && name.compare(0, 5, "cuda:") == 0 &&
                   std::all_of(name.begin() + 5, name.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (name == "cuda" || numbered) throw Error(ErrorCode::cuda, "device " + name + ": " + no_cuda_reason());
-  throw Error(ErrorCode::argument, "device must be \"cpu\", \"cuda\", \"cuda:N\" or \"auto\", got \"" + name + "\"");
+  throw Error(ErrorCode::argument,
+              "device must be \"cpu\", \"cuda\", \"cuda:N\" or \"auto\", got \"" + name + "\"");
 }
 
 std::vector<DeviceState> Device::list() {

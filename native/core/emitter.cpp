@@ -22,7 +22,8 @@ int64_t checked_count(const char* op, const Shape& shape) {
     too_large = too_large || n > most_elements / shape[i];
     if (!too_large) n *= shape[i];
   }
-  if (too_large) throw Error(ErrorCode::out_of_memory, std::string(op) + ": out of memory: no room for " + shape.text());
+  if (too_large)
+    throw Error(ErrorCode::out_of_memory, std::string(op) + ": out of memory: no room for " + shape.text());
   return n;
 }
 
@@ -36,12 +37,13 @@ void copy_rows(Cpu, const View& target, const View& source) {
   char* to = target.data<char>();
   const char* from = source.data<char>();
   if (bytes == 0) return;
-  parallel_ranges(static_cast<size_t>(target.rows()), grain * 4 / bytes + 1, [&](size_t begin, size_t end, Worker&) {
-    for (size_t i = begin; i < end; i++) {
-      std::memcpy(to + i * static_cast<size_t>(target.row_stride) * size,
-                  from + i * static_cast<size_t>(source.row_stride) * size, bytes);
-    }
-  });
+  parallel_ranges(static_cast<size_t>(target.rows()), grain * 4 / bytes + 1,
+                  [&](size_t begin, size_t end, Worker&) {
+                    for (size_t i = begin; i < end; i++) {
+                      std::memcpy(to + i * static_cast<size_t>(target.row_stride) * size,
+                                  from + i * static_cast<size_t>(source.row_stride) * size, bytes);
+                    }
+                  });
 }
 
 void fill_rows(Cpu, const View& target, float value) {
@@ -135,7 +137,8 @@ View Emitter::zeros(const Shape& shape) {
 }
 
 void Emitter::fill(const View& v, float value) {
-  run({}, {v}, [=](Execution& e) { on_device(e, [&](auto device) { fill_rows(device, v, value); }); },
+  run(
+      {}, {v}, [=](Execution& e) { on_device(e, [&](auto device) { fill_rows(device, v, value); }); },
       CommandKind::overwrite);
 }
 
@@ -161,12 +164,15 @@ View Emitter::start_gradient(const View& loss, const View* gradient) {
 }
 
 void Emitter::accumulate(const View& target, const View& v) {
-  run({v}, {target}, [=](Execution& e) { on_device(e, [&](auto device) { add_rows(device, target, target, v); }); },
+  run(
+      {v}, {target},
+      [=](Execution& e) { on_device(e, [&](auto device) { add_rows(device, target, target, v); }); },
       CommandKind::accumulate);
 }
 
 void Emitter::copy_into(const View& target, const View& v) {
-  run({v}, {target}, [=](Execution& e) { on_device(e, [&](auto device) { copy_rows(device, target, v); }); },
+  run(
+      {v}, {target}, [=](Execution& e) { on_device(e, [&](auto device) { copy_rows(device, target, v); }); },
       CommandKind::accumulate);
 }
 

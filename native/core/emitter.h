@@ -25,17 +25,17 @@ class Emitter {
   // Puts a command on the queue. `body` runs on the device's executor, when all inputs and outputs have
   // memory; it must capture views (and plain values), never tensors. Undefined views are passed over.
   // What body throws (Error: say ERR_DATA with op name, needed and got) marks the outputs.
-  void run(const std::vector<View>& inputs, const std::vector<View>& outputs, std::function<void(Execution&)> body,
-           CommandKind kind = CommandKind::produce);
+  void run(const std::vector<View>& inputs, const std::vector<View>& outputs,
+           std::function<void(Execution&)> body, CommandKind kind = CommandKind::produce);
 
-  View contiguous(const View& v);             // v itself, or a copy in whole rows
-  View zeros(const Shape& shape);             // f32
-  void fill(const View& v, float value);      // in place (overwrite); f32
-  View add(const View& a, const View& b);     // a new tensor; f32, same shape
+  View contiguous(const View& v);                      // v itself, or a copy in whole rows
+  View zeros(const Shape& shape);                      // f32
+  void fill(const View& v, float value);               // in place (overwrite); f32
+  View add(const View& a, const View& b);              // a new tensor; f32, same shape
   void accumulate(const View& target, const View& v);  // target += v
   // What backward() starts from: ones, or a copy of `gradient`; marked when `loss` is.
   View start_gradient(const View& loss, const View* gradient);
-  void copy_into(const View& target, const View& v);   // target = v, same shape and dtype
+  void copy_into(const View& target, const View& v);  // target = v, same shape and dtype
 
   const QueueRef& queue();
 

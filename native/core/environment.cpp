@@ -43,7 +43,8 @@ double Environment::add_handle(TensorRef tensor) {
     slot = free_slots_.back();
     free_slots_.pop_back();
   } else {
-    if (slots_.size() >= most_slots) throw Error(ErrorCode::internal, "too many live tensors: 16,777,215 are held");
+    if (slots_.size() >= most_slots)
+      throw Error(ErrorCode::internal, "too many live tensors: 16,777,215 are held");
     slot = static_cast<uint32_t>(slots_.size());
     slots_.emplace_back();
   }
@@ -106,7 +107,8 @@ const QueueRef& Environment::default_queue(Device& device) {
   for (const auto& entry : default_queues_) {
     if (entry.first == &device) return entry.second;
   }
-  default_queues_.emplace_back(&device, std::make_shared<Queue>(device, shared_from_this(), Priority::normal, 0));
+  default_queues_.emplace_back(&device,
+                               std::make_shared<Queue>(device, shared_from_this(), Priority::normal, 0));
   return default_queues_.back().second;
 }
 
@@ -180,8 +182,8 @@ void Environment::enqueue(const QueueRef& queue, Command&& command) {
 
 void Environment::report(const FailureRef& failure, uint64_t call) {
   std::lock_guard<std::mutex> lock(mutex);
-  // The slices of one optimizer step are skipped for the same cause: one report, also when it was claimed between
-  // two of them.
+  // The slices of one optimizer step are skipped for the same cause: one report, also when it was claimed
+  // between two of them.
   if (failure == reported_ && call == reported_call_) return;
   reported_ = failure;
   reported_call_ = call;

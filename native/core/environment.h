@@ -1,5 +1,6 @@
-// Everything that belongs to one JavaScript environment (main thread, worker, Electron renderer): its handles,
-// queues, counters and its end. No globals: the binding makes one per environment and shares it with commands.
+// Everything that belongs to one JavaScript environment (main thread, worker, Electron renderer): its
+// handles, queues, counters and its end. No globals: the binding makes one per environment and shares it with
+// commands.
 #pragma once
 
 #include <atomic>
@@ -48,8 +49,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   uint64_t calls = 0;  // op calls so far; the JavaScript side counts along
   bool grad_enabled = true;
   uint64_t nodes = 0;  // tape nodes so far
-  // Runs a JavaScript backward of customFunction; set by the binding. (function id, gradient handles) -> handles.
-  std::vector<TensorRef> (*custom_backward)(Environment&, double id, const std::vector<TensorRef>& gradients) = nullptr;
+  // Runs a JavaScript backward of customFunction; set by the binding. (function id, gradient handles) ->
+  // handles.
+  std::vector<TensorRef> (*custom_backward)(Environment&, double id,
+                                            const std::vector<TensorRef>& gradients) = nullptr;
   void (*custom_release)(Environment&, double id) = nullptr;
 
   // ---- any thread ----
@@ -89,8 +92,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::vector<std::weak_ptr<Queue>> retired_;
   int32_t last_queue_ = 0;
   std::vector<std::pair<Device*, QueueRef>> default_queues_;
-  FailureRef unclaimed_;        // guarded by mutex, as the two below
-  FailureRef reported_;         // the last one reported, by the op call below
+  FailureRef unclaimed_;  // guarded by mutex, as the two below
+  FailureRef reported_;   // the last one reported, by the op call below
   uint64_t reported_call_ = 0;
 };
 

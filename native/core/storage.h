@@ -13,7 +13,8 @@ namespace athanor {
 
 class Storage {
  public:
-  Storage(Device& device, size_t bytes, QueueRef home) : device(device), bytes(bytes), home(std::move(home)) {}
+  Storage(Device& device, size_t bytes, QueueRef home)
+      : device(device), bytes(bytes), home(std::move(home)) {}
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -25,12 +26,12 @@ class Storage {
   void* data = nullptr;
 
   // JavaScript thread only.
-  const QueueRef home;            // where it was made: reads from there need no record
-  uint32_t version = 0;           // counts in-place changes
-  Stamp last_write;               // the newest command that writes it
-  std::vector<Stamp> other_reads; // the newest reader of each queue but home
-  bool on_host = false;           // data was there from the start and is readable while version is 0
-  bool staged = false;            // of on_host: a command counts its bytes, or has
+  const QueueRef home;             // where it was made: reads from there need no record
+  uint32_t version = 0;            // counts in-place changes
+  Stamp last_write;                // the newest command that writes it
+  std::vector<Stamp> other_reads;  // the newest reader of each queue but home
+  bool on_host = false;            // data was there from the start and is readable while version is 0
+  bool staged = false;             // of on_host: a command counts its bytes, or has
 
   // Executor only.
   FailureRef failure;

@@ -65,7 +65,8 @@ size_t system_memory() {
   status.dwLength = sizeof(status);
   return GlobalMemoryStatusEx(&status) ? static_cast<size_t>(status.ullTotalPhys) : 0;
 #else
-  size_t installed = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  size_t installed =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
 #if defined(__linux__)
   size_t limit = file_number("/sys/fs/cgroup/memory.max");
   if (!limit) limit = file_number("/sys/fs/cgroup/memory/memory.limit_in_bytes");
@@ -75,8 +76,8 @@ size_t system_memory() {
 #endif
 }
 
-// Node closes an addon when the last worker that loaded it ends, while the executor and the pool still run its
-// code; without this the process dies.
+// Node closes an addon when the last worker that loaded it ends, while the executor and the pool still run
+// its code; without this the process dies.
 void pin_library() {
 #if defined(_WIN32)
   HMODULE module;

@@ -27,7 +27,8 @@ class Walk {
       return;
     }
     if (!edge.node) return;
-    if (edge.node->walked) fail(ErrorCode::version, *edge.node, "its graph was already walked; pass retainGraph to keep it");
+    if (edge.node->walked)
+      fail(ErrorCode::version, *edge.node, "its graph was already walked; pass retainGraph to keep it");
     Pending& pending = pending_[edge.node->number];
     if (!pending.node) {
       pending.node = edge.node;
@@ -62,7 +63,8 @@ class Walk {
       stack.pop_back();
       if (seen[node]) continue;
       seen[node] = true;
-      if (node->walked) fail(ErrorCode::version, *node, "its graph was already walked; pass retainGraph to keep it");
+      if (node->walked)
+        fail(ErrorCode::version, *node, "its graph was already walked; pass retainGraph to keep it");
       for (const Saved& saved : node->saved) {
         if (saved.storage->version != saved.version) {
           fail(ErrorCode::version, *node, "a tensor saved for backward was changed in place");
@@ -138,14 +140,20 @@ class Walk {
 }  // namespace
 
 Backward::Backward(Environment& environment, const Node& node, std::vector<View> gradients)
-    : Emitter(environment, node.op, node.call, node.queue), node_(node), gradients_(std::move(gradients)),
+    : Emitter(environment, node.op, node.call, node.queue),
+      node_(node),
+      gradients_(std::move(gradients)),
       first_command_(node.queue->enqueued) {
   results_.resize(node.edges.size());
 }
 
-bool Backward::needs(int input) const { return node_.edges[static_cast<size_t>(input)].needed(); }
+bool Backward::needs(int input) const {
+  return node_.edges[static_cast<size_t>(input)].needed();
+}
 
-void Backward::set(int input, View gradient) { results_[static_cast<size_t>(input)] = std::move(gradient); }
+void Backward::set(int input, View gradient) {
+  results_[static_cast<size_t>(input)] = std::move(gradient);
+}
 
 bool Backward::made_alone(const std::vector<View>& results, size_t i) const {
   if (shared_) return false;
@@ -156,7 +164,8 @@ bool Backward::made_alone(const std::vector<View>& results, size_t i) const {
   for (size_t j = 0; j < results.size(); j++) {
     if (j != i && results[j].storage == storage) return false;
   }
-  if (static_cast<int64_t>(storage->bytes) != results[i].count() * static_cast<int64_t>(dtype_size(results[i].dtype))) {
+  if (static_cast<int64_t>(storage->bytes) !=
+      results[i].count() * static_cast<int64_t>(dtype_size(results[i].dtype))) {
     return false;
   }
   // Made during this gradient function: views of anything older (a saved tensor) are somebody else's.
@@ -165,8 +174,8 @@ bool Backward::made_alone(const std::vector<View>& results, size_t i) const {
 
 Node::~Node() {
   std::vector<NodeRef> chain;
-  // All of them, also those that others hold: two edges of one node may lead to the same (add(x, x)), and then
-  // only the second is the last.
+  // All of them, also those that others hold: two edges of one node may lead to the same (add(x, x)), and
+  // then only the second is the last.
   auto take = [&chain](std::vector<Edge>& edges) {
     for (Edge& edge : edges) {
       if (edge.node) chain.push_back(std::move(edge.node));
@@ -183,19 +192,20 @@ Node::~Node() {
 
 void run_backward(Environment& environment, const TensorRef& loss, const View* gradient, bool retain_graph) {
   if (!loss->requires_grad) {
-    throw Error(ErrorCode::argument, "backward: the tensor must require a gradient, or be made from one that does");
+    throw Error(ErrorCode::argument,
+                "backward: the tensor must require a gradient, or be made from one that does");
   }
   if (!gradient && loss->view.count() != 1) {
-    throw Error(ErrorCode::shape, "backward: a gradient is needed for a tensor of shape " + loss->view.shape.text() +
-                                      "; without one it must have one element");
+    throw Error(ErrorCode::shape, "backward: a gradient is needed for a tensor of shape " +
+                                      loss->view.shape.text() + "; without one it must have one element");
   }
   if (gradient && gradient->shape != loss->view.shape) {
-    throw Error(ErrorCode::shape, "backward: gradient must be " + loss->view.shape.text() + ", got " +
-                                      gradient->shape.text());
+    throw Error(ErrorCode::shape,
+                "backward: gradient must be " + loss->view.shape.text() + ", got " + gradient->shape.text());
   }
   if (gradient && gradient->dtype != loss->view.dtype) {
-    throw Error(ErrorCode::dtype, std::string("backward: gradient must be ") + dtype_name(loss->view.dtype) + ", got " +
-                                      dtype_name(gradient->dtype));
+    throw Error(ErrorCode::dtype, std::string("backward: gradient must be ") + dtype_name(loss->view.dtype) +
+                                      ", got " + dtype_name(gradient->dtype));
   }
   environment.require_room("backward");
   if (loss->node) Walk::check(loss->node);
@@ -259,8 +269,9 @@ void set_gradient(Environment& environment, const TensorRef& leaf, const TensorR
     return;
   }
   if (gradient->view.shape != leaf->view.shape || gradient->view.dtype != leaf->view.dtype) {
-    throw Error(ErrorCode::shape, "grad: must be " + leaf->view.shape.text() + " " + dtype_name(leaf->view.dtype) +
-                                      ", got " + gradient->view.shape.text() + " " + dtype_name(gradient->view.dtype));
+    throw Error(ErrorCode::shape, "grad: must be " + leaf->view.shape.text() + " " +
+                                      dtype_name(leaf->view.dtype) + ", got " + gradient->view.shape.text() +
+                                      " " + dtype_name(gradient->view.dtype));
   }
   Emitter emitter(environment, "grad", environment.calls, leaf->view.storage->home);
   View target;
@@ -283,10 +294,12 @@ void set_gradient(Environment& environment, const TensorRef& leaf, const TensorR
 
 void set_requires_grad(const TensorRef& leaf, bool value) {
   if (leaf->node) {
-    throw Error(ErrorCode::argument, "requiresGrad: can only be set on a leaf, not on the result of an op; use detach()");
+    throw Error(ErrorCode::argument,
+                "requiresGrad: can only be set on a leaf, not on the result of an op; use detach()");
   }
   if (value && leaf->view.dtype != DType::f32) {
-    throw Error(ErrorCode::dtype, std::string("requiresGrad: gradients need f32, got ") + dtype_name(leaf->view.dtype));
+    throw Error(ErrorCode::dtype,
+                std::string("requiresGrad: gradients need f32, got ") + dtype_name(leaf->view.dtype));
   }
   bool thawed = value && !leaf->requires_grad;
   leaf->requires_grad = value;

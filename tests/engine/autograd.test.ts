@@ -1,11 +1,22 @@
 import { describe, expect, test } from "@jest/globals";
 import { getEngine } from "../../src/native/load.js";
 import { expectClose, expectCode, expectSameBits, randomData } from "../support/ops.js";
-import { customFunction, engineState, memory, noGrad, ops, scope, synchronize, type Tensor, tensor } from "./engine.js";
+import {
+  customFunction,
+  engineState,
+  memory,
+  noGrad,
+  ops,
+  scope,
+  synchronize,
+  type Tensor,
+  tensor,
+} from "./engine.js";
 import { numbers, partOf } from "./support.js";
 
 const leaf = (data: ArrayLike<number>, shape: number[]) => tensor(data, shape, { requiresGrad: true });
-const descend = (parameter: Tensor, lr = 0.5) => ops.sgd([{ parameter, lr, weightDecay: 0, first: true }], {});
+const descend = (parameter: Tensor, lr = 0.5) =>
+  ops.sgd([{ parameter, lr, weightDecay: 0, first: true }], {});
 
 describe("backward", () => {
   test("fan-out adds: add(x, x), and one tensor in many places", async () => {
@@ -74,16 +85,38 @@ describe("backward", () => {
     expectCode(() => ops.mul(x, 2).backward(tensor([1], [1])), "ERR_SHAPE", "gradient must be (2), got (1)");
     expectCode(() => ops.mul(x, 2).backward(tensor(Int32Array.of(1, 2), [2])), "ERR_DTYPE", "must be f32");
     const y = ops.mul(x, 2);
-    expectCode(() => { y.requiresGrad = false; }, "ERR_ARGUMENT", "leaf");
+    expectCode(
+      () => {
+        y.requiresGrad = false;
+      },
+      "ERR_ARGUMENT",
+      "leaf",
+    );
     const i = tensor(Int32Array.of(1), [1]);
-    expectCode(() => { i.requiresGrad = true; }, "ERR_DTYPE", "f32");
-    expectCode(() => { x.grad = tensor([1], [1]); }, "ERR_SHAPE", "must be (2)");
+    expectCode(
+      () => {
+        i.requiresGrad = true;
+      },
+      "ERR_DTYPE",
+      "f32",
+    );
+    expectCode(
+      () => {
+        x.grad = tensor([1], [1]);
+      },
+      "ERR_SHAPE",
+      "must be (2)",
+    );
   });
 
   test("noGrad records nothing, nests, and ends with an exception", () => {
     const x = leaf([1], [1]);
     expect(noGrad(() => ops.mul(x, x)).requiresGrad).toBe(false);
-    expect(() => noGrad(() => { throw new Error("on purpose"); })).toThrow("on purpose");
+    expect(() =>
+      noGrad(() => {
+        throw new Error("on purpose");
+      }),
+    ).toThrow("on purpose");
     noGrad(() => {
       noGrad(() => 0);
       expect(ops.mul(x, x).requiresGrad).toBe(false);
@@ -210,7 +243,12 @@ describe("parts of a packed parameter", () => {
 
   test("a range outside is refused", () => {
     const { base } = packed();
-    for (const [row, rows] of [[-1, 1], [0, 4], [3, 1], [0, -1]]) {
+    for (const [row, rows] of [
+      [-1, 1],
+      [0, 4],
+      [3, 1],
+      [0, -1],
+    ]) {
       expectCode(() => partOf(base, row, rows), "ERR_ARGUMENT", "part");
     }
   });
@@ -276,8 +314,12 @@ describe("customFunction", () => {
     const [handlesBefore, before] = [engineState().liveHandles, memory().live];
     scope(() => ops.sum(square(x)).backward());
     x.grad = null;
-    scope(() => square(x));
-    scope(() => noGrad(() => square(x)));
+    scope(() => {
+      square(x);
+    });
+    scope(() => {
+      noGrad(() => square(x));
+    });
     expect(customFunctions.size).toBe(0);
     await synchronize();
     expect(engineState().liveHandles - handlesBefore).toBeLessThanOrEqual(3); // gradients wait for the collector
@@ -289,10 +331,26 @@ describe("customFunction", () => {
       customFunction({ forward: (_, x) => ops.mul(x, 2), backward: backward as () => null });
     const x = leaf([1, 2], [2]);
     const run = (backward: () => unknown) => () => ops.sum(wrong(backward)(x)).backward();
-    expectCode(run(() => tensor([1], [1])), "ERR_SHAPE", "gradient 0 must be (2), got (1)");
-    expectCode(run(() => [null, null]), "ERR_ARGUMENT", "one gradient per input (1), got 2");
-    expectCode(run(() => 3), "ERR_ARGUMENT", "must be a tensor");
-    expect(run(() => { throw new Error("on purpose"); })).toThrow("on purpose");
+    expectCode(
+      run(() => tensor([1], [1])),
+      "ERR_SHAPE",
+      "gradient 0 must be (2), got (1)",
+    );
+    expectCode(
+      run(() => [null, null]),
+      "ERR_ARGUMENT",
+      "one gradient per input (1), got 2",
+    );
+    expectCode(
+      run(() => 3),
+      "ERR_ARGUMENT",
+      "must be a tensor",
+    );
+    expect(
+      run(() => {
+        throw new Error("on purpose");
+      }),
+    ).toThrow("on purpose");
     expectCode(() => customFunction({} as never), "ERR_ARGUMENT", "{ forward, backward }");
     x.grad = null;
     ops.sum(square(x)).backward();

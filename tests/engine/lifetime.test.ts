@@ -15,7 +15,7 @@ describe("dispose", () => {
     expect(x.disposed).toBe(true);
     expectCode(() => x.shape, "ERR_DISPOSED", "was disposed");
     expectCode(() => ops.add(x, 1), "ERR_DISPOSED", "a was disposed");
-    expectCode(() => x.set([1, 2]), "ERR_DISPOSED", "set");
+    expectCode(() => x.set([1, 2]), "ERR_DISPOSED", "was disposed");
     expectCode(() => x.dataSync(), "ERR_DISPOSED", "dataSync");
     await expectCodeAsync(() => x.data(), "ERR_DISPOSED", "data");
     expectCode(() => x.backward(), "ERR_DISPOSED", "backward");
@@ -45,18 +45,11 @@ describe("dispose", () => {
     }
   });
 
-  test("`using` frees at the end of the block, also when it throws", () => {
-    const before = live();
-    {
-      using x = tensor([1, 2], [2]);
-      using y = ops.add(x, x);
-      expect([...y.dataSync()]).toEqual([2, 4]);
-    }
-    expect(() => {
-      using _x = tensor([1], [1]);
-      throw new Error("on purpose");
-    }).toThrow("on purpose");
-    expect(live()).toBe(before);
+  // In a child: Node 20 defines Symbol.dispose outside of the context in which Jest runs tests.
+  test("`using` frees at the end of the block, also when it throws", async () => {
+    const { code, output } = await runScript("using");
+    expect(output).toBe("all freed\n");
+    expect(code).toBe(0);
   });
 
   test("what is not a tensor is refused", () => {

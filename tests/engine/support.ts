@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { Priority } from "../../src/native/contract.js";
 import { priorities } from "../../src/native/contract.js";
 import { getEngine } from "../../src/native/load.js";
-import { ops, type Tensor } from "./engine.js";
 import { handles, makeTensor } from "../../src/tensor/tensor.js";
+import { ops, type Tensor } from "./engine.js";
 
 /** From dist/tests/engine to the root of the repository. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
@@ -33,7 +33,8 @@ export function partOf(base: Tensor, row: number, rows: number): Tensor {
   return handles.wrap(getEngine().native.part(handles.of(base), row, rows));
 }
 
-export const numbers = async (t: Tensor | null): Promise<number[] | null> => (t ? [...(await t.data())] : null);
+export const numbers = async (t: Tensor | null): Promise<number[] | null> =>
+  t ? [...(await t.data())] : null;
 
 /** The error that a promise rejects with. */
 export async function rejection(promise: Promise<unknown>): Promise<Error & { code?: string }> {
@@ -53,7 +54,10 @@ export interface Ended {
 }
 
 /** Runs node and waits for its end; 60 s at most. The result of a hang is the signal SIGKILL. */
-export function runNode(args: string[], environment: Record<string, string | undefined> = {}): Promise<Ended> {
+export function runNode(
+  args: string[],
+  environment: Record<string, string | undefined> = {},
+): Promise<Ended> {
   const began = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...environment } });

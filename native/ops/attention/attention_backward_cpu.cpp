@@ -1,8 +1,8 @@
 // Backward. With m the dropout mask scaled by 1 / (1 - p), and P recomputed as exp(S - lse):
 //   dV = (P m)^T dO,  dP = (dO V^T) m,  dS = P (dP - delta),  dbias = dS
 //   dQ = scale dS K,  dK = scale dS^T Q
-// delta_i is sum_j P_ij dP_ij where a tile holds all keys that the row sees. Otherwise it is sum_d dO_id O_id,
-// equal but for rounding: with it, a row that sees a single key would not get exactly 0.
+// delta_i is sum_j P_ij dP_ij where a tile holds all keys that the row sees. Otherwise it is the sum over d
+// of dO_id O_id, equal but for rounding: with it, a row that sees a single key would not get exactly 0.
 //
 // A job is one (sequence, head) and owns all it writes, so there are no locks and the order of every sum is
 // fixed. A bias shared by the sequences makes a job of a whole head, which adds its sequences in batch order.
