@@ -17,7 +17,9 @@ for (const folder of folders) {
     const lines = readFileSync(path, "utf8").trimEnd().split("\n");
     const firstComment = lines.slice(0, 12).join("\n");
     if (lines.length > most && !/long because/i.test(firstComment)) {
-      problems.push(`${path}: ${lines.length} lines, needed at most ${most} or "Long because ..." at its top`);
+      problems.push(
+        `${path}: ${lines.length} lines, needed at most ${most} or "Long because ..." at its top`,
+      );
     }
     if (!/\.(h|cpp|cu|cuh)$/.test(entry.name)) continue;
     lines.forEach((line, i) => {

@@ -46,10 +46,17 @@ rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 const name = (block, extension) => join(folder, `line-${block.line}.${extension}`);
 for (const block of blocks) {
-  if (block.language !== "sh") writeFileSync(name(block, block.language), `${block.code.join("\n")}\nexport {};\n`);
+  if (block.language !== "sh")
+    writeFileSync(name(block, block.language), `${block.code.join("\n")}\nexport {};\n`);
 }
 const settings = { extends: resolve("tsconfig.json"), include: ["*.ts"], exclude: [] };
-settings.compilerOptions = { rootDir: ".", outDir: ".", incremental: false, declaration: false, sourceMap: false };
+settings.compilerOptions = {
+  rootDir: ".",
+  outDir: ".",
+  incremental: false,
+  declaration: false,
+  sourceMap: false,
+};
 settings.compilerOptions.noUnusedLocals = false;
 writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(settings));
 

@@ -69,8 +69,9 @@ void check_memory(Checks& checks) {
     Host host;
     constexpr double side = 4194304;  // 2^22 x 2^21 floats are 2^45 bytes
     TensorRef huge = host.op("random", {2.0, side, side / 2, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0});
-    checks.expect_error(ErrorCode::out_of_memory, "out of memory",
-                        [&] { host.item(host.op("sum", {huge, -1.0, 0.0})); });
+    checks.expect_error(ErrorCode::out_of_memory, "out of memory", [&] {
+      host.item(host.op("sum", {huge, -1.0, 0.0}));
+    });
     checks.expect_error(ErrorCode::out_of_memory, "no room", [&] {
       TensorRef tall = host.tensor({}, {int64_t{1} << 40, 0}), wide = host.tensor({}, {0, int64_t{1} << 40});
       host.op("matmul", {tall, wide, 0.0, 0.0});

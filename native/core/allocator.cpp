@@ -20,9 +20,9 @@ constexpr size_t largest = size_t{1} << 46;
 
 struct CpuMemory final : RawMemory {
   void* allocate(size_t bytes) override {
-    return ::operator new(bytes, std::align_val_t{alignment}, std::nothrow);
+    return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
   }
-  void release(void* pointer) override { ::operator delete(pointer, std::align_val_t{alignment}); }
+  void release(void* pointer) override { ::operator delete (pointer, std::align_val_t{alignment}); }
   size_t total() override { return total_; }
 
  private:

@@ -57,7 +57,7 @@ export class Model {
   readonly architecture: string;
   readonly device: string;
   /** Dropout takes its masks from here; a checkpoint stores seed and calls. */
-  readonly generator: Generator;
+  generator: Generator;
   /** @internal queue of the parameters */
   readonly queue: number;
   training = false;

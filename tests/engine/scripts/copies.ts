@@ -15,6 +15,7 @@ try {
   mkdirSync(join(folder, "build", "Release"), { recursive: true });
   copyFileSync(chosen, join(folder, "build", "Release", "athanor.node"));
   if (!existsSync(chosen)) throw new Error("no binary to copy");
+  tensor([1], [1]).dispose(); // loads this one
   delete process.env.ATHANOR_BINARY; // the copy finds its own
 
   const copy = await import(pathToFileURL(join(folder, "dist", "src", "index.js")).href);
