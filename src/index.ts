@@ -3,6 +3,7 @@ export * from "./data/index.js";
 export { AthanorError, type ErrorCode } from "./errors.js";
 export * from "./models/index.js";
 export type { Priority } from "./native/contract.js";
+export * from "./tasks/index.js";
 export { type CustomContext, type CustomFunction, customFunction } from "./tensor/custom-function.js";
 export {
   type DeviceInfo,
@@ -13,7 +14,6 @@ export {
   setThreads,
   synchronize,
 } from "./tensor/device.js";
-export * from "./tasks/index.js";
 export * as ops from "./tensor/ops.js";
 export { Generator, manualSeed } from "./tensor/random.js";
 export { noGrad, scope } from "./tensor/scope.js";

@@ -4,6 +4,8 @@
 // cases take turns, so that a slow moment of the machine hits all of them; the median of the runs and the
 // spread between the quartiles are printed. With one thread the clock is that thread's CPU time, which
 // other processes disturb less. Usage: gemm-bench [threads] [runs >= 20] [isa]
+#include "cpu/gemm.h"
+
 #include <time.h>
 
 #include <algorithm>
@@ -11,7 +13,6 @@
 #include <cstdlib>
 #include <vector>
 
-#include "cpu/gemm.h"
 #include "cpu/kernels.h"
 
 using namespace athanor;

@@ -81,8 +81,12 @@ int affinity() {
 
 #else
 
-int cgroup_limit() { return 0; }
-int affinity() { return 0; }
+int cgroup_limit() {
+  return 0;
+}
+int affinity() {
+  return 0;
+}
 
 #endif
 

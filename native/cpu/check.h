@@ -25,9 +25,9 @@ void check_streams(const Kernels& kernels, Failures& failures);
 // The largest errors of one function over its range, as docs/numerics.md lists them.
 struct FunctionError {
   std::string name;
-  double absolute;      // largest |error|
-  double relative;      // largest |error| / |value|, where the value is a normal number
-  double of_largest;    // largest |error| / largest |value| over [-6, 6]
+  double absolute;                      // largest |error|
+  double relative;                      // largest |error| / |value|, where the value is a normal number
+  double of_largest;                    // largest |error| / largest |value| over [-6, 6]
   double most_relative, most_absolute;  // allowed: either may be infinite
 };
 std::vector<FunctionError> function_errors(const Kernels& kernels);

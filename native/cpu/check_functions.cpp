@@ -16,29 +16,73 @@ constexpr double none = std::numeric_limits<double>::infinity();
 constexpr float inf = std::numeric_limits<float>::infinity();
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
-double phi(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
-double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
-double sigmoid_slope(double x) { return sigmoid(x) * sigmoid(-x); }
-double inner(double x) { return 2.0 * std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x); }
-double inner_slope(double x) { return 2.0 * std::sqrt(2.0 / M_PI) * (1.0 + 3.0 * 0.044715 * x * x); }
+double phi(double x) {
+  return 0.5 * std::erfc(-x / std::sqrt(2.0));
+}
+double sigmoid(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
+double sigmoid_slope(double x) {
+  return sigmoid(x) * sigmoid(-x);
+}
+double inner(double x) {
+  return 2.0 * std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x);
+}
+double inner_slope(double x) {
+  return 2.0 * std::sqrt(2.0 / M_PI) * (1.0 + 3.0 * 0.044715 * x * x);
+}
 
-double relu(double x) { return x > 0 ? x : 0; }
-double relu_slope(double x) { return x > 0 ? 1 : 0; }
-double gelu(double x) { return x * phi(x); }
-double gelu_slope(double x) { return phi(x) + x * std::exp(-0.5 * x * x) / std::sqrt(2.0 * M_PI); }
-double gelu_tanh(double x) { return x * sigmoid(inner(x)); }
-double gelu_tanh_slope(double x) { return sigmoid(inner(x)) + x * sigmoid_slope(inner(x)) * inner_slope(x); }
-double gelu_quick(double x) { return x * sigmoid(1.702 * x); }
-double gelu_quick_slope(double x) { return sigmoid(1.702 * x) + 1.702 * x * sigmoid_slope(1.702 * x); }
-double silu(double x) { return x * sigmoid(x); }
-double silu_slope(double x) { return sigmoid(x) + x * sigmoid_slope(x); }
-double tanh_slope(double x) { return 1.0 / (std::cosh(x) * std::cosh(x)); }
-double plain_tanh(double x) { return std::tanh(x); }
-double plain_exp(double x) { return std::exp(x); }
-double plain_log(double x) { return std::log(x); }
-double log_slope(double x) { return 1.0 / x; }
-double plain_sqrt(double x) { return std::sqrt(x); }
-double sqrt_slope(double x) { return 0.5 / std::sqrt(x); }
+double relu(double x) {
+  return x > 0 ? x : 0;
+}
+double relu_slope(double x) {
+  return x > 0 ? 1 : 0;
+}
+double gelu(double x) {
+  return x * phi(x);
+}
+double gelu_slope(double x) {
+  return phi(x) + x * std::exp(-0.5 * x * x) / std::sqrt(2.0 * M_PI);
+}
+double gelu_tanh(double x) {
+  return x * sigmoid(inner(x));
+}
+double gelu_tanh_slope(double x) {
+  return sigmoid(inner(x)) + x * sigmoid_slope(inner(x)) * inner_slope(x);
+}
+double gelu_quick(double x) {
+  return x * sigmoid(1.702 * x);
+}
+double gelu_quick_slope(double x) {
+  return sigmoid(1.702 * x) + 1.702 * x * sigmoid_slope(1.702 * x);
+}
+double silu(double x) {
+  return x * sigmoid(x);
+}
+double silu_slope(double x) {
+  return sigmoid(x) + x * sigmoid_slope(x);
+}
+double tanh_slope(double x) {
+  return 1.0 / (std::cosh(x) * std::cosh(x));
+}
+double plain_tanh(double x) {
+  return std::tanh(x);
+}
+double plain_exp(double x) {
+  return std::exp(x);
+}
+double plain_log(double x) {
+  return std::log(x);
+}
+double log_slope(double x) {
+  return 1.0 / x;
+}
+double plain_sqrt(double x) {
+  return std::sqrt(x);
+}
+double sqrt_slope(double x) {
+  return 0.5 / std::sqrt(x);
+}
 
 struct Reference {
   const char* name;

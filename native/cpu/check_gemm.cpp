@@ -178,8 +178,8 @@ void check_case(const Kernels& kernels, Case& c, Failures& failures) {
 
 void check_gemm(const Kernels& kernels, Failures& failures) {
   int before = thread_count();
-  const Size small[] = {{0, 5, 7},  {5, 0, 7},   {5, 7, 0},    {1, 1, 1},    {1, 1, 8},    {1, 3, 2},
-                        {2, 17, 5}, {3, 16, 16}, {4, 33, 19},  {5, 47, 9},   {9, 48, 7},   {10, 49, 31},
+  const Size small[] = {{0, 5, 7},   {5, 0, 7},    {5, 7, 0},    {1, 1, 1},    {1, 1, 8},    {1, 3, 2},
+                        {2, 17, 5},  {3, 16, 16},  {4, 33, 19},  {5, 47, 9},   {9, 48, 7},   {10, 49, 31},
                         {16, 64, 9}, {17, 31, 33}, {19, 100, 1}, {31, 15, 50}, {1, 130, 67}, {63, 64, 65}};
   for (Size size : small) {
     for (int shape = 0; shape < 4; shape++) {

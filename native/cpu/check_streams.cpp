@@ -53,24 +53,36 @@ void check_arithmetic(const Kernels& kernels, size_t n, Failures& failures) {
   std::vector<float> a = row(1), b = row(2), start = row(3);
   for (int32_t i = 0; i < 4; i++) {
     Arithmetic op = static_cast<Arithmetic>(i);
-    check_map("arithmetic", n, 6e-8, [&](float* y) { kernels.arithmetic(op, y, a.data(), b.data(), n); },
-              [&](size_t j) { return apply(op, a[j], b[j]); }, failures);
-    check_map("arithmetic_scalar", n, 6e-8,
-              [&](float* y) { kernels.arithmetic_scalar(op, y, a.data(), 0.7f, n); },
-              [&](size_t j) { return apply(op, a[j], 0.7f); }, failures);
-    check_map("scalar_arithmetic", n, 6e-8,
-              [&](float* y) { kernels.scalar_arithmetic(op, y, 0.7f, b.data(), n); },
-              [&](size_t j) { return apply(op, 0.7f, b[j]); }, failures);
+    check_map(
+        "arithmetic", n, 6e-8, [&](float* y) { kernels.arithmetic(op, y, a.data(), b.data(), n); },
+        [&](size_t j) { return apply(op, a[j], b[j]); }, failures);
+    check_map(
+        "arithmetic_scalar", n, 6e-8, [&](float* y) { kernels.arithmetic_scalar(op, y, a.data(), 0.7f, n); },
+        [&](size_t j) { return apply(op, a[j], 0.7f); }, failures);
+    check_map(
+        "scalar_arithmetic", n, 6e-8, [&](float* y) { kernels.scalar_arithmetic(op, y, 0.7f, b.data(), n); },
+        [&](size_t j) { return apply(op, 0.7f, b[j]); }, failures);
   }
   auto started = [&](float* y) { std::memcpy(y, start.data(), n * sizeof(float)); };
-  check_map("fill", n, 0, [&](float* y) { kernels.fill(y, 3.5f, n); }, [](size_t) { return 3.5; }, failures);
-  check_map("scale", n, 6e-8, [&](float* y) { kernels.scale(y, 0.3f, a.data(), n); },
-            [&](size_t j) { return 0.3f * static_cast<double>(a[j]); }, failures);
-  check_map("axpy", n, 2e-7, [&](float* y) { started(y); kernels.axpy(y, 0.3f, a.data(), n); },
-            [&](size_t j) { return start[j] + 0.3f * static_cast<double>(a[j]); }, failures);
-  check_map("add_product", n, 4e-7,
-            [&](float* y) { started(y); kernels.add_product(y, a.data(), b.data(), n); },
-            [&](size_t j) { return start[j] + static_cast<double>(a[j]) * b[j]; }, failures);
+  check_map(
+      "fill", n, 0, [&](float* y) { kernels.fill(y, 3.5f, n); }, [](size_t) { return 3.5; }, failures);
+  check_map(
+      "scale", n, 6e-8, [&](float* y) { kernels.scale(y, 0.3f, a.data(), n); },
+      [&](size_t j) { return 0.3f * static_cast<double>(a[j]); }, failures);
+  check_map(
+      "axpy", n, 2e-7,
+      [&](float* y) {
+        started(y);
+        kernels.axpy(y, 0.3f, a.data(), n);
+      },
+      [&](size_t j) { return start[j] + 0.3f * static_cast<double>(a[j]); }, failures);
+  check_map(
+      "add_product", n, 4e-7,
+      [&](float* y) {
+        started(y);
+        kernels.add_product(y, a.data(), b.data(), n);
+      },
+      [&](size_t j) { return start[j] + static_cast<double>(a[j]) * b[j]; }, failures);
 }
 
 // Positions beyond 2^34 reach the second word of the counter.
@@ -79,13 +91,13 @@ void check_dropout(const Kernels& kernels, size_t n, Failures& failures) {
   std::vector<float> x = row(4);
   for (float p : {0.0f, 0.1f, 0.5f, 0.999f, 1.0f}) {
     for (uint64_t first : {uint64_t{0}, uint64_t{1}, uint64_t{6}, uint64_t{15}, (uint64_t{1} << 34) - 21}) {
-      check_map("dropout", n, 1.3e-7,
-                [&](float* y) { kernels.dropout(y, x.data(), n, p, seed, call, first); },
-                [&](size_t i) {
-                  bool kept = p < 1.0f && philox_word(seed, call, first + i) >= dropout_threshold(p);
-                  return kept ? x[i] / (1.0 - static_cast<double>(p)) : 0.0;
-                },
-                failures);
+      check_map(
+          "dropout", n, 1.3e-7, [&](float* y) { kernels.dropout(y, x.data(), n, p, seed, call, first); },
+          [&](size_t i) {
+            bool kept = p < 1.0f && philox_word(seed, call, first + i) >= dropout_threshold(p);
+            return kept ? x[i] / (1.0 - static_cast<double>(p)) : 0.0;
+          },
+          failures);
     }
   }
 }
@@ -111,7 +123,8 @@ void check_adamw(const Kernels& kernels, size_t n, Failures& failures) {
     new_v = v;
     kernels.adamw(y, g.data(), new_m.data(), new_v.data(), n, s);
   };
-  check_map("adamw", n, 3e-7, run, [&](size_t i) { return expected_p[i]; }, failures);
+  check_map(
+      "adamw", n, 3e-7, run, [&](size_t i) { return expected_p[i]; }, failures);
   for (size_t i = 0; i < longest; i++) {
     double error = i < n ? std::fmax(std::fabs(new_m[i] - expected_m[i]), std::fabs(new_v[i] - expected_v[i]))
                          : std::fabs(new_m[i] - m[i]) + std::fabs(new_v[i] - v[i]);
@@ -142,7 +155,8 @@ void check_sgd(const Kernels& kernels, size_t n, Failures& failures) {
       std::memcpy(y, p.data(), n * sizeof(float));
       kernels.sgd(y, g.data(), momentum ? velocity.data() : nullptr, n, s);
     };
-    check_map("sgd", n, 3e-7, run, [&](size_t i) { return expected[i]; }, failures);
+    check_map(
+        "sgd", n, 3e-7, run, [&](size_t i) { return expected[i]; }, failures);
     for (size_t i = 0; momentum && i < n; i++) {
       if (std::fabs(velocity[i] - expected_velocity[i]) <= 1e-6) continue;
       failures.push_back("sgd: momentum wrong for length " + std::to_string(n));
@@ -165,9 +179,9 @@ void check_bf16(const Kernels& kernels, size_t n, Failures& failures) {
   std::vector<uint16_t> narrow(n + 1, 77);
   for (size_t i = 0; i < n; i++) {
     uint32_t bits = philox_word(1, 3, i);
-    if (i % 5 == 0) bits = (bits & 0xffff0000u) | 0x8000u;  // halfway
+    if (i % 5 == 0) bits = (bits & 0xffff0000u) | 0x8000u;                 // halfway
     if (i % 7 == 0) bits = 0x7f800001u | (i % 2 == 0 ? 0u : 0x80000000u);  // NaN with a low payload
-    if (i % 11 == 0) bits = 0x7f7fffffu;  // rounds to infinity
+    if (i % 11 == 0) bits = 0x7f7fffffu;                                   // rounds to infinity
     std::memcpy(&x[i], &bits, sizeof bits);
   }
   kernels.to_bf16(narrow.data(), x.data(), n);

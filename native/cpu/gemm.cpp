@@ -22,14 +22,16 @@
 namespace athanor {
 namespace {
 
-constexpr size_t depth_most = 768;             // k of a block
-constexpr size_t rows_most = 128;              // rows of a job
-constexpr size_t rows_few = 256;               // up to here jobs pack their own panels
-constexpr size_t rows_dots = 16;               // up to here weights stored by output are not packed at all
-constexpr size_t shared_floats = 4u << 20;     // what is packed at a time
-constexpr size_t job_flops = 200 * 1000;       // less is not worth a thread
+constexpr size_t depth_most = 768;          // k of a block
+constexpr size_t rows_most = 128;           // rows of a job
+constexpr size_t rows_few = 256;            // up to here jobs pack their own panels
+constexpr size_t rows_dots = 16;            // up to here weights stored by output are not packed at all
+constexpr size_t shared_floats = 4u << 20;  // what is packed at a time
+constexpr size_t job_flops = 200 * 1000;    // less is not worth a thread
 
-size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
+size_t divide_up(size_t a, size_t b) {
+  return (a + b - 1) / b;
+}
 
 // [0, total) in `parts` parts that differ by at most one.
 struct Split {
@@ -295,7 +297,9 @@ void gemm_serial_with(const Kernels& kernels, const Gemm& problem, Worker& worke
 
 }  // namespace detail
 
-void gemm(const Gemm& problem) { detail::gemm_with(kernels(), problem); }
+void gemm(const Gemm& problem) {
+  detail::gemm_with(kernels(), problem);
+}
 
 void gemm_serial(const Gemm& problem, Worker& worker) {
   detail::gemm_serial_with(kernels(), problem, worker);

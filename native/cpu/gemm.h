@@ -19,11 +19,11 @@ struct Gemm {
   bool b_transposed = false;
   float* c = nullptr;  // (m, n)
   size_t ldc = 0;
-  float scale = 1.0f;       // multiplies A B before anything is added
-  bool accumulate = false;  // C += instead of C =; excludes the three below
-  const float* bias = nullptr;        // (n), added to every row
+  float scale = 1.0f;           // multiplies A B before anything is added
+  bool accumulate = false;      // C += instead of C =; excludes the three below
+  const float* bias = nullptr;  // (n), added to every row
   Function activation = Function::identity;
-  float* pre_activation = nullptr;    // (m, n) with leading dimension ldc: what entered the activation
+  float* pre_activation = nullptr;  // (m, n) with leading dimension ldc: what entered the activation
 };
 
 // On the pool. The summation order of every element depends on the sizes only, not on threads.

@@ -43,13 +43,13 @@ struct Kernels {
   void (*function_backward)(Function f, float* dx, const float* dy, const float* x, const float* y, size_t n);
 
   void (*fill)(float* y, float value, size_t n);
-  void (*scale)(float* y, float alpha, const float* x, size_t n);  // y = alpha x
-  void (*axpy)(float* y, float alpha, const float* x, size_t n);   // y += alpha x
+  void (*scale)(float* y, float alpha, const float* x, size_t n);           // y = alpha x
+  void (*axpy)(float* y, float alpha, const float* x, size_t n);            // y += alpha x
   void (*add_product)(float* y, const float* a, const float* b, size_t n);  // y += a b
   float (*sum)(const float* x, size_t n);
   float (*dot)(const float* a, const float* b, size_t n);
-  float (*maximum)(const float* x, size_t n);            // -inf for n = 0; NaN if any element is NaN
-  double (*sum_squares)(const float* x, size_t n);       // accumulated so that 1e8 elements keep 1e-7 accuracy
+  float (*maximum)(const float* x, size_t n);       // -inf for n = 0; NaN if any element is NaN
+  double (*sum_squares)(const float* x, size_t n);  // accumulated so that 1e8 elements keep 1e-7 accuracy
 
   // Returns sum exp(x - shift); writes exp(x - shift) to y unless y is null.
   float (*exp_sum)(float* y, const float* x, float shift, size_t n);

@@ -45,7 +45,9 @@ void* allocate(size_t bytes) {
   return data;
 }
 
-void release(void* data) { ::operator delete(data, std::align_val_t(huge_page)); }
+void release(void* data) {
+  ::operator delete(data, std::align_val_t(huge_page));
+}
 
 }  // namespace
 

@@ -260,7 +260,9 @@ void* Worker::scratch(size_t bytes, int slot) {
   return buffers_[slot];
 }
 
-int thread_count() { return Pool::get().thread_count(); }
+int thread_count() {
+  return Pool::get().thread_count();
+}
 
 void set_thread_count(int count) {
   if (count < 1 || count > most_threads) {

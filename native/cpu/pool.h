@@ -16,7 +16,9 @@ class Worker {
   // At least `bytes` of 64-byte aligned memory, valid until the job ends or asks again with a larger size;
   // `slot` (0 to 3) tells apart buffers that live at the same time. Contents are undefined.
   void* scratch(size_t bytes, int slot = 0);
-  float* floats(size_t count, int slot = 0) { return static_cast<float*>(scratch(count * sizeof(float), slot)); }
+  float* floats(size_t count, int slot = 0) {
+    return static_cast<float*>(scratch(count * sizeof(float), slot));
+  }
 
   int index = 0;  // 0 (the caller) to thread_count() - 1
 
@@ -39,7 +41,8 @@ void run_parallel(size_t count, JobFunction function, const void* body);
 template <class Body>
 void parallel_for(size_t count, const Body& body) {
   detail::run_parallel(
-      count, [](const void* b, size_t index, Worker& worker) { (*static_cast<const Body*>(b))(index, worker); },
+      count,
+      [](const void* b, size_t index, Worker& worker) { (*static_cast<const Body*>(b))(index, worker); },
       &body);
 }
 

@@ -25,7 +25,9 @@ ATHANOR_INLINE vf swish_slope(vf x, float a) {
   return s.value + x * a * s.slope;
 }
 
-ATHANOR_INLINE vf tanh_slope(vf x) { return 4.0f * sigmoid(2.0f * x).slope; }
+ATHANOR_INLINE vf tanh_slope(vf x) {
+  return 4.0f * sigmoid(2.0f * x).slope;
+}
 
 }  // namespace
 
@@ -54,9 +56,8 @@ void function_backward(Function f, float* dx, const float* dy, const float* x, c
       return;
     case Function::relu: return map(dx, dy, x, n, [](vf d, vf v) { return select(v <= 0.0f, vf{}, d); });
     case Function::gelu:
-      return map(dx, dy, x, n, [](vf d, vf v) {
-        return d * (normal_distribution(v) + v * normal_density(v));
-      });
+      return map(dx, dy, x, n,
+                 [](vf d, vf v) { return d * (normal_distribution(v) + v * normal_density(v)); });
     case Function::gelu_tanh: return map(dx, dy, x, n, [](vf d, vf v) { return d * gelu_tanh_slope(v); });
     case Function::gelu_quick:
       return map(dx, dy, x, n, [](vf d, vf v) { return d * swish_slope(v, 1.702f); });

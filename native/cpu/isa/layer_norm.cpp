@@ -35,9 +35,7 @@ void layer_norm(float* y, float* sum, const float* x, const float* residual, con
   } else {
     for_vectors(
         n,
-        [&](size_t i) {
-          store(y + i, (load(s + i) - center) * spread * load(weight + i) + load(bias + i));
-        },
+        [&](size_t i) { store(y + i, (load(s + i) - center) * spread * load(weight + i) + load(bias + i)); },
         [&](size_t i, size_t lanes) {
           vf v = (load_part(s + i, lanes) - center) * spread * load_part(weight + i, lanes);
           store_part(y + i, v + load_part(bias + i, lanes), lanes);

@@ -59,7 +59,7 @@ ATHANOR_INLINE vf exponential_of_negative(vf x) {
 
 // log x = log(1 + f) + e ln2 with 1 + f in [sqrt(1/2), sqrt(2)).
 ATHANOR_INLINE vf logarithm(vf x) {
-  constexpr float c[] = {0.333333126f, -0.250000096f,  0.2000211864f, -0.166679959f, 0.1421955273f,
+  constexpr float c[] = {0.333333126f,   -0.250000096f, 0.2000211864f,  -0.166679959f, 0.1421955273f,
                          -0.1240558824f, 0.1188815885f, -0.1167565457f, 0.06746651523f};
   vi tiny = x < 1.17549435e-38f;
   vu bits = as_bits(select(tiny, x * 8388608.0f, x));
@@ -98,9 +98,9 @@ ATHANOR_INLINE Sigmoid sigmoid(vf x) {
 
 // The distribution function of the normal law: 1/2 + x P(x^2), exactly 0 or 1 beyond |x| = 5.2.
 ATHANOR_INLINE vf normal_distribution(vf x) {
-  constexpr float c[] = {0.13594998f,     -0.067743778f,  0.050026003f,   -0.039926358f, 0.031964559f,
-                         -0.024754407f,   0.018116940f,   -0.012389144f,  0.0080693103f, -0.0049997861f,
-                         0.0025594577f,   -0.0010388161f, 6.8750541e-4f,  -5.4188486e-4f, 1.7424391e-4f};
+  constexpr float c[] = {0.13594998f,   -0.067743778f,  0.050026003f,  -0.039926358f,  0.031964559f,
+                         -0.024754407f, 0.018116940f,   -0.012389144f, 0.0080693103f,  -0.0049997861f,
+                         0.0025594577f, -0.0010388161f, 6.8750541e-4f, -5.4188486e-4f, 1.7424391e-4f};
   vf t = x * x * (2.0f / 27.04f) - 1.0f;  // in [-1, 1]: the polynomial is then well conditioned
   vf y = polynomial(t, c) * x + 0.5f;
   y = select(x < -5.2f, vf{}, y);

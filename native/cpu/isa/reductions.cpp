@@ -6,9 +6,13 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-float sum(const float* x, size_t n) { return static_cast<float>(sum_row(x, n)); }
+float sum(const float* x, size_t n) {
+  return static_cast<float>(sum_row(x, n));
+}
 
-float dot(const float* a, const float* b, size_t n) { return static_cast<float>(dot_row(a, b, n)); }
+float dot(const float* a, const float* b, size_t n) {
+  return static_cast<float>(dot_row(a, b, n));
+}
 
 float maximum(const float* x, size_t n) {
   vf a = splat(-infinity), b = a;

@@ -39,9 +39,9 @@ constexpr size_t most_tile_rows = 9;
 constexpr size_t most_tile_vectors = 3;
 
 struct GemmTiles {
-  size_t width;    // floats in a vector
-  size_t rows;     // the tallest tile
-  size_t vectors;  // the widest tile
+  size_t width;                                                  // floats in a vector
+  size_t rows;                                                   // the tallest tile
+  size_t vectors;                                                // the widest tile
   void (*tile[most_tile_vectors][most_tile_rows])(const Tile&);  // [vectors - 1][rows - 1]
 
   // packed (k, vectors * width) from source (k, columns), zero beyond the columns.

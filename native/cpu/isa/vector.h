@@ -49,11 +49,21 @@ typedef float vf_half_any __attribute__((vector_size(W * 2), aligned(4), may_ali
 typedef uint32_t vu_any __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef uint16_t vu16_any __attribute__((vector_size(W * 2), aligned(2), may_alias));
 
-ATHANOR_INLINE vf load(const float* p) { return *reinterpret_cast<const vf_any*>(p); }
-ATHANOR_INLINE void store(float* p, vf v) { *reinterpret_cast<vf_any*>(p) = v; }
-ATHANOR_INLINE vf splat(float x) { return x - vf{}; }  // 0 + x would be an addition: -0 + 0 is 0
-ATHANOR_INLINE vf as_float(vu v) { return reinterpret_cast<vf>(v); }
-ATHANOR_INLINE vu as_bits(vf v) { return reinterpret_cast<vu>(v); }
+ATHANOR_INLINE vf load(const float* p) {
+  return *reinterpret_cast<const vf_any*>(p);
+}
+ATHANOR_INLINE void store(float* p, vf v) {
+  *reinterpret_cast<vf_any*>(p) = v;
+}
+ATHANOR_INLINE vf splat(float x) {
+  return x - vf{};
+}  // 0 + x would be an addition: -0 + 0 is 0
+ATHANOR_INLINE vf as_float(vu v) {
+  return reinterpret_cast<vf>(v);
+}
+ATHANOR_INLINE vu as_bits(vf v) {
+  return reinterpret_cast<vu>(v);
+}
 
 // The first n < W lanes; the others are `rest`, which is what the caller's operation ignores.
 ATHANOR_INLINE vf load_part(const float* p, size_t n, float rest = 0.0f) {
@@ -75,13 +85,23 @@ ATHANOR_INLINE void store_part(float* p, vf v, size_t n) {
 }
 
 // m ? a : b per lane, where m is the result of a comparison.
-ATHANOR_INLINE vf select(vi m, vf a, vf b) { return m ? a : b; }
+ATHANOR_INLINE vf select(vi m, vf a, vf b) {
+  return m ? a : b;
+}
 // Zero where m is false.
-ATHANOR_INLINE vf keep(vi m, vf a) { return m ? a : vf{}; }
+ATHANOR_INLINE vf keep(vi m, vf a) {
+  return m ? a : vf{};
+}
 // NaN in x stays NaN in all three.
-ATHANOR_INLINE vf at_least(vf x, float low) { return select(x < low, splat(low), x); }
-ATHANOR_INLINE vf at_most(vf x, float high) { return select(x > high, splat(high), x); }
-ATHANOR_INLINE vf absolute(vf x) { return as_float(as_bits(x) & 0x7fffffffu); }
+ATHANOR_INLINE vf at_least(vf x, float low) {
+  return select(x < low, splat(low), x);
+}
+ATHANOR_INLINE vf at_most(vf x, float high) {
+  return select(x > high, splat(high), x);
+}
+ATHANOR_INLINE vf absolute(vf x) {
+  return as_float(as_bits(x) & 0x7fffffffu);
+}
 
 ATHANOR_INLINE vf square_root(vf x) {
 #if defined(__AVX512F__)

@@ -38,32 +38,21 @@ void narrow(void* y, size_t first, const float* x, size_t n) {
 
 void read(DType dtype, float* y, const void* x, size_t first, size_t n) {
   switch (dtype) {
-    case DType::f32:
-      return widen<float>(y, x, first, n);
-    case DType::bf16:
-      return kernels().from_bf16(y, static_cast<const uint16_t*>(x) + first, n);
-    case DType::i32:
-      return widen<int32_t>(y, x, first, n);
-    case DType::i8:
-      return widen<int8_t>(y, x, first, n);
-    case DType::u8:
-      return widen<uint8_t>(y, x, first, n);
+    case DType::f32: return widen<float>(y, x, first, n);
+    case DType::bf16: return kernels().from_bf16(y, static_cast<const uint16_t*>(x) + first, n);
+    case DType::i32: return widen<int32_t>(y, x, first, n);
+    case DType::i8: return widen<int8_t>(y, x, first, n);
+    case DType::u8: return widen<uint8_t>(y, x, first, n);
   }
 }
 
 void write(DType dtype, void* y, size_t first, const float* x, size_t n) {
   switch (dtype) {
-    case DType::f32:
-      std::copy(x, x + n, static_cast<float*>(y) + first);
-      return;
-    case DType::bf16:
-      return kernels().to_bf16(static_cast<uint16_t*>(y) + first, x, n);
-    case DType::i32:
-      return narrow<int32_t>(y, first, x, n);
-    case DType::i8:
-      return narrow<int8_t>(y, first, x, n);
-    case DType::u8:
-      return narrow<uint8_t>(y, first, x, n);
+    case DType::f32: std::copy(x, x + n, static_cast<float*>(y) + first); return;
+    case DType::bf16: return kernels().to_bf16(static_cast<uint16_t*>(y) + first, x, n);
+    case DType::i32: return narrow<int32_t>(y, first, x, n);
+    case DType::i8: return narrow<int8_t>(y, first, x, n);
+    case DType::u8: return narrow<uint8_t>(y, first, x, n);
   }
 }
 

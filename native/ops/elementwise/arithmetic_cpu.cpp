@@ -69,8 +69,7 @@ const float* contribution(const ArithmeticBackward& a, int64_t row, int64_t colu
   const float* dy = elements(a.dy, row, column);
   size_t size = static_cast<size_t>(n);
   switch (a.op) {
-    case Arithmetic::add:
-      return dy;
+    case Arithmetic::add: return dy;
     case Arithmetic::subtract:
       if (!a.second) return dy;
       k.scale(buffer, -1.0f, dy, size);
@@ -78,8 +77,7 @@ const float* contribution(const ArithmeticBackward& a, int64_t row, int64_t colu
     case Arithmetic::multiply:
       combine(Arithmetic::multiply, buffer, a.dy, a.second ? a.a : a.b, row, column, n);
       return buffer;
-    case Arithmetic::divide:
-      break;
+    case Arithmetic::divide: break;
   }
   if (!a.second) {
     combine(Arithmetic::divide, buffer, a.dy, a.b, row, column, n);
@@ -134,8 +132,7 @@ void arithmetic_forward(Cpu, const ArithmeticForward& a) {
 void arithmetic_backward(Cpu, const ArithmeticBackward& a) {
   int64_t rows = a.rows, width = a.width;
   switch ((a.second ? a.b : a.a).broadcast) {
-    case Broadcast::same:
-      return gradient_same(a, rows, width);
+    case Broadcast::same: return gradient_same(a, rows, width);
     case Broadcast::scalar:
       *a.dx =
           static_cast<float>(sum_in_blocks(rows * width, sum_block, [&](int64_t begin, int64_t end, Worker&) {

@@ -8,8 +8,8 @@ namespace athanor {
 
 namespace {
 
-// A step over 110 million parameters takes some 200 ms; in slices of 4 million a request of another model waits for
-// 10 ms of it. A multiple of the pieces that the CPU cuts.
+// A step over 110 million parameters takes some 200 ms; in slices of 4 million a request of another model
+// waits for 10 ms of it. A multiple of the pieces that the CPU cuts.
 constexpr int64_t slice_size = int64_t{1} << 22;
 
 std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) {
@@ -106,7 +106,8 @@ void OptimizerCall::finish(std::function<void(Execution&, std::vector<OptimizerS
       written.insert(written.end(), {e.p, e.m, e.v});
     }
     c_.run(
-        read, written, [=](Execution& e) { update(e, slots_of(*part), norm.data<float>()); }, CommandKind::update);
+        read, written, [=](Execution& e) { update(e, slots_of(*part), norm.data<float>()); },
+        CommandKind::update);
   }
 }
 

@@ -5,8 +5,9 @@
 //   p -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
 // SGD: g += wd p; buf = momentum buf + (1 - dampening) g (at a parameter's first step: g);
 //   p -= lr (g + momentum buf for Nesterov, or buf, or g without momentum).
-// In place, in commands of a few million elements each, so that a step does not hold up other queues; all of them
-// depend on the norm and thus on every gradient: they run all, or none. Norm and factor stay on the device.
+// In place, in commands of a few million elements each, so that a step does not hold up other queues; all of
+// them depend on the norm and thus on every gradient: they run all, or none. Norm and factor stay on the
+// device.
 #pragma once
 
 #include <cstdint>

@@ -19,12 +19,8 @@ void fill_block(const Random& r, int64_t block) {
   for (int i = 0; i < count; i++) {
     float* y = r.y + first + i;
     switch (r.distribution) {
-      case Distribution::uniform:
-        *y = uniform_value(w.word[i], r.a, r.b);
-        break;
-      case Distribution::normal:
-        *y = static_cast<float>(r.a + r.b * z[i]);
-        break;
+      case Distribution::uniform: *y = uniform_value(w.word[i], r.a, r.b); break;
+      case Distribution::normal: *y = static_cast<float>(r.a + r.b * z[i]); break;
       case Distribution::truncated_normal:
         *y = static_cast<float>(r.a +
                                 r.b * truncated_normal(r.seed, r.call, static_cast<uint64_t>(first + i)));

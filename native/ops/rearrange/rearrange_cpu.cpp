@@ -90,12 +90,9 @@ void transpose_forward(Cpu, const Transpose& a) {
   if (a.outer * a.first * a.middle * a.second * a.inner == 0) return;
   if (a.inner > 1) return transpose_runs(a);
   switch (a.size) {
-    case 1:
-      return transpose_elements<uint8_t>(a);
-    case 2:
-      return transpose_elements<uint16_t>(a);
-    default:
-      return transpose_elements<uint32_t>(a);
+    case 1: return transpose_elements<uint8_t>(a);
+    case 2: return transpose_elements<uint16_t>(a);
+    default: return transpose_elements<uint32_t>(a);
   }
 }
 

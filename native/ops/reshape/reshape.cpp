@@ -1,5 +1,5 @@
-// The same elements in another shape: a view, no data moves (a range of columns is copied to whole rows first).
-// Arguments: x, then the dimensions; one of them may be -1 and is worked out.
+// The same elements in another shape: a view, no data moves (a range of columns is copied to whole rows
+// first). Arguments: x, then the dimensions; one of them may be -1 and is worked out.
 #include "ops/op.h"
 
 namespace athanor {
@@ -31,8 +31,8 @@ Shape wanted_shape(const Call& c, const Shape& from) {
     to.dims[unknown] = from.count() / known;
   }
   if (to.count() != from.count()) {
-    c.fail(ErrorCode::shape, "shape must have the " + std::to_string(from.count()) + " elements of " + from.text() +
-                                 ", got " + to.text());
+    c.fail(ErrorCode::shape, "shape must have the " + std::to_string(from.count()) + " elements of " +
+                                 from.text() + ", got " + to.text());
   }
   return to;
 }
