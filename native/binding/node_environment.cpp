@@ -152,6 +152,7 @@ std::vector<TensorRef> NodeEnvironment::call_custom_backward(Environment& enviro
   for (uint32_t i = 0; i < returned.Length(); i++) {
     double handle = returned.Get(i).As<Napi::Number>().DoubleValue();
     results.push_back(handle == 0 ? nullptr : self.tensor(handle, "customFunction", "gradient"));
+    self.release_handle(handle);  // made for this answer alone
   }
   return results;
 }

@@ -1,6 +1,6 @@
 // Finds and loads the binary, once per copy of the package and environment; every reason for a failure goes
 // into one message. Loading is lazy, so that the parts without an engine work where there is no binary.
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AthanorError, type ErrorCode } from "../errors.js";
@@ -43,10 +43,10 @@ function candidates(): string[] {
   const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
   const chosen = process.env.ATHANOR_BINARY;
   if (chosen) return [chosen];
-  return [
-    join(root, "build-cuda", "Release", "athanor.node"),
-    join(root, "build", "Release", "athanor.node"),
-  ];
+  const built = ["build-cuda", "build"].map((folder) => join(root, folder, "Release", "athanor.node"));
+  // The newest first: a CUDA build of last week must not win over today's.
+  const time = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return built.sort((a, b) => time(b) - time(a));
 }
 
 function openBinary(): NativeAddon {

@@ -1,13 +1,16 @@
 // A differentiable step written in TypeScript.
 import { AthanorError } from "../errors.js";
 import { getEngine } from "../native/load.js";
-import { noGrad } from "./scope.js";
+import { noGrad, scope } from "./scope.js";
 import { handles, type Tensor } from "./tensor.js";
 
 export interface CustomFunction {
   /** Computes the outputs with ops; nothing is recorded inside. `save` keeps tensors for backward. */
   forward(context: CustomContext, ...inputs: Tensor[]): Tensor | Tensor[];
-  /** From the gradients of the outputs (null where none arrived) to those of the inputs (null for none). */
+  /**
+   * From the gradients of the outputs (null where none arrived) to those of the inputs (null for none). Both
+   * functions run in a scope of their own: what they make is freed, what they return is taken over.
+   */
   backward(context: CustomContext, ...gradients: (Tensor | null)[]): Tensor | null | (Tensor | null)[];
 }
 
@@ -46,27 +49,42 @@ export function customFunction(definition: CustomFunction): (...inputs: Tensor[]
         }
       },
     };
-    const made = noGrad(() => definition.forward(context, ...inputs));
-    const outputs = Array.isArray(made) ? made : [made];
+    // Handles of their own: what forward or backward made is freed with its scope, what they return may be
+    // somebody's (an input, a saved tensor).
+    const detached = (answer: unknown, name: string): number[] =>
+      (Array.isArray(answer) ? answer : [answer]).map((t) =>
+        t === null ? 0 : native.detach(handles.require(t, "customFunction", name)),
+      );
+    const release = () => {
+      for (const t of context.saved) t.dispose();
+    };
     const id = ++lastId;
     customFunctions.set(id, {
       backward(gradientHandles) {
-        const gradients = gradientHandles.map((handle) => (handle === 0 ? null : handles.wrap(handle)));
-        const answer = noGrad(() => definition.backward(context, ...gradients));
-        const results = Array.isArray(answer) ? answer : [answer];
-        return results.map((t) => (t === null ? 0 : handles.require(t, "customFunction", "gradient")));
+        return scope(() =>
+          noGrad(() => {
+            const gradients = gradientHandles.map((handle) => (handle === 0 ? null : handles.wrap(handle)));
+            return detached(definition.backward(context, ...gradients), "gradient");
+          }),
+        );
       },
-      release() {
-        for (const t of context.saved) t.dispose();
-      },
+      release,
     });
-    const outputHandles = outputs.map((t) => handles.require(t, "customFunction", "output"));
+    let outputHandles: number[];
+    try {
+      outputHandles = scope(() => noGrad(() => detached(definition.forward(context, ...inputs), "output")));
+    } catch (error) {
+      customFunctions.delete(id);
+      release();
+      throw error;
+    }
     stacks.next(true);
-    const recorded = native.recordCustom(
-      id,
-      Float64Array.from(inputHandles),
-      Float64Array.from(outputHandles),
-    );
+    let recorded: number[];
+    try {
+      recorded = native.recordCustom(id, Float64Array.from(inputHandles), Float64Array.from(outputHandles));
+    } finally {
+      for (const handle of outputHandles) native.release(handle);
+    }
     const results = recorded.map((handle) => handles.wrap(handle));
     return (results.length === 1 ? results[0] : results) as Tensor;
   };

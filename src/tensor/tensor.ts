@@ -209,8 +209,8 @@ export class Tensor {
 
   /** Replaces all elements, in order with what is queued: earlier ops still see the old ones. */
   set(data: ArrayLike<number>): void {
-    const { dtype, shape } = this.#describe();
     const handle = handles.require(this, "set", "this");
+    const { dtype, shape } = this.#describe();
     getEngine().native.write(handle, elements(data, dtype, shape, "set"));
   }
 

@@ -151,7 +151,7 @@ describe("memory()", () => {
     expect(memory().live).toBeGreaterThan(before);
     w.dispose();
     await synchronize();
-    expect(memory().live).toBe(before);
+    expect(memory().live).toBeLessThanOrEqual(before); // of the process: earlier files may still free theirs
     expect(memory().peak).toBeGreaterThanOrEqual(memory().live);
   });
 
