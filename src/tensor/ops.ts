@@ -4,7 +4,7 @@ export * from "./ops/creation.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/linear.js";
 export * from "./ops/loss.js";
-export * from "./ops/norm.js";
+export { dropout, type LayerNormOptions, layerNorm } from "./ops/norm.js";
 export * from "./ops/optimizer.js";
 export * from "./ops/reduce.js";
 export * from "./ops/segment.js";
