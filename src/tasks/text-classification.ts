@@ -14,6 +14,8 @@ export interface TextClassificationOptions {
   labelColumn?: string;
   /** Most tokens of a row, at most what tokenizer and model take; longer texts are cut at their end. */
   maxLength?: number;
+  /** What a text of nothing but blanks is: mostly a defect of the data, so "error" (ERR_DATA) is the default. */
+  emptyText?: "error" | "accept";
 }
 
 /** The prediction for one row. */
@@ -38,7 +40,7 @@ const TEXTS_PER_CALL = 512;
  * (or a row of bits) where `problem_type` is multi-label, numbers for regression.
  *
  * Preparing rejects with ERR_DATA, naming the row from 0: no text, a label that is missing or unknown, a
- * model with one class only. Empty texts are fine.
+ * model with one class only, an empty text (see emptyText).
  *
  * @example
  * const task = textClassification({ labelColumn: "intent" });
@@ -46,6 +48,14 @@ const TEXTS_PER_CALL = 512;
  */
 export function textClassification(options: TextClassificationOptions = {}): Task<TextClassification> {
   const { textColumn = "text", pairColumn = "pair", labelColumn = "label", maxLength } = options;
+  const { emptyText = "error" } = options;
+  if (emptyText !== "error" && emptyText !== "accept") {
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `textClassification: emptyText must be "error" or "accept", got ${String(emptyText)}`,
+    );
+  }
+  const columns = { textColumn, pairColumn, acceptEmpty: emptyText === "accept" };
   if (maxLength !== undefined && !(Number.isSafeInteger(maxLength) && maxLength > 0)) {
     throw new AthanorError(
       "ERR_ARGUMENT",
@@ -59,7 +69,7 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
       const texts: TextOrPair[] = [];
       const labels: Example["labels"][] = [];
       for (const [index, row] of rows.entries()) {
-        texts.push(textOf(row, index, textColumn, pairColumn));
+        texts.push(textOf(row, index, columns));
         if (labelOf) labels.push(labelOf(column(row, labelColumn), index, labelColumn));
         if (index % 64 === 63) await context.rest();
       }
@@ -104,14 +114,25 @@ function column(row: DataRow, name: string): unknown {
   return Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
 }
 
-function textOf(row: DataRow, index: number, textColumn: string, pairColumn: string): TextOrPair {
+interface TextColumns {
+  textColumn: string;
+  pairColumn: string;
+  acceptEmpty: boolean;
+}
+
+function textOf(row: DataRow, index: number, columns: TextColumns): TextOrPair {
   if (typeof row !== "object" || row === null) throw fault(index, "", "an object", row);
-  const text = column(row, textColumn);
-  if (typeof text !== "string") throw fault(index, ` column "${textColumn}"`, "a text", text);
+  const { textColumn, pairColumn, acceptEmpty } = columns;
+  const checked = (name: string): string => {
+    const text = column(row, name);
+    if (typeof text !== "string") throw fault(index, ` column "${name}"`, "a text", text);
+    if (!acceptEmpty && text.trim() === "")
+      throw fault(index, ` column "${name}"`, "a text that is not empty", text);
+    return text;
+  };
+  const text = checked(textColumn);
   const pair = column(row, pairColumn);
-  if (pair === undefined || pair === null) return text;
-  if (typeof pair !== "string") throw fault(index, ` column "${pairColumn}"`, "a text", pair);
-  return [text, pair];
+  return pair === undefined || pair === null ? text : [text, checked(pairColumn)];
 }
 
 /** Reads labels as the model's config wants them. */

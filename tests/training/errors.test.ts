@@ -1,6 +1,7 @@
 // What goes wrong gets its coded error, and the process, the model and the parameters live on.
 import { expect, test } from "@jest/globals";
 import type { Example, Model } from "../../src/models/index.js";
+import { textClassification } from "../../src/tasks/index.js";
 import { ready } from "../../src/tensor/device.js";
 import { AdamW, Trainer, type TrainingArgs } from "../../src/training/index.js";
 import { errorOf } from "../data/temporary.js";
@@ -22,6 +23,18 @@ test.each<[string, object[], string, RegExp]>([
     [{ label: "card" }],
     "ERR_DATA",
     /row 0 column "text" must be a text, got undefined/,
+  ],
+  [
+    "an empty text",
+    [...rows, { text: " \n", label: "card" }],
+    "ERR_DATA",
+    /row 12 column "text" must be a text that is not empty, got " \\n"/,
+  ],
+  [
+    "an empty second text",
+    [{ text, pair: "", label: "card" }],
+    "ERR_DATA",
+    /row 0 column "pair" must be a text that is not empty, got ""/,
   ],
   ["a row without label", [...rows, { text }], "ERR_DATA", /row 12 column "label"/],
   [
@@ -71,14 +84,15 @@ test.each<[string, TrainingArgs, RegExp]>([
   });
 });
 
-test("empty texts and texts of any length train", async () => {
+test("empty texts, where they are accepted, and texts of any length train", async () => {
   await withModel(async (model) => {
     const train = [
       { text: "", label: "card" },
       { text: "   ", label: "pin" },
       { text: "my card ".repeat(500), pair: "lost cash ".repeat(500), label: "cash" },
     ];
-    const trainer = new Trainer({ model, tokenizer, train, args: { maxSteps: 2, batchSize: 3 } });
+    const task = textClassification({ emptyText: "accept" });
+    const trainer = new Trainer({ model, tokenizer, task, train, args: { maxSteps: 2, batchSize: 3 } });
     const result = await trainer.train();
     expect(result.tokens).toBe(2 * (2 + 2 + 24));
     expect(Number.isFinite(result.loss)).toBe(true);
