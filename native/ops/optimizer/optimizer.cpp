@@ -8,8 +8,8 @@ namespace athanor {
 
 namespace {
 
-// A step over 110 million parameters takes some 200 ms; in slices of 4 million a request of another model
-// waits for 10 ms of it. A multiple of the pieces that the CPU cuts.
+// Norm and update of 110 million parameters take 74 ms on two cores; in slices of 4 million a request of
+// another model does not wait for all of it. A multiple of the pieces that the CPU cuts.
 constexpr int64_t slice_size = int64_t{1} << 22;
 
 std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) {
