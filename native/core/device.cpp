@@ -211,8 +211,13 @@ bool Device::run(Command& command, const Queue& queue, FailureRef& failure) {
 
 FailureRef Device::try_run(Command& command) {
   try {
-    for (const StorageRef& input : command.inputs) input->ensure();
-    for (const StorageRef& output : command.outputs) output->ensure();
+    for (const StorageRef& input : command.inputs) {
+      if (input != command.any_layout) input->ensure();
+    }
+    for (const StorageRef& output : command.outputs) {
+      output->ensure();
+      output->changing();
+    }
     Execution execution{*this};
     command.run(execution);
     return nullptr;

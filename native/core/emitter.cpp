@@ -97,8 +97,8 @@ View Emitter::make(DType dtype, const Shape& shape) {
   return v;
 }
 
-void Emitter::run(const std::vector<View>& inputs, const std::vector<View>& outputs,
-                  std::function<void(Execution&)> body, CommandKind kind) {
+Command Emitter::command(const std::vector<View>& inputs, const std::vector<View>& outputs,
+                         std::function<void(Execution&)> body, CommandKind kind) {
   Command command;
   command.op = op;
   command.call = call;
@@ -120,7 +120,19 @@ void Emitter::run(const std::vector<View>& inputs, const std::vector<View>& outp
     if (kind == CommandKind::overwrite && !whole_storage(v)) command.kind = CommandKind::accumulate;
   }
   command.run = std::move(body);
-  environment.enqueue(queue(), std::move(command));
+  return command;
+}
+
+void Emitter::run(const std::vector<View>& inputs, const std::vector<View>& outputs,
+                  std::function<void(Execution&)> body, CommandKind kind) {
+  environment.enqueue(queue(), command(inputs, outputs, std::move(body), kind));
+}
+
+void Emitter::run_with_any_layout(const View& weight, const std::vector<View>& inputs,
+                                  const std::vector<View>& outputs, std::function<void(Execution&)> body) {
+  Command made = command(inputs, outputs, std::move(body), CommandKind::produce);
+  made.any_layout = weight.storage;
+  environment.enqueue(queue(), std::move(made));
 }
 
 View Emitter::contiguous(const View& v) {

@@ -27,6 +27,9 @@ class Emitter {
   // What body throws (Error: say ERR_DATA with op name, needed and got) marks the outputs.
   void run(const std::vector<View>& inputs, const std::vector<View>& outputs,
            std::function<void(Execution&)> body, CommandKind kind = CommandKind::produce);
+  // The same, where body takes `weight`, one of the inputs, in whatever layout it lies.
+  void run_with_any_layout(const View& weight, const std::vector<View>& inputs,
+                           const std::vector<View>& outputs, std::function<void(Execution&)> body);
 
   View contiguous(const View& v);                      // v itself, or a copy in whole rows
   View zeros(const Shape& shape);                      // f32
@@ -41,6 +44,10 @@ class Emitter {
 
  protected:
   QueueRef queue_;
+
+ private:
+  Command command(const std::vector<View>& inputs, const std::vector<View>& outputs,
+                  std::function<void(Execution&)> body, CommandKind kind);
 };
 
 }  // namespace athanor

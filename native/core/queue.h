@@ -57,6 +57,7 @@ struct Command {
   CommandKind kind = CommandKind::produce;
   std::vector<StorageRef> inputs;
   std::vector<StorageRef> outputs;
+  StorageRef any_layout;     // one of the inputs, which run() takes in whatever layout it lies
   std::vector<Stamp> waits;  // other queues' commands that must have run
   std::function<void(Execution&)> run;
   // Called when the command has let go of its storages: null if it ran, else why not. Optional.

@@ -11,6 +11,14 @@
 
 namespace athanor {
 
+// The contents of a storage in a layout that an op made for its own use: packed weights.
+class OtherLayout {
+ public:
+  virtual ~OtherLayout() = default;
+  virtual size_t bytes() const = 0;             // of device memory
+  virtual void restore(void* plain) const = 0;  // writes the plain contents
+};
+
 class Storage {
  public:
   Storage(Device& device, size_t bytes, QueueRef home)
@@ -33,8 +41,18 @@ class Storage {
   bool on_host = false;            // data was there from the start and is readable while version is 0
   bool staged = false;             // of on_host: a command counts its bytes, or has
 
-  // Executor only.
+  // Executor only. The other layout holds the same contents as `data`, or all there is where data is null:
+  // ensure() then restores it. Whoever writes calls changing() first.
   FailureRef failure;
+  std::unique_ptr<OtherLayout> other_layout;
+  uint32_t other_uses = 0;    // uses since the contents changed that would have liked the other layout
+  bool plain_needed = false;  // the plain contents were given up once and then needed: kept from then on
+  void set_other_layout(std::unique_ptr<OtherLayout> layout);  // frees `data` unless that may be needed
+  void changing();
+
+ private:
+  void free_plain();
+  void count(int64_t more);
 };
 
 }  // namespace athanor

@@ -18,6 +18,7 @@ using Failures = std::vector<std::string>;
 
 void check_pool(Failures& failures);
 void check_gemm(const Kernels& kernels, Failures& failures);
+void check_packed(const Kernels& kernels, Failures& failures);
 void check_functions(const Kernels& kernels, Failures& failures);
 void check_rows(const Kernels& kernels, Failures& failures);
 void check_streams(const Kernels& kernels, Failures& failures);

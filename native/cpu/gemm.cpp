@@ -12,37 +12,24 @@
 
 #include <algorithm>
 #include <atomic>
-#include <thread>
 
+#include "cpu/gemm_split.h"
 #include "cpu/isa/tiles.h"
 #include "cpu/kernels.h"
 #include "cpu/packed_buffer.h"
-#include "cpu/thread_state.h"
 
 namespace athanor {
 namespace {
 
-constexpr size_t depth_most = 768;          // k of a block
-constexpr size_t rows_most = 128;           // rows of a job
-constexpr size_t rows_few = 256;            // up to here jobs pack their own panels
-constexpr size_t rows_dots = 16;            // up to here weights stored by output are not packed at all
-constexpr size_t shared_floats = 4u << 20;  // what is packed at a time
-constexpr size_t job_flops = 200 * 1000;    // less is not worth a thread
+using detail::depth_most;
+using detail::divide_up;
+using detail::Range;
+using detail::rows_few;
+using detail::rows_most;
+using detail::Split;
 
-size_t divide_up(size_t a, size_t b) {
-  return (a + b - 1) / b;
-}
-
-// [0, total) in `parts` parts that differ by at most one.
-struct Split {
-  size_t total, parts;
-  size_t begin(size_t part) const { return part * total / parts; }
-  size_t size(size_t part) const { return begin(part + 1) - begin(part); }
-};
-
-struct Range {
-  size_t begin, end;
-};
+constexpr size_t rows_dots = detail::rows_streamed;  // up to here weights by output are not packed at all
+constexpr size_t shared_floats = 4u << 20;           // what is packed at a time
 
 class Product {
  public:
@@ -168,12 +155,17 @@ class Product {
  public:
   // What follows the bias, on a part of C just stored.
   void finish(float* c, size_t height, size_t columns) const {
-    if (g.pre_activation == nullptr && g.activation == Function::identity) return;
+    if (g.pre_activation == nullptr && g.activation == Function::identity && g.residual == nullptr) return;
+    const size_t row = static_cast<size_t>(c - g.c) / g.ldc, column = static_cast<size_t>(c - g.c) % g.ldc;
     for (size_t r = 0; r < height; r++, c += g.ldc) {
       if (g.pre_activation != nullptr) {
         kernels.function(Function::identity, g.pre_activation + (c - g.c), c, columns);
       }
       if (g.activation != Function::identity) kernels.function(g.activation, c, c, columns);
+      if (g.residual != nullptr) {
+        const float* x = g.residual + (row + r) * g.ld_residual + column;
+        kernels.arithmetic(Arithmetic::add, c, c, x, columns);
+      }
     }
   }
 
@@ -227,14 +219,7 @@ void multiply_shared(const Product& p, Range panels, Range blocks, float* packed
       waiting_for.fetch_sub(1, std::memory_order_release);
       return;
     }
-    // Indices are handed out in order: every packing job has been taken by a thread that is at work on it.
-    for (int spins = 0; waiting_for.load(std::memory_order_acquire) > 0; spins++) {
-      if (spins < 1000) {
-        pause_cpu();
-      } else {
-        std::this_thread::yield();
-      }
-    }
+    detail::wait_for_none(waiting_for);
     index -= packing.parts;
     size_t row = index / column_jobs.parts, column = index % column_jobs.parts;
     Range job_panels{panels.begin + column_jobs.begin(column), panels.begin + column_jobs.begin(column + 1)};
@@ -257,14 +242,6 @@ void multiply_large(const Product& p) {
   }
 }
 
-// How many jobs the flops are worth, at most `most` and a few per thread.
-size_t job_count(const Gemm& g, size_t most) {
-  double flops = 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
-  size_t jobs = static_cast<size_t>(thread_count()) * 4;
-  if (flops < static_cast<double>(job_flops * jobs)) jobs = static_cast<size_t>(flops / job_flops);
-  return std::max<size_t>(1, std::min(jobs, most));
-}
-
 }  // namespace
 
 namespace detail {
@@ -273,10 +250,10 @@ void gemm_with(const Kernels& kernels, const Gemm& problem) {
   if (problem.m == 0 || problem.n == 0) return;
   Product p(kernels, problem);
   if (p.is_dots()) {
-    Split jobs{problem.n, job_count(problem, divide_up(problem.n, 16))};
+    Split jobs{problem.n, gemm_jobs(problem.m, problem.n, problem.k, divide_up(problem.n, 16))};
     parallel_for(jobs.parts, [&](size_t job, Worker&) { p.dots({jobs.begin(job), jobs.begin(job + 1)}); });
-  } else if (problem.m <= rows_few || job_count(problem, 2) == 1) {
-    Split jobs{p.vectors.parts, job_count(problem, p.vectors.parts)};
+  } else if (problem.m <= rows_few || gemm_jobs(problem.m, problem.n, problem.k, 2) == 1) {
+    Split jobs{p.vectors.parts, gemm_jobs(problem.m, problem.n, problem.k, p.vectors.parts)};
     parallel_for(jobs.parts, [&](size_t job, Worker& worker) {
       multiply_alone(p, {jobs.begin(job), jobs.begin(job + 1)}, worker);
     });

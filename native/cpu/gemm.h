@@ -20,10 +20,12 @@ struct Gemm {
   float* c = nullptr;  // (m, n)
   size_t ldc = 0;
   float scale = 1.0f;           // multiplies A B before anything is added
-  bool accumulate = false;      // C += instead of C =; excludes the three below
+  bool accumulate = false;      // C += instead of C =; excludes what is below
   const float* bias = nullptr;  // (n), added to every row
   Function activation = Function::identity;
   float* pre_activation = nullptr;  // (m, n) with leading dimension ldc: what entered the activation
+  const float* residual = nullptr;  // (m, n), added last
+  size_t ld_residual = 0;
 };
 
 // On the pool. The summation order of every element depends on the sizes only, not on threads.

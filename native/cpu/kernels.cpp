@@ -6,6 +6,10 @@
 #include <cstring>
 #include <string>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "core/error.h"
 
 namespace athanor {
@@ -47,6 +51,12 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+// VNNI in its 256-bit form: leaf 7, subleaf 1. g++ 12 has no name for it.
+bool cpu_has_avx_vnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & (1u << 4)) != 0;
+}
+
 // From the best down.
 const Choice choices[] = {{&avx512::table, has_avx512}, {&avx2::table, has_avx2}, {&generic::table, always}};
 #elif defined(__aarch64__)
@@ -54,6 +64,18 @@ const Choice choices[] = {{&neon::table, always}, {&generic::table, always}};
 #else
 const Choice choices[] = {{&generic::table, always}};
 #endif
+
+// Whether the processor has the dot-product instructions of a set, and they are not switched off.
+bool has_vnni(const Kernels& kernels) {
+  const char* asked = std::getenv("ATHANOR_VNNI");
+  if (asked != nullptr && std::strcmp(asked, "0") == 0) return false;
+#if defined(__x86_64__)
+  if (&kernels == &avx512::table) return __builtin_cpu_supports("avx512vnni");
+  if (&kernels == &avx2::table) return cpu_has_avx_vnni();
+#endif
+  (void)kernels;
+  return false;
+}
 
 const Kernels* choose() {
   const char* asked = std::getenv("ATHANOR_ISA");
@@ -74,6 +96,10 @@ const Kernels* choose() {
 }
 
 }  // namespace
+
+const Int8Tiles& int8_tiles(const Kernels& kernels) {
+  return has_vnni(kernels) ? *kernels.int8_vnni : *kernels.int8;
+}
 
 const Kernels* kernels_for(const char* isa) {
   for (const Choice& choice : choices) {

@@ -26,11 +26,17 @@ struct SgdStep {
   float gradient_scale;
 };
 
-struct GemmTiles;  // cpu/isa/: what gemm.cpp needs of an instruction set
+// cpu/isa/: what gemm.cpp and packed_gemm.cpp need of an instruction set.
+struct GemmTiles;
+struct StreamTiles;
+struct Int8Tiles;
 
 struct Kernels {
   const char* isa;
   const GemmTiles* gemm;
+  const StreamTiles* stream;
+  const Int8Tiles* int8;
+  const Int8Tiles* int8_vnni;  // only where the processor has it: see int8_tiles()
 
   // y = a op b; the scalar forms broadcast one side.
   void (*arithmetic)(Arithmetic op, float* y, const float* a, const float* b, size_t n);
@@ -78,6 +84,10 @@ struct Kernels {
 // The table of this process, chosen on first call; throws Error ERR_ARGUMENT for an ATHANOR_ISA that this
 // machine or build does not have.
 const Kernels& kernels();
+
+// The 8-bit tiles of a table: those with dot-product instructions where this processor has them, unless
+// ATHANOR_VNNI=0. Both give the same integers, and the same results to rounding.
+const Int8Tiles& int8_tiles(const Kernels& kernels);
 
 // The table of one instruction set by name, or null when this machine or build does not have it.
 const Kernels* kernels_for(const char* isa);

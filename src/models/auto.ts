@@ -1,6 +1,8 @@
 // The Auto classes: one per head, for whatever family a folder or config names.
 import { AthanorError } from "../errors.js";
 import type { Priority } from "../native/contract.js";
+import type { WeightType } from "../nn/parameter.js";
+import { emptyCache, synchronize } from "../tensor/device.js";
 import { Generator } from "../tensor/random.js";
 import type { Device } from "../tensor/tensor.js";
 import { planLoad, readWeights } from "./checkpoint.js";
@@ -21,8 +23,12 @@ export interface FromConfigOptions {
 }
 
 export interface FromPretrainedOptions extends FromConfigOptions {
-  /** Compute type. f32 for now. */
-  dtype?: "f32" | "bf16" | "int8";
+  /**
+   * How the weights of products are stored: "bf16" (arithmetic in fp32) and "int8" (with 8-bit activations) halve
+   * and quarter what is read of them, for inference only. Embeddings, norms, biases and matrices with fewer than
+   * 64 outputs stay in f32. See docs/inference.md for what it costs in accuracy. Default "f32".
+   */
+  dtype?: WeightType;
   /** Replaces entries of the folder's config.json, in its spelling. */
   config?: ModelConfig;
   /** Parameters whose shapes differ start afresh instead of being an error. */
@@ -52,10 +58,10 @@ function auto(head: HeadName): AutoClass {
           `fromPretrained: folder must be a string, got ${typeof folder}`,
         );
       const dtype = options.dtype ?? "f32";
-      if (dtype !== "f32")
+      if (!["f32", "bf16", "int8"].includes(dtype))
         throw new AthanorError(
           "ERR_ARGUMENT",
-          `fromPretrained: dtype must be "f32" in this version, got "${dtype}"`,
+          `fromPretrained: dtype must be "f32", "bf16" or "int8", got "${String(dtype)}"`,
         );
       let config = {
         ...(await readConfig(folder)),
@@ -73,6 +79,11 @@ function auto(head: HeadName): AutoClass {
         const fresh = new Set([...plan.report.missing, ...plan.report.mismatched.map(({ name }) => name)]);
         if (fresh.size > 0) initialize(model, (name) => fresh.has(name), options.seed);
         await readWeights(plan);
+        if (dtype !== "f32") {
+          model.reduce(dtype);
+          await synchronize(model.device as Device);
+          emptyCache(model.device as Device); // the f32 weights are gone for good
+        }
       } catch (error) {
         model.dispose();
         throw error;

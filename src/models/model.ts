@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { AthanorError } from "../errors.js";
 import { type Priority, priorities } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
-import type { ParameterStore } from "../nn/parameter.js";
+import type { ParameterStore, WeightType } from "../nn/parameter.js";
 import { Generator, withGenerator } from "../tensor/random.js";
 import { scope } from "../tensor/scope.js";
 import type { Device, Tensor } from "../tensor/tensor.js";
@@ -48,6 +48,11 @@ export interface ModelParts {
   head: Head;
 }
 
+/** The bits of bf16 values that were widened. */
+function upperHalves(values: Float32Array): Uint16Array {
+  return Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (b) => b >>> 16);
+}
+
 /**
  * Made by the Auto classes. `forward` runs on the model's own queue: with priority "high" a request does not wait
  * for another model's training step.
@@ -61,6 +66,8 @@ export class Model {
   /** @internal queue of the parameters */
   readonly queue: number;
   training = false;
+  /** How the weights of products are stored; only "f32" can be trained. */
+  dtype: WeightType = "f32";
   loadReport: LoadReport = { missing: [], unexpected: [], mismatched: [] };
   readonly #store: ParameterStore;
   readonly #encoder: Encoder;
@@ -99,9 +106,23 @@ export class Model {
     return this.#encoder.positions;
   }
 
+  /** @throws ERR_DTYPE for a model whose weights are in fewer bits */
   train(): this {
+    if (this.dtype !== "f32") {
+      throw new AthanorError(
+        "ERR_DTYPE",
+        `train: needs weights in f32, got ${this.dtype}: load the model without dtype to train it`,
+      );
+    }
     this.training = true;
     return this;
+  }
+
+  /** @internal Stores the weights of products in fewer bits, for good. */
+  reduce(type: Exclude<WeightType, "f32">): void {
+    this.#store.reduce(type);
+    this.dtype = type;
+    this.#parameters = undefined;
   }
 
   eval(): this {
@@ -166,10 +187,15 @@ export class Model {
 
   /**
    * Writes config.json and model.safetensors, which Transformers loads as they are. Files are replaced only when
-   * the new ones are complete.
+   * the new ones are complete. Weights in bf16 are saved as they are.
+   *
+   * @throws ERR_DTYPE for weights in int8, which Transformers could not load
    */
   async savePretrained(folder: string): Promise<void> {
     const parameters = this.parameters();
+    if (this.dtype === "int8") {
+      throw new AthanorError("ERR_DTYPE", "savePretrained: needs weights in f32 or bf16, got int8");
+    }
     try {
       await mkdir(folder, { recursive: true });
     } catch (cause) {
@@ -179,9 +205,12 @@ export class Model {
       join(folder, "model.safetensors"),
       [...parameters].map(([name, t]) => ({
         name,
-        dtype: "F32" as const,
+        dtype: t.dtype === "bf16" ? ("BF16" as const) : ("F32" as const),
         shape: t.shape,
-        data: async () => (await t.data()) as ArrayBufferView,
+        data: async () => {
+          const values = (await t.data()) as Float32Array;
+          return t.dtype === "bf16" ? upperHalves(values) : values;
+        },
       })),
     );
     await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(this.config, null, 2)}\n`);

@@ -32,6 +32,7 @@ export class SelfAttention {
       parts.map((name) => `${name}.weight`),
       [hidden, hidden],
       init,
+      true,
     );
     this.#bias = store.declarePacked(
       parts.map((name) => `${name}.bias`),
@@ -52,7 +53,9 @@ export class SelfAttention {
     dropout: number,
     returnWeights: boolean,
   ): { output: Tensor; weights?: Tensor } {
-    const [q, k, v] = split(linear(x, this.#weight.tensor, this.#bias.tensor), 3); // (T, C) each
+    const { tensor, scale } = this.#weight;
+    const packed = linear(x, tensor, this.#bias.tensor, { weightScale: scale }); // (T, 3C)
+    const [q, k, v] = split(packed, 3); // (T, C) each
     const options = { heads: this.heads, offsets, scale: this.#scale, dropout };
     if (!returnWeights) return { output: this.#output.forward(attention(q, k, v, options)) };
     const { output, weights } = attention(q, k, v, { ...options, returnWeights: true });

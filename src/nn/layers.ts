@@ -11,13 +11,14 @@ export class Linear {
   readonly bias: Parameter;
 
   constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init) {
-    this.weight = store.declare(`${name}.weight`, [outSize, inSize], init);
+    this.weight = store.declare(`${name}.weight`, [outSize, inSize], init, true);
     this.bias = store.declare(`${name}.bias`, [outSize], zeros);
   }
 
   /** x (T, in) -> (T, out) */
   forward(x: Tensor, activation: Activation = "none"): Tensor {
-    return linear(x, this.weight.tensor, this.bias.tensor, { activation });
+    const { tensor, scale } = this.weight;
+    return linear(x, tensor, this.bias.tensor, { activation, weightScale: scale });
   }
 }
 

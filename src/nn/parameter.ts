@@ -3,6 +3,8 @@
 import { AthanorError } from "../errors.js";
 import { getEngine } from "../native/load.js";
 import { normal } from "../tensor/ops/creation.js";
+import { quantizeRows } from "../tensor/ops/linear.js";
+import { cast } from "../tensor/ops/shape.js";
 import type { Generator } from "../tensor/random.js";
 import { scope, untracked } from "../tensor/scope.js";
 import { handles, makeTensor, type Tensor } from "../tensor/tensor.js";
@@ -13,14 +15,25 @@ export type Init = { kind: "normal"; std: number; zeroRow?: number } | { kind: "
 export const zeros: Init = { kind: "constant", value: 0 };
 export const ones: Init = { kind: "constant", value: 1 };
 
+/** How the weights of products are stored: "bf16" and "int8" are for inference. */
+export type WeightType = "f32" | "bf16" | "int8";
+
+// Matrices with fewer outputs stay in f32: a classifier costs nothing, and its rounding would go straight into
+// the result.
+const leastReducedRows = 64;
+
 /** One named tensor of a model. */
 export class Parameter {
   #tensor: Tensor | undefined;
+  /** (rows), f32: what one unit of each row stands for, where the tensor is i8. */
+  scale: Tensor | undefined;
 
   constructor(
     readonly name: string,
     readonly shape: readonly number[],
     readonly init: Init,
+    /** Whether it is used as the weight of products alone, and may be stored in fewer bits. */
+    readonly isWeight = false,
   ) {}
 
   get tensor(): Tensor {
@@ -37,8 +50,14 @@ export class Parameter {
 /** Parameters of one width that lie one below the other in a single tensor, so that one GEMM serves them all. */
 export class PackedParameter {
   #tensor: Tensor | undefined;
+  /** As of Parameter, for all rows. */
+  scale: Tensor | undefined;
 
   constructor(readonly parts: readonly Parameter[]) {}
+
+  get isWeight(): boolean {
+    return this.parts.every((part) => part.isWeight);
+  }
 
   /** (sum of rows, ...) */
   get tensor(): Tensor {
@@ -68,15 +87,23 @@ export class ParameterStore {
   readonly #named = new Map<string, Parameter>();
   readonly #blocks: (Parameter | PackedParameter)[] = [];
 
-  declare(name: string, shape: readonly number[], init: Init): Parameter {
-    const parameter = this.#register(new Parameter(name, shape, init));
+  /** @param isWeight whether it is used as the weight of products alone */
+  declare(name: string, shape: readonly number[], init: Init, isWeight = false): Parameter {
+    const parameter = this.#register(new Parameter(name, shape, init, isWeight));
     this.#blocks.push(parameter);
     return parameter;
   }
 
   /** Declares several parameters of the same shape as one packed block. */
-  declarePacked(names: readonly string[], shape: readonly number[], init: Init): PackedParameter {
-    const packed = new PackedParameter(names.map((name) => this.#register(new Parameter(name, shape, init))));
+  declarePacked(
+    names: readonly string[],
+    shape: readonly number[],
+    init: Init,
+    isWeight = false,
+  ): PackedParameter {
+    const packed = new PackedParameter(
+      names.map((name) => this.#register(new Parameter(name, shape, init, isWeight))),
+    );
     this.#blocks.push(packed);
     return packed;
   }
@@ -127,12 +154,40 @@ export class ParameterStore {
     });
   }
 
+  /**
+   * Stores the weights of products in fewer bits; what they were in f32 is freed one by one. Nothing requires
+   * gradients any more.
+   */
+  reduce(type: Exclude<WeightType, "f32">): void {
+    for (const block of this.#blocks) {
+      block.tensor.requiresGrad = false;
+      const replaced = block instanceof PackedParameter ? block.parts.map((part) => part.tensor) : [];
+      replaced.push(block.tensor);
+      const { tensor } = block;
+      if (!block.isWeight || block.shape.length !== 2 || block.shape[0] < leastReducedRows) continue;
+      untracked(() => {
+        if (type === "bf16") {
+          block.attach(cast(tensor, "bf16"));
+        } else {
+          const { values, scale } = quantizeRows(tensor);
+          block.attach(values);
+          block.scale = scale;
+        }
+      });
+      for (const old of replaced) old.dispose();
+    }
+    for (const { tensor } of this.#named.values()) tensor.requiresGrad = false;
+  }
+
   tensors(): Map<string, Tensor> {
     return new Map([...this.#named].map(([name, parameter]) => [name, parameter.tensor]));
   }
 
   dispose(): void {
     for (const parameter of this.#named.values()) parameter.tensor.dispose();
-    for (const block of this.#blocks) block.tensor.dispose();
+    for (const block of this.#blocks) {
+      block.tensor.dispose();
+      block.scale?.dispose();
+    }
   }
 }

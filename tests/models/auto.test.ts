@@ -278,9 +278,9 @@ describe("folders that are not what they should be", () => {
     await expectCodeAsync(from({ device: "abacus" }), "ERR_ARGUMENT", /abacus/);
     await expectCodeAsync(from({ labels: ["a", "a"] }), "ERR_ARGUMENT", /labels/);
     await expectCodeAsync(
-      AutoModel.fromPretrained(modelFolder("bert-model"), { dtype: "int8" }),
+      AutoModel.fromPretrained(modelFolder("bert-model"), { dtype: "fp4" as "int8" }),
       "ERR_ARGUMENT",
-      /dtype must be "f32"/,
+      /dtype must be "f32", "bf16" or "int8", got "fp4"/,
     );
   });
 

@@ -9,6 +9,9 @@ namespace ATHANOR_ISA {
 
 extern const Kernels table;
 extern const GemmTiles gemm_tiles;
+extern const StreamTiles stream_tiles;
+extern const Int8Tiles int8_tiles;       // with what every processor of the set has
+extern const Int8Tiles int8_vnni_tiles;  // with dot-product instructions; empty where the set has none
 
 void arithmetic(Arithmetic op, float* y, const float* a, const float* b, size_t n);
 void arithmetic_scalar(Arithmetic op, float* y, const float* a, float b, size_t n);

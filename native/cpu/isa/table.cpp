@@ -11,6 +11,9 @@ namespace ATHANOR_ISA {
 const Kernels table = {
     ATHANOR_TEXT(ATHANOR_ISA),
     &gemm_tiles,
+    &stream_tiles,
+    &int8_tiles,
+    &int8_vnni_tiles,
     arithmetic,
     arithmetic_scalar,
     scalar_arithmetic,

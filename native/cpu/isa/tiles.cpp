@@ -48,6 +48,12 @@ void tile(const Tile& t) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) sum[r][v] = vf{};
   }
+  // Writing C would wait for its lines to come.
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) __builtin_prefetch(t.c + r * t.ldc + v * W, 1, 3);
+  }
   const float* a[groups];
   size_t a_row = t.a_row, a_step = t.a_step, b_step = t.b_step;
 #pragma GCC unroll 4

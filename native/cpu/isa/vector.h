@@ -152,6 +152,13 @@ ATHANOR_INLINE double sum_lanes(vd v) {
   return sum;
 }
 
+// Asks for up to three cache lines at p, into L2.
+ATHANOR_INLINE void fetch_ahead(const char* p, size_t bytes) {
+  __builtin_prefetch(p, 0, 2);
+  if (bytes > 64) __builtin_prefetch(p + 64, 0, 2);
+  if (bytes > 128) __builtin_prefetch(p + 128, 0, 2);
+}
+
 // Calls body(i) for whole vectors and part(i, lanes) for what remains.
 template <class Body, class Part>
 ATHANOR_INLINE void for_vectors(size_t n, const Body& body, const Part& part) {

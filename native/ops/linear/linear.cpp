@@ -1,6 +1,7 @@
-// The op `linear`: arguments x, weight, bias or 0, activation, layout. x (..., in) has one to four
-// dimensions; a range of columns is read where it lies. The gradient goes through the activation once, into
-// dz, of which all three gradients are made.
+// The op `linear`: arguments x, weight, bias or 0, activation, layout, residual or 0, weight scale or 0.
+// x (..., in) has one to four dimensions; a range of columns is read where it lies. The gradient goes through
+// the activation once, into dz, of which the gradients of x, weight and bias are made; the residual's is that
+// of the output. Weights in bf16 and i8 are for inference.
 #include "ops/linear/linear.h"
 
 #include "ops/elementwise/elementwise.h"
@@ -12,21 +13,59 @@ namespace {
 // The activations may be used; exp, log and sqrt of function.h are none.
 constexpr int32_t activation_count = static_cast<int32_t>(Function::sigmoid) + 1;
 
-LinearSizes check(Call& c, const TensorRef& x, const TensorRef& weight, const TensorRef& bias,
-                  WeightLayout layout) {
-  c.check_dtype(x, "x", DType::f32);
-  c.check_dtype(weight, "weight", DType::f32);
-  c.check_rank(x, "x", 1, 4);
-  c.check_rank(weight, "weight", 2, 2);
-  const int inner = layout == WeightLayout::out_in ? 1 : 0;
-  LinearSizes s{x->shape().rows(), weight->shape()[inner], weight->shape()[1 - inner], layout};
-  if (x->shape().width() != s.in) {
-    c.fail(ErrorCode::shape,
-           "x must be (..., " + std::to_string(s.in) + ") to go with the weight, got " + x->shape().text());
+struct Inputs {
+  TensorRef x, weight, bias, residual, weight_scale;
+};
+
+bool whole_storage(const View& v) {
+  return v.offset == 0 && v.storage->bytes == static_cast<size_t>(v.count()) * dtype_size(v.dtype);
+}
+
+void check_weight(Call& c, const Inputs& in, const LinearSizes& s, bool recording) {
+  const DType dtype = in.weight->view.dtype;
+  if (dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::i8) {
+    c.fail(ErrorCode::dtype, std::string("weight must be f32, bf16 or i8, got ") + dtype_name(dtype));
   }
-  if (bias) {
-    c.check_dtype(bias, "bias", DType::f32);
-    c.check_shape(bias, "bias", Shape{s.out});
+  if (dtype == DType::i8) {
+    if (!in.weight_scale) c.fail(ErrorCode::argument, "an i8 weight needs weightScale, got none");
+    c.check_dtype(in.weight_scale, "weightScale", DType::f32);
+    c.check_shape(in.weight_scale, "weightScale", Shape{s.out});
+    if (s.in > int8_depth_most) {
+      c.fail(ErrorCode::shape, "an i8 weight must have at most " + std::to_string(int8_depth_most) +
+                                   " inputs, got " + std::to_string(s.in));
+    }
+  } else if (in.weight_scale) {
+    c.fail(ErrorCode::argument, std::string("weightScale goes with an i8 weight, got ") + dtype_name(dtype));
+  }
+  if (dtype == DType::f32) return;
+  if (recording) {
+    c.fail(ErrorCode::dtype, std::string("gradients need an f32 weight, got ") + dtype_name(dtype));
+  }
+  if (!whole_storage(in.weight->view)) {
+    c.fail(ErrorCode::argument,
+           std::string("a weight in ") + dtype_name(dtype) + " must be a whole tensor, got a part of one");
+  }
+}
+
+LinearSizes check(Call& c, const Inputs& in, WeightLayout layout, bool recording) {
+  c.check_dtype(in.x, "x", DType::f32);
+  c.check_rank(in.x, "x", 1, 4);
+  c.check_rank(in.weight, "weight", 2, 2);
+  const int inner = layout == WeightLayout::out_in ? 1 : 0;
+  const Shape& weight = in.weight->shape();
+  const LinearSizes s{in.x->shape().rows(), weight[inner], weight[1 - inner], layout};
+  check_weight(c, in, s, recording);
+  if (in.x->shape().width() != s.in) {
+    c.fail(ErrorCode::shape, "x must be (..., " + std::to_string(s.in) + ") to go with the weight, got " +
+                                 in.x->shape().text());
+  }
+  if (in.bias) {
+    c.check_dtype(in.bias, "bias", DType::f32);
+    c.check_shape(in.bias, "bias", Shape{s.out});
+  }
+  if (in.residual) {
+    c.check_dtype(in.residual, "residual", DType::f32);
+    c.check_shape(in.residual, "residual", in.x->shape().with_width(s.out));
   }
   return s;
 }
@@ -77,31 +116,38 @@ void backward(Backward& b, const LinearSizes& s, const View& x, const View& weig
 }
 
 void call(Call& c) {
-  TensorRef x_input = c.tensor(0, "x"), weight_input = c.tensor(1, "weight"),
-            bias_input = c.optional(2, "bias");
+  Inputs in{c.tensor(0, "x"), c.tensor(1, "weight"), c.optional(2, "bias"), c.optional(5, "residual"),
+            c.optional(6, "weightScale")};
   auto activation = c.choice<Function>(3, "activation", activation_count);
   auto layout = c.choice<WeightLayout>(4, "weightLayout", 2);
-  const LinearSizes s = check(c, x_input, weight_input, bias_input, layout);
-  View x = x_input->view, weight = c.rows_of(weight_input);
-  View bias = bias_input ? c.rows_of(bias_input) : View();
+  const bool recording = c.recording({in.x, in.weight, in.bias, in.residual});
+  const LinearSizes s = check(c, in, layout, recording);
+  View x = in.x->view, weight = c.rows_of(in.weight);
+  View bias = in.bias ? c.rows_of(in.bias) : View();
+  View scale = in.weight_scale ? c.rows_of(in.weight_scale) : View();
+  View residual = in.residual ? in.residual->view : View();
   View y = c.make(DType::f32, x.shape.with_width(s.out));
-  const bool recording = c.recording({x_input, weight_input, bias_input});
-  const bool keeps_z = recording && activation != Function::identity && activation != Function::relu;
+  const bool keeps_z =
+      recording && activation != Function::identity && (activation != Function::relu || residual.defined());
   View z = keeps_z ? c.make_like(y) : View();
-  c.run({x, weight, bias}, {y, z}, [=](Execution& e) {
-    LinearForward a{x.data<float>(), x.row_stride,    weight.data<float>(), bias.data<float>(),
-                    activation,      y.data<float>(), z.data<float>(),      s};
+  const bool repeats = !recording && whole_storage(weight);
+  c.run_with_any_layout(weight, {x, weight, bias, scale, residual}, {y, z}, [=](Execution& e) {
+    LinearForward a{x.data<float>(),     x.row_stride,       weight,          repeats,
+                    scale.data<float>(), bias.data<float>(), activation,      residual.data<float>(),
+                    residual.row_stride, y.data<float>(),    z.data<float>(), s};
     on_device(e, [&](auto device) { linear_forward(device, a); });
   });
   c.result(y);
   if (!recording) return;
   // x is only needed for the weight's gradient, the weight only for that of x.
-  View kept = activation == Function::relu ? y : z;
+  View kept = keeps_z ? z : activation == Function::relu ? y : View();
   View kept_x = x, kept_weight = weight;
-  if (!c.recording({weight_input})) kept_x.storage = nullptr;
-  if (!c.recording({x_input})) kept_weight.storage = nullptr;
-  c.record({x_input, weight_input, bias_input}, {kept_x, kept_weight, kept},
-           [=](Backward& b) { backward(b, s, kept_x, kept_weight, kept, activation); });
+  if (!c.recording({in.weight})) kept_x.storage = nullptr;
+  if (!c.recording({in.x})) kept_weight.storage = nullptr;
+  c.record({in.x, in.weight, in.bias, in.residual}, {kept_x, kept_weight, kept}, [=](Backward& b) {
+    backward(b, s, kept_x, kept_weight, kept, activation);
+    if (b.needs(3)) b.set(3, b.gradient(0));
+  });
 }
 
 }  // namespace

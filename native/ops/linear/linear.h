@@ -1,6 +1,7 @@
-// y = activation(x W^T + bias), and its gradients. With dz = dy activation'(z), where z is what entered the
-// activation: dx = dz W, dW = dz^T x, dbias = the column sums of dz. Row-major fp32. The weight is (out, in),
-// or (in, out) as GPT-2's Conv1D keeps it; then read W for W^T above. Every gradient overwrites.
+// y = activation(x W^T + bias) + residual, and its gradients. With dz = dy activation'(z), where z is what
+// entered the activation: dx = dz W, dW = dz^T x, dbias = the column sums of dz. Row-major fp32. The weight
+// is (out, in), or (in, out) as GPT-2's Conv1D keeps it; then read W for W^T above. Every gradient
+// overwrites.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include "ops/op.h"
 
 namespace athanor {
+
+constexpr int64_t int8_depth_most = 65536;  // inputs of an i8 weight: sums must fit 32 bits
 
 enum class WeightLayout : int32_t { out_in = 0, in_out = 1 };
 
@@ -19,9 +22,15 @@ struct LinearSizes {
 struct LinearForward {
   const float* x;  // (rows, in), ld_x elements from row to row
   int64_t ld_x;
-  const float* weight;  // by layout
-  const float* bias;    // (out) or null
+  // By layout; f32, bf16 or i8, contiguous. Where it `repeats`, it is likely to be used again unchanged, and
+  // the device may keep it in a layout of its own (Storage::other_layout). Always so for bf16 and i8.
+  const View& weight;
+  bool repeats;
+  const float* weight_scale;  // (out), of i8
+  const float* bias;          // (out) or null
   Function activation;
+  const float* residual;  // (rows, out), ld_residual elements from row to row; or null
+  int64_t ld_residual;
   float* y;               // (rows, out)
   float* pre_activation;  // (rows, out), receives z; or null
   LinearSizes sizes;

@@ -1,9 +1,11 @@
-// The CPU side of linear: four calls of gemm, which adds the bias and applies the activation while the tile
-// is in cache, and the column sums of the bias gradient.
+// The CPU side of linear: calls of gemm, which adds the bias and applies the activation while the tile is in
+// cache, and the column sums of the bias gradient. Weights that do not change are kept packed.
 #include <algorithm>
+#include <memory>
 
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
+#include "cpu/packed_gemm.h"
 #include "cpu/pool.h"
 #include "ops/linear/linear.h"
 
@@ -17,19 +19,56 @@ size_t size(int64_t n) {
   return static_cast<size_t>(n);
 }
 
+// The weight as packed before, or packed now; null where that does not pay. An f32 weight is packed when it
+// is used for the second time since it changed: to the same bits. With few rows, where the packed product
+// adds in another order, it is packed at once, so that equal calls give equal bits.
+const PackedWeight* packed_weight(const LinearForward& a) {
+  Storage& storage = *a.weight.storage;
+  if (auto* packed = static_cast<const PackedWeight*>(storage.other_layout.get())) {
+    return a.repeats ? packed : nullptr;
+  }
+  const DType dtype = a.weight.dtype;
+  const bool few = size(a.sizes.rows) <= detail::rows_streamed;
+  if (dtype == DType::f32 && (!a.repeats || (!few && ++storage.other_uses < 2))) return nullptr;
+  storage.ensure();
+  const PlainWeight plain{a.weight.data<void>(), dtype, size(a.sizes.out), size(a.sizes.in),
+                          a.sizes.layout == WeightLayout::out_in};
+  storage.set_other_layout(std::make_unique<PackedWeight>(kernels(), storage.device.allocator(), plain));
+  return static_cast<const PackedWeight*>(storage.other_layout.get());
+}
+
+void forward_packed(const LinearForward& a, const PackedWeight& weight) {
+  PackedGemm g;
+  g.m = size(a.sizes.rows);
+  g.a = a.x, g.lda = size(a.ld_x);
+  g.weight = &weight;
+  g.weight_scale = a.weight_scale;
+  g.c = a.y, g.ldc = size(a.sizes.out);
+  g.bias = a.bias;
+  g.activation = a.activation;
+  g.residual = a.residual, g.ld_residual = size(a.ld_residual);
+  gemm(g);
+}
+
 }  // namespace
 
 void linear_forward(Cpu, const LinearForward& a) {
+  if (const PackedWeight* packed = packed_weight(a)) {
+    forward_packed(a, *packed);
+    return;
+  }
+  a.weight.storage->ensure();
   Gemm g;
   g.m = size(a.sizes.rows), g.n = size(a.sizes.out), g.k = size(a.sizes.in);
   g.a = a.x, g.lda = size(a.ld_x);
-  g.b = a.weight;
+  g.b = a.weight.data<float>();
   g.b_transposed = a.sizes.layout == WeightLayout::out_in;
   g.ldb = size(g.b_transposed ? a.sizes.in : a.sizes.out);
   g.c = a.y, g.ldc = size(a.sizes.out);
   g.bias = a.bias;
   g.activation = a.activation;
   g.pre_activation = a.pre_activation;
+  g.residual = a.residual, g.ld_residual = size(a.ld_residual);
   gemm(g);
 }
 

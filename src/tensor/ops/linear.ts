@@ -1,6 +1,6 @@
 // Products and table look-ups: linear, matmul, embedding.
 import { AthanorError } from "../../errors.js";
-import { callOp, handleOf, optionalHandle, requireInteger } from "../call.js";
+import { callOp, callOpMany, handleOf, optionalHandle, requireInteger } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
 // The order of native/core/function.h.
@@ -18,14 +18,23 @@ export type WeightLayout = (typeof layouts)[number];
 export interface LinearOptions {
   activation?: Activation;
   weightLayout?: WeightLayout;
+  /** (..., out), f32, added last. */
+  residual?: Tensor | null;
+  /** (out), f32: what one unit of each row of an i8 weight stands for, as `quantizeRows` gives it. */
+  weightScale?: Tensor | null;
 }
 
 /**
- * `activation(x weightᵀ + bias)`, as torch.nn.functional.linear followed by the activation, in one pass.
- * Gradients for x, weight and bias.
+ * `activation(x weightᵀ + bias) + residual`, as torch.nn.functional.linear followed by the activation, in one
+ * pass. Gradients for x, weight, bias and residual.
+ *
+ * Weights in bf16 and i8 are for inference. bf16 is widened, all arithmetic is fp32. With i8 every row of x is
+ * rounded to 8 bits over its own range, as ONNX Runtime's dynamic quantisation does over the whole tensor; a row
+ * that holds an infinity or a NaN becomes NaN. A weight that is used without recording gradients is kept in a
+ * packed layout until it changes.
  *
  * @param x (..., in), one to four dimensions, f32; a range of columns is read without a copy
- * @param weight (out, in), or (in, out) with `weightLayout: "in_out"`
+ * @param weight (out, in), or (in, out) with `weightLayout: "in_out"`; f32, bf16 or i8 (in at most 65536)
  * @param bias (out), or nothing
  * @returns (..., out)
  * @throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT, ERR_DISPOSED
@@ -36,7 +45,7 @@ export function linear(
   x: Tensor,
   weight: Tensor,
   bias?: Tensor | null,
-  { activation = "none", weightLayout = "out_in" }: LinearOptions = {},
+  { activation = "none", weightLayout = "out_in", residual, weightScale }: LinearOptions = {},
 ): Tensor {
   return callOp(
     "linear",
@@ -45,7 +54,25 @@ export function linear(
     optionalHandle(bias, "linear", "bias"),
     choice(activations, activation, "activation"),
     choice(layouts, weightLayout, "weightLayout"),
+    optionalHandle(residual, "linear", "residual"),
+    optionalHandle(weightScale, "linear", "weightScale"),
   );
+}
+
+/**
+ * The rows of a weight as 8-bit integers, for `linear`: x is about `values * scale`, with `scale` the row's largest
+ * magnitude / 127 and values from -127 to 127, rounded to nearest even. A row of zeros has scale 0. No gradient.
+ *
+ * @param x (rows, width), f32
+ * @returns values (rows, width), i8, and scale (rows), f32
+ * @throws ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED. A NaN or an infinity is ERR_DATA, found when the op runs.
+ * @example
+ * const { values, scale } = ops.quantizeRows(weight);
+ * const y = ops.linear(x, values, bias, { weightScale: scale });
+ */
+export function quantizeRows(x: Tensor): { values: Tensor; scale: Tensor } {
+  const [values, scale] = callOpMany("quantize_rows", handleOf(x, "quantize_rows", "x"));
+  return { values, scale };
 }
 
 export interface MatmulOptions {
