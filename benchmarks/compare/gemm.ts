@@ -55,6 +55,7 @@ export function avx2(workload: Workload): Workload {
     .map((runner) => ({ ...runner, env: avx2Environment[runner.engine as "athanor" | "torch"] }));
   return {
     ...workload,
+    narrow: true,
     name: `avx2/${workload.name.replace("/", " ")}`,
     runners,
   };

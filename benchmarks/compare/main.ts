@@ -11,8 +11,10 @@ import { avx2, gemmWorkloads } from "./gemm.js";
 import { inferenceWorkloads } from "./inference.js";
 import { Machine } from "./machine.js";
 import { measure, type WorkloadResult } from "./measure.js";
+import { opWorkloads } from "./ops.js";
 import { Cache } from "./prepare.js";
 import { comparisonReport, type ResultLine, type RunLine } from "./report.js";
+import { trainingWorkloads } from "./training.js";
 import type { Workload } from "./workload.js";
 
 const { values: args } = parseArgs({
@@ -38,7 +40,9 @@ const cache = new Cache(cacheFolder, args.python);
 const inference = () => inferenceWorkloads(cache, args.data);
 const groups: Record<string, Group> = {
   gemm: gemmWorkloads,
+  ops: opWorkloads,
   inference,
+  training: () => trainingWorkloads(cache, args.data, samples),
   avx2: async () => {
     const full = (await inference()).filter(({ name }) => /\/\d+x(16|128)$/.test(name));
     return [...gemmWorkloads(), ...full].map(avx2);

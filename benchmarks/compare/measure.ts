@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { Answer, SampleAnswer } from "../engines/tasks.js";
 import { summarise } from "../support/runner.js";
 import type { Child } from "./child.js";
@@ -10,8 +11,17 @@ import type { Fleet } from "./fleet.js";
 import type { Machine, Peaks } from "./machine.js";
 import type { Runner, Workload } from "./workload.js";
 
-/** A check below this share of the best of the run, before or after a sample, marks it as disturbed. */
-const undisturbedShare = 0.85;
+/**
+ * A check below this share of the best, before or after a sample, marks it as disturbed. Threads that share a core or
+ * a throttled clock give half and less; work that was hard on memory alone leaves 0.8.
+ */
+const undisturbedShare = 0.75;
+
+/** Training steps before the first sample: they make optimizer state and fill allocators. */
+const warmUpSteps = 2;
+
+/** A stopped process's threads may run on until their next interrupt. */
+const stopMilliseconds = 2;
 
 export interface EngineResult {
   label: string;
@@ -88,6 +98,7 @@ async function awake<T>(child: Child, work: () => Promise<T>): Promise<T> {
     return await work();
   } finally {
     child.sleep();
+    await setTimeout(stopMilliseconds);
   }
 }
 
@@ -110,7 +121,7 @@ export async function measure(workload: Workload, options: MeasureOptions): Prom
       contestant.samples.push({ ...taken, read });
     }
   }
-  const best = bestChecks(contestants, options.peaks);
+  const best = bestChecks(contestants, workload, options.peaks);
   for (const contestant of contestants) finish(contestant, workload, best);
   if (workload.compareOutputs) await compareOutputs(contestants);
   if (workload.fresh) await options.fleet.closeAll();
@@ -130,7 +141,12 @@ async function enter(
     const repeats = await awake(child, async () => {
       const load = { command: "load", task: runner.task, threads: fleet.threads };
       result.note = (await request<{ note?: string }>(child, load)).note;
-      if (workload.steps) return 1;
+      if (workload.steps) {
+        for (let index = 0; index < warmUpSteps; index++) {
+          await request(child, { command: "sample", repeats: 1, index });
+        }
+        return 1;
+      }
       const first = await request<SampleAnswer>(child, { command: "sample", repeats: 1, index: 0 });
       return Math.max(1, Math.ceil((workload.leastMs ?? 40) / first.ms));
     });
@@ -160,16 +176,19 @@ async function sample(
 /** What the machine gives when nobody disturbs it: GFLOP/s, GB/s. */
 interface Best {
   fma: number;
+  /** Of the vectors that the workload may use. */
+  peak: number;
   read: number;
 }
 
 // The best check of the run; of the reads the median of those that are not far below the best.
-function bestChecks(contestants: Contestant[], peaks: Peaks): Best {
+function bestChecks(contestants: Contestant[], { narrow }: Workload, peaks: Peaks): Best {
   const all = contestants.flatMap(({ samples }) => samples);
   const reads = all.map(({ read }) => read ?? 0);
   const good = reads.filter((read) => read >= undisturbedShare * Math.max(...reads));
   const fma = Math.max(peaks.fma, ...all.map(({ check }) => check));
-  return { fma, read: good.length > 0 ? summarise(good).median_ms : 0 };
+  const read = good.length > 0 ? summarise(good).median_ms : 0;
+  return { fma, peak: narrow ? peaks.fma256 : fma, read };
 }
 
 // Samples of unequal work (training steps on ragged rows) are compared by the time for a real token.
@@ -217,7 +236,7 @@ function rates(
   }
   if (!flops) return {};
   const gflop_s = flops / ms / 1e6;
-  return { gflop_s: short(gflop_s), share: type === "f32" ? short(gflop_s / best.fma) : undefined };
+  return { gflop_s: short(gflop_s), share: type === "f32" ? short(gflop_s / best.peak) : undefined };
 }
 
 async function compareOutputs(contestants: Contestant[]): Promise<void> {

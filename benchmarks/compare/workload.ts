@@ -18,8 +18,10 @@ export interface Workload {
   runners: Runner[];
   /** Floating-point operations of a run, over the real tokens. */
   flops?: number;
-  /** Bytes that a run must move at least. */
+  /** Bytes that a run must move at least, where memory bounds it. */
   bytes?: number;
+  /** Held to vectors of 256 bits. */
+  narrow?: boolean;
   /** Real tokens of a run, or of each sample in turn. */
   tokens?: number | number[];
   /** Shortest sample in milliseconds: shorter runs are repeated. Default 40. */

@@ -61,13 +61,14 @@ class AdamwRuns:
         for i, parameter in enumerate(self.parameters):
             parameter.grad = hashed((size,), 500 + i, 1)
         self.run(2, 0)
+        self.after_two = self.parameters[0].detach().clone()  # engines take different numbers of steps
 
     def run(self, repeats, _):
         for _ in range(repeats):
             self.optimizer.step()
 
     def output(self):
-        return self.parameters[0].detach()
+        return self.after_two
 
 
 def load(task):
