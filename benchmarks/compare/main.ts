@@ -5,6 +5,8 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import os from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { type ResultLine, report } from "../report.js";
+import { describeRun, type RunLine, selects } from "../support/run-line.js";
 import { describeCommit } from "../support/runner.js";
 import { Fleet } from "./fleet.js";
 import { avx2, gemmWorkloads } from "./gemm.js";
@@ -13,7 +15,6 @@ import { Machine } from "./machine.js";
 import { measure, type WorkloadResult } from "./measure.js";
 import { opWorkloads } from "./ops.js";
 import { Cache } from "./prepare.js";
-import { comparisonReport, type ResultLine, type RunLine } from "./report.js";
 import { trainingWorkloads } from "./training.js";
 import type { Workload } from "./workload.js";
 
@@ -49,16 +50,11 @@ const groups: Record<string, Group> = {
   },
 };
 
-/** GROUP, GROUP/NAME or the beginning of it. */
-function wanted(name: string): boolean {
-  return !args.only || args.only.some((prefix) => name.startsWith(prefix));
-}
-
 async function selected(): Promise<Workload[]> {
   const workloads: Workload[] = [];
   for (const [name, make] of Object.entries(groups)) {
     const asked = args.only?.some((prefix) => prefix.split("/")[0] === name) ?? true;
-    if (asked) workloads.push(...(await make()).filter((workload) => wanted(workload.name)));
+    if (asked) workloads.push(...(await make()).filter((workload) => selects(args.only, workload.name)));
   }
   return workloads;
 }
@@ -77,7 +73,8 @@ function done(lines: ResultLine[], commit: string): Set<string> {
   let run: RunLine | undefined;
   for (const line of lines) {
     if (line.kind === "run") run = line;
-    else if (run && run.samples >= samples && run.commit === commit) names.add(line.name);
+    else if (line.kind === "workload" && run && run.samples >= samples && run.commit === commit)
+      names.add(line.name);
   }
   return names;
 }
@@ -89,8 +86,8 @@ async function main(): Promise<void> {
     return;
   }
   const commit = describeCommit();
-  const date = new Date().toISOString();
-  const file = args.out ?? `benchmarks/results/${date.slice(0, 10)}-compare.jsonl`;
+  const today = new Date().toISOString().slice(0, 10);
+  const file = args.out ?? `benchmarks/results/${today}-compare.jsonl`;
   const finished = done(readLines(file), commit);
   const open = workloads.filter(({ name }) => !finished.has(name));
   if (open.length < workloads.length) {
@@ -100,17 +97,7 @@ async function main(): Promise<void> {
 
   const machine = new Machine(cacheFolder, threads);
   const peaks = await machine.peaks();
-  const run: RunLine = {
-    kind: "run",
-    commit,
-    date,
-    cpu: os.cpus()[0].model,
-    cores: os.availableParallelism(),
-    threads,
-    node: process.version,
-    samples,
-    peaks,
-  };
+  const run = describeRun({ threads, samples, peaks });
   mkdirSync(dirname(file), { recursive: true });
   const append = (line: ResultLine) => appendFileSync(file, `${JSON.stringify(line)}\n`);
   append(run);
@@ -127,7 +114,7 @@ async function main(): Promise<void> {
     await fleet.closeAll();
     await machine.close();
   }
-  console.log(comparisonReport([run, ...results]));
+  console.log(report([run, ...results]));
 }
 
 await main();

@@ -97,9 +97,12 @@ export function describeMachine(): Record<string, unknown> {
   return machine;
 }
 
+/** How many runs to time. */
+export const runCount = (): number => Number(process.env.ATHANOR_BENCH_RUNS ?? 20);
+
 /** Measures one workload and prints its line. */
 export async function bench(b: Benchmark): Promise<void> {
-  const runs = Number(process.env.ATHANOR_BENCH_RUNS ?? 20);
+  const runs = runCount();
   const repeats = await warmUp(b.run);
   const baselineRepeats = b.baseline ? await warmUp(b.baseline.run) : 0;
   const ours: number[] = [];

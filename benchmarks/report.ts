@@ -1,28 +1,35 @@
-// Results of a comparison as Markdown tables: each engine's times, then what was promised and whether it was met.
-import type { Peaks } from "./machine.js";
-import type { EngineResult, WorkloadResult } from "./measure.js";
-import { type Target, targets } from "./targets.js";
+// Results as Markdown: what was promised and whether it was met, each engine's times, our own benchmarks.
+import type { Peaks } from "./compare/machine.js";
+import type { EngineResult, WorkloadResult } from "./compare/measure.js";
+import { type Target, targets } from "./compare/targets.js";
+import type { RunLine } from "./support/run-line.js";
 
-/** The first line of a results file, and again for each time it was taken up. */
-export interface RunLine {
-  kind: "run";
-  commit: string;
-  date: string;
-  cpu: string;
-  cores: number;
-  threads: number;
-  node: string;
-  samples: number;
-  peaks: Peaks;
+/** A line of one of our own benchmarks: what benchmarks/support/runner.ts prints. */
+export interface BenchLine {
+  kind: "bench";
+  /** GROUP/NAME of the program. */
+  program: string;
+  op?: string;
+  variant?: string;
+  shape?: number[];
+  median_ms?: number;
+  spread_ms?: [number, number];
+  gb_s?: number;
+  gflop_s?: number;
+  tokens_s?: number;
+  share?: number;
+  speedup?: number;
+  baseline?: { name: string };
+  loss?: number;
 }
 
-export type ResultLine = RunLine | WorkloadResult;
+export type ResultLine = RunLine | WorkloadResult | BenchLine;
 
 /** A promise and what came of it. */
 export interface Verdict {
   target: Target;
   result: WorkloadResult;
-  /** Undefined where an engine was not available. */
+  /** Undefined where an engine was not available, or every sample disturbed. */
   ratio?: number;
   met?: boolean;
 }
@@ -38,15 +45,18 @@ function measured(result: WorkloadResult, label: string): EngineResult | undefin
   return result.engines.find((engine) => engine.label === label && engine.median_ms !== undefined);
 }
 
+/** Whether any sample was taken while nobody disturbed the machine. */
+const trusted = ({ samples, disturbed }: EngineResult): boolean => samples! > disturbed!;
+
 function ratioOf(target: Target, result: WorkloadResult): number | undefined {
   const ours = measured(result, target.ours);
-  if (!ours) return undefined;
+  if (!ours || !trusted(ours)) return undefined;
   if (target.peer === "memory") {
     const { bytes, read_gb_s } = result;
     return bytes && read_gb_s ? bytes / 1e6 / read_gb_s / ours.median_ms! : undefined;
   }
   const peer = measured(result, target.peer);
-  if (!peer) return undefined;
+  if (!peer || !trusted(peer)) return undefined;
   if (target.memoryAtMost === undefined) return peer.median_ms! / ours.median_ms!;
   return ours.peak_mb && peer.peak_mb ? ours.peak_mb / peer.peak_mb : undefined;
 }
@@ -77,7 +87,7 @@ function verdictRow({ target, result, ratio, met }: Verdict): string[] {
   ];
 }
 
-function rateOf({ gflop_s, gb_s, share, tokens_s }: EngineResult): string {
+function rateOf({ gflop_s, gb_s, share, tokens_s }: EngineResult | BenchLine): string {
   const rates: string[] = [];
   if (gflop_s) rates.push(`${gflop_s.toFixed(0)} GFLOP/s`);
   if (gb_s) rates.push(`${gb_s.toFixed(1)} GB/s`);
@@ -127,19 +137,15 @@ function lossLines(result: WorkloadResult): string[] {
   ];
 }
 
-/** The tables of one results file. */
-export function comparisonReport(lines: ResultLine[]): string {
-  const runs = lines.filter((line) => line.kind === "run");
-  const last = new Map<string, WorkloadResult>(); // a later measurement replaces an earlier one
-  for (const line of lines) if (line.kind === "workload") last.set(line.name, line);
-  const results = [...last.values()];
+function comparison(results: WorkloadResult[]): string[] {
   const verdicts = results.flatMap(verdictsOf);
   const met = verdicts.filter((verdict) => verdict.met).length;
   const missed = verdicts.filter((verdict) => verdict.met === false).length;
-  const blocks = [describeRuns(runs)];
+  const blocks: string[] = [];
   if (verdicts.length > 0) {
-    blocks.push(`Targets: ${met} met, ${missed} missed, ${verdicts.length - met - missed} not measured.`);
-    blocks.push(tableOf(["what", "ours", "against", "ratio", "target", ""], verdicts.map(verdictRow)));
+    const open = verdicts.length - met - missed;
+    blocks.push(`Targets: ${met} met, ${missed} missed, ${open} not measured.`);
+    blocks.push(tableOf(["what", "ours", "against", "ratio", "target", "met?"], verdicts.map(verdictRow)));
   }
   const rows = results.flatMap((result) => result.engines.map((engine) => engineRow(engine, result)));
   blocks.push(
@@ -148,7 +154,68 @@ export function comparisonReport(lines: ResultLine[]): string {
   const notes = results.flatMap((result) => (result.note ? [`- ${result.name}: ${result.note}`] : []));
   const losses = results.flatMap(lossLines);
   if (notes.length + losses.length > 0) blocks.push([...notes, ...losses].join("\n"));
+  return blocks;
+}
+
+function benchRow(line: BenchLine): string[] {
+  const { program, op, variant, shape, median_ms, spread_ms, speedup, baseline, loss } = line;
+  const remarks = [rateOf(line)];
+  if (speedup) remarks.push(`${speedup}x ${baseline?.name}`);
+  if (loss !== undefined) remarks.push(`loss ${loss.toFixed(4)}`);
+  const time = median_ms === undefined ? "" : milliseconds(median_ms);
+  const spread = spread_ms ? spread_ms.map(milliseconds).join(" to ") : "";
+  const what = [op, variant].filter(Boolean).join(", ");
+  return [program, what, shape?.join("x") ?? "", time, spread, remarks.filter(Boolean).join("; ")];
+}
+
+/** The last line of each name: a later measurement replaces an earlier one. */
+function latest<T>(lines: T[], nameOf: (line: T) => string): T[] {
+  return [...new Map(lines.map((line) => [nameOf(line), line])).values()];
+}
+
+/** One results file. */
+export function report(lines: ResultLine[]): string {
+  const blocks = [describeRuns(lines.filter((line) => line.kind === "run"))];
+  const results = latest(
+    lines.filter((line) => line.kind === "workload"),
+    ({ name }) => name,
+  );
+  if (results.length > 0) blocks.push(...comparison(results));
+  const benches = latest(
+    lines.filter((line) => line.kind === "bench"),
+    ({ program, op, variant, shape }) => JSON.stringify([program, op, variant, shape]),
+  );
+  if (benches.length > 0) {
+    blocks.push(
+      tableOf(["program", "what", "shape", "median ms", "10% to 90%", "remarks"], benches.map(benchRow)),
+    );
+  }
   return blocks.join("\n\n");
+}
+
+// Files from before results had kinds: each line a measurement with what it says of itself.
+function plainList(lines: Record<string, unknown>[]): string {
+  const shown = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  return lines
+    .map(({ benchmark, op, ...rest }) => {
+      const facts = Object.entries(rest).map(([key, value]) => `${key} ${shown(value)}`);
+      return `- **${benchmark ?? op}**: ${facts.join(", ")}`;
+    })
+    .join("\n");
+}
+
+/** benchmarks/RESULTS.md of files named by date: newest first. */
+export function resultsPage(files: { name: string; text: string }[]): string {
+  const sections = files
+    .toSorted((a, b) => (a.name < b.name ? 1 : -1))
+    .map(({ name, text }) => {
+      const lines = text
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
+      return `## ${name}\n\n${lines[0]?.kind === "run" ? report(lines) : plainList(lines)}\n`;
+    });
+  return `# Results\n\nMade by \`npm run bench:report\` from \`results/\`.\n\n${sections.join("\n")}`;
 }
 
 function describeRuns(runs: RunLine[]): string {
