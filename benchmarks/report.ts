@@ -1,6 +1,6 @@
 // Results as Markdown: what was promised and whether it was met, each engine's times, our own benchmarks.
 import type { Peaks } from "./compare/machine.js";
-import type { EngineResult, WorkloadResult } from "./compare/measure.js";
+import type { EngineResult, WorkloadResult } from "./compare/result.js";
 import { type Target, targets } from "./compare/targets.js";
 import type { RunLine } from "./support/run-line.js";
 
@@ -51,10 +51,7 @@ const trusted = ({ samples, disturbed }: EngineResult): boolean => samples! > di
 function ratioOf(target: Target, result: WorkloadResult): number | undefined {
   const ours = measured(result, target.ours);
   if (!ours || !trusted(ours)) return undefined;
-  if (target.peer === "memory") {
-    const { bytes, read_gb_s } = result;
-    return bytes && read_gb_s ? bytes / 1e6 / read_gb_s / ours.median_ms! : undefined;
-  }
+  if (target.peer === "memory") return ours.gb_s && ours.share;
   const peer = measured(result, target.peer);
   if (!peer || !trusted(peer)) return undefined;
   if (target.memoryAtMost === undefined) return peer.median_ms! / ours.median_ms!;
@@ -76,7 +73,7 @@ export function verdictsOf(result: WorkloadResult): Verdict[] {
 
 function verdictRow({ target, result, ratio, met }: Verdict): string[] {
   const { ours, peer, atLeast, memoryAtMost } = target;
-  const against = peer === "memory" ? `memory at ${result.read_gb_s} GB/s` : peer;
+  const against = peer === "memory" ? `memory at ${measured(result, ours)?.read_gb_s} GB/s` : peer;
   return [
     result.name,
     ours,
@@ -106,6 +103,7 @@ function engineRow(engine: EngineResult, result: WorkloadResult): string[] {
   if (engine.difference !== undefined && engine !== result.engines[0]) {
     remarks.push(`differs by ${engine.difference} of ${engine.largest}`);
   }
+  if (engine.mismatch) remarks.push(`RESULTS DIFFER: ${engine.mismatch}`);
   if (engine.losses) {
     remarks.push(`loss ${engine.losses.at(-1)!.toFixed(4)} after ${engine.losses.length} steps`);
   }
@@ -126,6 +124,7 @@ function engineRow(engine: EngineResult, result: WorkloadResult): string[] {
 function lossLines(result: WorkloadResult): string[] {
   if (!result.lossCheck) return [];
   const losses = Object.entries(result.lossCheck);
+  if (losses.length < 2) return [];
   const [, first] = losses[0];
   const worst = Math.max(
     ...losses.flatMap(([, values]) => values.map((value, i) => Math.abs(value - first[i]))),

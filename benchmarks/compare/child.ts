@@ -17,7 +17,9 @@ export class Child {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, ...env },
     });
-    this.#process.on("error", () => {}); // a program that is not there: the first answer says so
+    // A program that is not there, or ends: the answer that does not come says so.
+    this.#process.on("error", () => {});
+    this.#process.stdin!.on("error", () => {});
     this.#lines = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
   }
 

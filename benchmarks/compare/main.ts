@@ -12,9 +12,10 @@ import { Fleet } from "./fleet.js";
 import { avx2, gemmWorkloads } from "./gemm.js";
 import { inferenceWorkloads } from "./inference.js";
 import { Machine } from "./machine.js";
-import { measure, type WorkloadResult } from "./measure.js";
+import { measure } from "./measure.js";
 import { opWorkloads } from "./ops.js";
 import { Cache } from "./prepare.js";
+import type { WorkloadResult } from "./result.js";
 import { trainingWorkloads } from "./training.js";
 import type { Workload } from "./workload.js";
 
@@ -102,6 +103,12 @@ async function main(): Promise<void> {
   const append = (line: ResultLine) => appendFileSync(file, `${JSON.stringify(line)}\n`);
   append(run);
   const fleet = new Fleet({ threads, python: args.python });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      // Children that are stopped would outlive us.
+      void Promise.all([fleet.closeAll(), machine.close()]).then(() => process.exit(1));
+    });
+  }
   const results: WorkloadResult[] = [];
   try {
     for (const workload of open) {
