@@ -60,7 +60,7 @@ function raggedSets(data: string | undefined): RaggedSet[] {
 async function raggedCases({ name, load, batches: count, torch }: RaggedSet): Promise<Case[]> {
   const all = await load();
   const make = (order: "random" | "sorted", peers: Case["peers"]): Case => {
-    const pick = order === "random" ? rows.randomBatches : rows.sortedBatches;
+    const pick = order === "random" ? rows.typicalBatches : rows.sortedBatches;
     const batches = pick(all, 32, count);
     const factor = rows.paddingFactor(batches).toFixed(2);
     return {

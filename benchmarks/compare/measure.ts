@@ -118,7 +118,8 @@ async function repeatsFor(child: Child, leastMs: number): Promise<number> {
   let repeats = 1;
   for (let guess = 0; guess < 2; guess++) {
     const { ms } = await request<SampleAnswer>(child, { command: "sample", repeats, index: 0 });
-    repeats = Math.max(1, Math.ceil(leastMs / ms));
+    if (repeats * ms > leastMs) break;
+    repeats = Math.ceil(leastMs / ms);
   }
   return repeats;
 }

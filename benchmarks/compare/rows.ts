@@ -114,6 +114,15 @@ export function randomBatches(rows: TokenRow[], size: number, count: number): To
   return cut(shuffle(rows, 1), size).slice(0, count);
 }
 
+/** Of all random batches the `count` in the middle by how much padding lengthens them: few stand for many. */
+export function typicalBatches(rows: TokenRow[], size: number, count: number): TokenRow[][] {
+  const order = randomBatches(rows, size, rows.length)
+    .map((batch) => ({ batch, factor: paddingFactor([batch]) }))
+    .sort((a, b) => a.factor - b.factor);
+  const first = Math.floor((order.length - count) / 2);
+  return order.slice(first, first + count).map(({ batch }) => batch);
+}
+
 /** Of all rows sorted by length and cut into batches: `count` of them, evenly spread from short to long. */
 export function sortedBatches(rows: TokenRow[], size: number, count: number): TokenRow[][] {
   const sorted = cut(

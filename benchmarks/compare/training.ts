@@ -49,7 +49,7 @@ function raggedSets(data: string | undefined): RaggedSet[] {
       size: 32,
       load: () => rows.textRows("sst2", "train", data),
     },
-    // Question answering over spans. Of 32 padded rows PyTorch's activations alone take about 20 GB.
+    // Question answering over spans. Of 32 rows a step of PyTorch would take most of a minute.
     {
       name: "xquad",
       head: "question-answering",
