@@ -1,6 +1,6 @@
 // How long a short request to a small model takes alone and while BERT-base trains in the same process, and how
 // free the event loop stays meanwhile. The small model has high priority: it waits for the command that is running,
-// not for the step. Prints one JSON line.
+// not for the step. Prints JSON lines.
 //   node dist/benchmarks/models/request-latency.bench.js [requests]
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -89,21 +89,27 @@ delay.disable();
 training = false;
 await running;
 const longest = (times: number[]) => Number(Math.max(...times).toPrecision(4));
-console.log(
-  JSON.stringify({
-    benchmark: "request beside BERT-base training",
-    request: "4 layers, 256 wide, 1 x 16 tokens, priority high",
-    training: `BERT-base, ${size} x ${length} tokens, f32`,
-    requests: { alone: alone.length, meanwhile: meanwhile.length },
-    alone: { ...summarise(alone), max_ms: longest(alone) },
-    meanwhile: { ...summarise(meanwhile), max_ms: longest(meanwhile) },
-    step: summarise(stepTimes.slice(2)),
+const common = { dtype: "f32", ...describeMachine() };
+const asked = { op: "request to 4 layers, 256 wide, priority high", shape: [1, 16] };
+const lines = [
+  { ...asked, variant: "alone", runs: alone.length, ...summarise(alone), max_ms: longest(alone) },
+  {
+    ...asked,
+    variant: "while BERT-base trains",
+    runs: meanwhile.length,
+    ...summarise(meanwhile),
+    max_ms: longest(meanwhile),
     // monitorEventLoopDelay counts its own resolution of 1 ms.
     eventLoop: {
       p50_ms: delay.percentile(50) / 1e6,
       p99_ms: delay.percentile(99) / 1e6,
       max_ms: delay.max / 1e6,
     },
-    ...describeMachine(),
-  }),
-);
+  },
+  {
+    op: "BERT-base training step beside the requests",
+    shape: [size, length],
+    ...summarise(stepTimes.slice(2)),
+  },
+];
+for (const line of lines) console.log(JSON.stringify({ ...line, ...common }));

@@ -68,7 +68,8 @@ function copyBandwidth(): number {
   return (2 * from.byteLength) / (summarise(samples).median_ms * 1e6);
 }
 
-function commit(): string {
+/** The commit that is measured, and whether files differ from it. */
+export function describeCommit(): string {
   try {
     const git = (...words: string[]) =>
       execFileSync("git", words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
@@ -84,7 +85,7 @@ let machine: Record<string, unknown> | undefined;
 /** Commit, date and machine of a measurement. */
 export function describeMachine(): Record<string, unknown> {
   machine ??= {
-    commit: commit(),
+    commit: describeCommit(),
     date: new Date().toISOString(),
     cpu: os.cpus()[0]?.model ?? "unknown",
     cores: os.availableParallelism(),
@@ -96,9 +97,12 @@ export function describeMachine(): Record<string, unknown> {
   return machine;
 }
 
+/** How many runs to time. */
+export const runCount = (): number => Number(process.env.ATHANOR_BENCH_RUNS ?? 20);
+
 /** Measures one workload and prints its line. */
 export async function bench(b: Benchmark): Promise<void> {
-  const runs = Number(process.env.ATHANOR_BENCH_RUNS ?? 20);
+  const runs = runCount();
   const repeats = await warmUp(b.run);
   const baselineRepeats = b.baseline ? await warmUp(b.baseline.run) : 0;
   const ours: number[] = [];
