@@ -3,6 +3,9 @@
 export { type BleuOptions, type BleuScore, type BleuSmoothing, bleu, sentenceBleu } from "./bleu.js";
 export type { BleuTokenizer } from "./bleu-tokenizers.js";
 export { type ChrfOptions, type ChrfScore, chrf, sentenceChrf } from "./chrf.js";
+export { type RougeOptions, type RougeResult, type RougeScore, type RougeType, rouge } from "./rouge.js";
+export type { RougeTokenizer } from "./rouge-tokenizers.js";
+export { splitSentences } from "./sentences.js";
 export {
   approximateRandomization,
   type PairedBootstrapOptions,
