@@ -98,11 +98,13 @@ export class Ter implements TranslationMetric {
 
   measure(hypothesis: string, references: readonly string[], row: Float64Array): void {
     this.#words.begin();
-    const words = this.#numbers(hypothesis);
+    const words = this.#words.number(this.#tokenize(hypothesis));
     let edits = Number.POSITIVE_INFINITY;
     let lengths = 0;
     for (const reference of references) {
-      const other = this.#numbers(reference);
+      // sacreBLEU tokenizes references twice (base.py, then ter.py). It shows in "x's" before a tab or a carriage
+      // return, whose clitic only the second pass sets apart.
+      const other = this.#words.number(this.#tokenize(this.#tokenize(reference).join(" ")));
       lengths += other.length;
       edits = Math.min(edits, editsWithShifts(words, other));
     }
@@ -119,8 +121,8 @@ export class Ter implements TranslationMetric {
     return words === 0;
   }
 
-  #numbers(text: string): Int32Array {
-    return this.#words.number(splitWords(tercom(stripEnd(text), this.#options)));
+  #tokenize(text: string): string[] {
+    return splitWords(tercom(stripEnd(text), this.#options));
   }
 }
 

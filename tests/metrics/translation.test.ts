@@ -139,6 +139,12 @@ describe("degenerate texts", () => {
     expect(bleu(["a"], [["a"], [undefined]]).signature).toContain("nrefs:1|");
   });
 
+  test("references are tokenized twice, as in the reference", () => {
+    const text = "\u0452's\r\n x";
+    expect(sentenceTer("a b", [text], { normalized: true })).toMatchObject({ numEdits: 3, refLength: 3 });
+    expect(sentenceTer(text, ["a b"], { normalized: true })).toMatchObject({ numEdits: 2, refLength: 2 });
+  });
+
   test("very different lengths: the band around the diagonal decides, as in the reference", () => {
     const long = Array.from({ length: 300 }, (_, i) => `w${i}`).join(" ");
     expect(sentenceTer(long, ["w7"])).toMatchObject({ numEdits: 299, refLength: 1 });
