@@ -26,11 +26,13 @@ struct SgdStep {
   float gradient_scale;
 };
 
-struct GemmTiles;  // cpu/isa/: what gemm.cpp needs of an instruction set
+struct GemmTiles;    // cpu/isa/: what gemm.cpp needs of an instruction set
+struct HeadKernels;  // cpu/isa/: what ops/attention needs of one
 
 struct Kernels {
   const char* isa;
   const GemmTiles* gemm;
+  const HeadKernels* head;
 
   // y = a op b; the scalar forms broadcast one side.
   void (*arithmetic)(Arithmetic op, float* y, const float* a, const float* b, size_t n);

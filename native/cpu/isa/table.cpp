@@ -11,6 +11,7 @@ namespace ATHANOR_ISA {
 const Kernels table = {
     ATHANOR_TEXT(ATHANOR_ISA),
     &gemm_tiles,
+    &head_kernels,
     arithmetic,
     arithmetic_scalar,
     scalar_arithmetic,
