@@ -34,11 +34,11 @@ struct ScoreStrip {
   uint64_t seed, call, element, element_step;
 };
 
-constexpr size_t most_strip_rows = 16;
+constexpr size_t most_group_rows = 4;  // rows whose exponentials are computed in step
 
 struct HeadKernels {
   size_t width;  // W
-  size_t rows;   // most rows of a register tile, the height of a strip; at most most_strip_rows
+  size_t rows;   // most rows of a register tile, the height of a strip
 
   // to (rows, columns rounded up to W), rows to_stride apart: a copy with zeros beyond the columns.
   void (*pack)(float* to, size_t to_stride, const float* from, size_t ld, size_t rows, size_t columns);
@@ -55,7 +55,7 @@ struct HeadKernels {
 
   // Scores become P = exp(score - lse[r]) times the dropout mask m, and dp, laid out alike, becomes
   // dS = P (dp m - delta): delta[r], or the sum of P dp m where delta is null. dp may be null. `mask` is
-  // scratch of 2 * stride floats, unused without dropout.
+  // scratch of most_group_rows + 1 rows of `stride`, unused without dropout.
   void (*differentiate)(const ScoreStrip& strip, float* dp, const float* lse, const float* delta,
                         float* mask);
 };

@@ -55,9 +55,6 @@ ATHANOR_INLINE float over_lanes(vf v, const Operation& operation) {
   return v[0];
 }
 
-ATHANOR_INLINE vf larger(vf a, vf b) {
-  return select(a > b, a, b);
-}
 ATHANOR_INLINE vf plus(vf a, vf b) {
   return a + b;
 }
@@ -77,140 +74,210 @@ ATHANOR_INLINE size_t whole_vectors(size_t n) {
   return (n + W - 1) / W * W;
 }
 
-void clear(float* row, size_t begin, size_t end) {
-  for (size_t j = begin; j < end; j += W) store(row + j, vf{});
+// Rows [first, first + N) of a strip, which are worked on in step.
+template <int N>
+struct Group {
+  Group(const ScoreStrip& t, size_t first_row)
+      : first(first_row), stride(t.stride), width(whole_vectors(t.keys)), s(t.s + first_row * t.stride) {
+    whole = width;
+#pragma GCC unroll 4
+    for (int i = 0; i < N; i++) see(i, visible_keys(t, first + static_cast<size_t>(i)));
+  }
+
+  void see(int i, size_t keys) {
+    seen[i] = keys;
+    if (keys < whole) whole = keys / W * W;
+  }
+
+  float* row(int i) const { return s + static_cast<size_t>(i) * stride; }
+
+  // Which lanes from column j on row i sees.
+  vi lanes(int i, size_t j) const { return first_lanes(seen[i] > j ? seen[i] - j : 0); }
+
+  size_t first, stride;
+  size_t width;    // of the rows, whole vectors
+  size_t whole;    // up to here every row sees every lane
+  size_t seen[N];  // by each row
+  float* s;
+};
+
+// Calls body(group) for the rows in even groups of at most most_group_rows.
+template <class Body>
+ATHANOR_INLINE void for_groups(const ScoreStrip& t, const Body& body) {
+  static_assert(most_group_rows == 4, "one case each");
+  const size_t groups = (t.rows + most_group_rows - 1) / most_group_rows;
+  for (size_t g = 0; g < groups; g++) {
+    const size_t first = g * t.rows / groups;
+    switch ((g + 1) * t.rows / groups - first) {
+      case 1: body(Group<1>(t, first)); break;
+      case 2: body(Group<2>(t, first)); break;
+      case 3: body(Group<3>(t, first)); break;
+      default: body(Group<4>(t, first));
+    }
+  }
 }
 
-// -inf for a row without elements or with nothing but -inf; NaN where all others are NaN.
-float largest_of(const float* row, size_t n) {
-  vf a = splat(-infinity), b = a;
-  size_t j = 0;
-  for (; j + 2 * W <= n; j += 2 * W) {
-    a = larger(load(row + j), a);
-    b = larger(load(row + j + W), b);
-  }
-  for (; j + W <= n; j += W) a = larger(load(row + j), a);
-  if (j < n) b = larger(select(first_lanes(n - j), load(row + j), splat(-infinity)), b);
-  const float top = over_lanes(larger(a, b), larger);
-  if (top != -infinity) return top;
-  for (j = 0; j < n; j++) {
+// NaN if a row of n holds one, else -inf.
+float nan_or_lowest(const float* row, size_t n) {
+  for (size_t j = 0; j < n; j++) {
     if (row[j] != row[j]) return row[j];
   }
-  return top;
+  return -infinity;
 }
 
-// The row becomes exp(row - shift); returns the sum.
-float exponentials(float* row, size_t n, float shift) {
-  vf a{}, b{};
+// -inf for a row that sees nothing or nothing but -inf; NaN where all others are NaN.
+template <int N>
+ATHANOR_INLINE void largest_of(const Group<N>& g, float (&top)[N]) {
+  vf a[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) a[i] = splat(-infinity);
   size_t j = 0;
-  for (; j + 2 * W <= n; j += 2 * W) {
-    const vf u = exponential_of_negative(load(row + j) - shift);
-    const vf v = exponential_of_negative(load(row + j + W) - shift);
-    store(row + j, u);
-    store(row + j + W, v);
-    a += u;
-    b += v;
+  for (; j < g.whole; j += W) {
+#pragma GCC unroll 4
+    for (int i = 0; i < N; i++) a[i] = larger(load(g.row(i) + j), a[i]);
   }
-  for (; j < n; j += W) {
-    vf u = exponential_of_negative(load(row + j) - shift);
-    if (n - j < W) u = keep(first_lanes(n - j), u);
-    store(row + j, u);
-    a += u;
+  for (; j < g.width; j += W) {
+#pragma GCC unroll 4
+    for (int i = 0; i < N; i++) {
+      a[i] = larger(select(g.lanes(i, j), load(g.row(i) + j), splat(-infinity)), a[i]);
+    }
   }
-  return over_lanes(a + b, plus);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) {
+    top[i] = over_lanes(a[i], larger);
+    if (top[i] == -infinity) top[i] = nan_or_lowest(g.row(i), g.seen[i]);
+  }
+}
+
+// What exponentials() sums beside what it stores.
+enum class Sum { none, plain, weighted, weighted_masked };
+
+// One vector of each row: exp(row - shift), 0 in the lanes that a row does not see; adds to `sum` (e, or e dp, or
+// e dp mask).
+template <Sum kind, bool whole, int N>
+ATHANOR_INLINE void exponentials_at(const Group<N>& g, size_t j, const vf (&shift)[N], const float* dp,
+                                    const float* mask, vf (&sum)[N]) {
+  vf x[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) x[i] = load(g.row(i) + j) - shift[i];
+  exponentials_of_negative(x);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) {
+    if (!whole) x[i] = keep(g.lanes(i, j), x[i]);
+    store(g.row(i) + j, x[i]);
+    if (kind == Sum::none) continue;
+    const size_t at = static_cast<size_t>(i) * g.stride + j;
+    vf term = x[i];
+    if (kind == Sum::weighted) term *= load(dp + at);
+    if (kind == Sum::weighted_masked) term *= load(dp + at) * load(mask + at);
+    sum[i] += whole ? term : keep(g.lanes(i, j), term);
+  }
+}
+
+// Rows become exp(row - shift); `sums` receives a sum per row. dp and mask lie as the group's rows do.
+template <Sum kind, int N>
+ATHANOR_INLINE void exponentials(const Group<N>& g, const float* shift, const float* dp, const float* mask,
+                                 float (&sums)[N]) {
+  vf shifts[N], sum[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) {
+    shifts[i] = splat(shift[i]);
+    sum[i] = vf{};
+  }
+  size_t j = 0;
+  for (; j < g.whole; j += W) exponentials_at<kind, true>(g, j, shifts, dp, mask, sum);
+  for (; j < g.width; j += W) exponentials_at<kind, false>(g, j, shifts, dp, mask, sum);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) sums[i] = over_lanes(sum[i], plus);
+}
+
+// Softmax of a group; the other pointers are at its first row.
+template <int N>
+void soften_rows(const ScoreStrip& t, Group<N> g, float* largest, float* total, float* row_keep,
+                 float* row_scale) {
+  float now[N];
+  largest_of(g, now);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) {
+    if (now[i] <= largest[i]) now[i] = largest[i];
+    if (now[i] == -infinity) g.see(i, 0);  // nothing so far: exp(-inf - -inf) would be NaN
+  }
+  float sum[N];
+  exponentials<Sum::plain>(g, now, nullptr, nullptr, sum);
+  for (int i = 0; i < N; i++) {
+    float before = total[i];
+    if (before != 0.0f && largest[i] != now[i]) {
+      before *= exponential_of_negative(splat(largest[i] - now[i]))[0];
+    }
+    largest[i] = now[i];
+    total[i] = before + sum[i];
+    row_scale[i] = total[i] == 0.0f ? 0.0f : 1.0f / total[i];
+    row_keep[i] = before * row_scale[i];
+    if (t.p > 0.0f) {
+      const uint64_t element = t.element + (g.first + static_cast<size_t>(i)) * t.element_step;
+      dropout(g.row(i), g.row(i), g.seen[i], t.p, t.seed, t.call, element);
+    }
+  }
+}
+
+// y = f(x, y, j) of a row, 0 in the lanes that it does not see.
+template <int N, class F>
+ATHANOR_INLINE void combine(const Group<N>& g, int i, float* y, const float* x, const F& f) {
+  size_t j = 0;
+  for (; j < g.whole; j += W) store(y + j, f(load(x + j), load(y + j), j));
+  for (; j < g.width; j += W) store(y + j, keep(g.lanes(i, j), f(load(x + j), load(y + j), j)));
+}
+
+// P m and dS of a group; dp, lse and delta are at its first row. `dropping`: with dropout, whose masks are the
+// rows of `mask`.
+template <bool dropping, int N>
+void differentiate_rows(const Group<N>& g, float* dp, const float* lse, const float* delta, const float* mask) {
+  float inner[N];
+  if (dp == nullptr) {
+    exponentials<Sum::none>(g, lse, nullptr, nullptr, inner);
+  } else {
+    exponentials<dropping ? Sum::weighted_masked : Sum::weighted>(g, lse, dp, mask, inner);
+  }
+  for (int i = 0; i < N; i++) {
+    const size_t at = static_cast<size_t>(i) * g.stride;
+    if (dp != nullptr) {
+      const float shift = delta != nullptr ? delta[i] : inner[i];
+      combine(g, i, dp + at, g.row(i), [=](vf p, vf d, size_t j) {
+        return p * ((dropping ? d * load(mask + at + j) : d) - shift);
+      });
+    }
+    if (dropping) combine(g, i, g.row(i), mask + at, [](vf m, vf p, size_t) { return p * m; });
+  }
 }
 
 }  // namespace
 
 void soften(const ScoreStrip& t, float* largest, float* total, float* row_keep, float* row_scale) {
-  const size_t width = whole_vectors(t.keys);
-  float now[most_strip_rows];
-  for (size_t r = 0; r < t.rows; r++) {
-    const float top = largest_of(t.s + r * t.stride, visible_keys(t, r));
-    now[r] = top > largest[r] || top != top ? top : largest[r];
-  }
-  for (size_t r = 0; r < t.rows; r++) {
-    float* row = t.s + r * t.stride;
-    size_t n = visible_keys(t, r);
-    if (now[r] == -infinity) n = 0;  // nothing seen so far: exp(-inf - -inf) would be NaN
-    clear(row, whole_vectors(n), width);
-    const bool same = largest[r] == now[r];
-    const float before = total[r] * (same ? 1.0f : exponential_of_negative(splat(largest[r] - now[r]))[0]);
-    const float sum = exponentials(row, n, now[r]) + before;
-    largest[r] = now[r];
-    total[r] = sum;
-    row_scale[r] = sum == 0.0f ? 0.0f : 1.0f / sum;
-    row_keep[r] = before * row_scale[r];
-    if (t.p > 0.0f) dropout(row, row, n, t.p, t.seed, t.call, t.element + r * t.element_step);
-  }
+  for_groups(t, [&](const auto& g) {
+    soften_rows(t, g, largest + g.first, total + g.first, row_keep + g.first, row_scale + g.first);
+  });
 }
-
-namespace {
-
-// One row: scores become P; returns the sum of P dp. With `mask`, dp is multiplied by it.
-template <bool masked>
-ATHANOR_INLINE float probabilities(float* s, float* dp, const float* mask, size_t n, float lse) {
-  const auto times_dp = [&](size_t j, vf p) {
-    vf d = load(dp + j);
-    if (masked) {
-      d *= load(mask + j);
-      store(dp + j, d);
-    }
-    return p * d;
-  };
-  vf a{}, b{};
-  size_t j = 0;
-  for (; j + 2 * W <= n; j += 2 * W) {
-    const vf p = exponential_of_negative(load(s + j) - lse);
-    const vf q = exponential_of_negative(load(s + j + W) - lse);
-    store(s + j, p);
-    store(s + j + W, q);
-    if (dp == nullptr) continue;
-    a += times_dp(j, p);
-    b += times_dp(j + W, q);
-  }
-  for (; j < n; j += W) {
-    const vi seen = first_lanes(n - j);
-    const vf p = keep(seen, exponential_of_negative(load(s + j) - lse));
-    store(s + j, p);
-    if (dp != nullptr) a += keep(seen, times_dp(j, p));
-  }
-  return over_lanes(a + b, plus);
-}
-
-// y = f(x, y) over a row of n, in whole vectors, with 0 in the lanes beyond.
-template <class F>
-ATHANOR_INLINE void combine(float* y, const float* x, size_t n, const F& f) {
-  size_t j = 0;
-  for (; j + W <= n; j += W) store(y + j, f(load(x + j), load(y + j)));
-  if (j < n) store(y + j, keep(first_lanes(n - j), f(load(x + j), load(y + j))));
-}
-
-}  // namespace
 
 void differentiate(const ScoreStrip& t, float* dp, const float* lse, const float* delta, float* mask) {
-  const size_t width = whole_vectors(t.keys);
-  float* ones = mask + t.stride;
+  float* ones = mask + most_group_rows * t.stride;
   if (t.p > 0.0f) fill(ones, 1.0f, t.keys);
-  for (size_t r = 0; r < t.rows; r++) {
-    float* s = t.s + r * t.stride;
-    float* d = dp == nullptr ? nullptr : dp + r * t.stride;
-    const size_t n = lse[r] == -infinity ? 0 : visible_keys(t, r), seen = whole_vectors(n);
-    float inner;
+  for_groups(t, [&](auto g) {
+    const size_t rows = sizeof g.seen / sizeof g.seen[0];
+    for (size_t i = 0; i < rows; i++) {
+      const size_t row = g.first + i;
+      if (lse[row] == -infinity) g.see(static_cast<int>(i), 0);
+      if (t.p > 0.0f) {
+        dropout(mask + i * t.stride, ones, g.seen[i], t.p, t.seed, t.call, t.element + row * t.element_step);
+      }
+    }
+    float* d = dp == nullptr ? nullptr : dp + g.first * t.stride;
+    const float* inner = delta == nullptr ? nullptr : delta + g.first;
     if (t.p > 0.0f) {
-      dropout(mask, ones, n, t.p, t.seed, t.call, t.element + r * t.element_step);
-      inner = probabilities<true>(s, d, mask, n, lse[r]);
+      differentiate_rows<true>(g, d, lse + g.first, inner, mask);
     } else {
-      inner = probabilities<false>(s, d, nullptr, n, lse[r]);
+      differentiate_rows<false>(g, d, lse + g.first, inner, mask);
     }
-    if (delta != nullptr) inner = delta[r];
-    if (d != nullptr) {
-      combine(d, s, n, [=](vf p, vf g) { return p * (g - inner); });
-      clear(d, seen, width);
-    }
-    if (t.p > 0.0f) combine(s, mask, n, [](vf m, vf p) { return p * m; });
-    clear(s, seen, width);
-  }
+  });
 }
 
 }  // namespace ATHANOR_ISA

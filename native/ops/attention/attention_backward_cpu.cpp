@@ -34,7 +34,7 @@ struct Buffers {
   float* d_o;                // (rows, width), for dV
   float* p;                  // (rows, stride): P m
   float* ds;                 // (rows, stride): dP, then dS
-  float* mask;               // two rows of scores
+  float* mask;               // as differentiate() takes it
   float* delta;              // (Lq); where a block does not hold all keys
   size_t stride, width;
 };
@@ -102,8 +102,9 @@ class HeadGradient {
     u.d_o = u.q + height * u.width;
     u.p = u.d_o + height * u.width;
     u.ds = u.p + block;
-    u.mask = worker_.floats(2 * u.stride + static_cast<size_t>(seq_.rows), 1);
-    u.delta = u.mask + 2 * u.stride;
+    const size_t masks = (most_group_rows + 1) * u.stride;
+    u.mask = worker_.floats(masks + static_cast<size_t>(seq_.rows), 1);
+    u.delta = u.mask + masks;
     if (!wants_ds_ || keys == seq_.keys) return;
     const int64_t o_stride = in_.heads * in_.head_size;
     for (int64_t i = 0; i < seq_.rows; i++) {
