@@ -36,19 +36,23 @@ struct Buffers {
   float* ds;                 // (rows, stride): dP, then dS
   float* mask;               // as differentiate() takes it
   float* delta;              // (Lq); where a block does not hold all keys
+  float* by_distance;        // (Lq + Lk - 1): dS summed along its diagonals
   size_t stride, width;
 };
 
 class HeadGradient {
  public:
-  HeadGradient(const AttentionBackward& a, const AttentionSequence& sequence, int64_t head, Worker& worker)
+  // table_sums: of every (sequence, head, bucket), or null.
+  HeadGradient(const AttentionBackward& a, const RelativeBias& relative, double* table_sums,
+               const AttentionSequence& sequence, int64_t head, Worker& worker)
       : a_(a),
         in_(a.in),
-        at_(a.in, sequence, head),
+        at_(a.in, relative, sequence, head),
         seq_(at_.sequence),
         column_(head * a.in.head_size),
+        table_sums_(table_sums),
         worker_(worker),
-        wants_ds_(a.dq || a.dk || a.dbias) {}
+        wants_ds_(a.dq || a.dk || a.dbias || table_sums) {}
 
   void run() {
     if (seq_.rows == 0 || seq_.keys == 0) {
@@ -78,6 +82,10 @@ class HeadGradient {
         }
       }
     }
+    if (table_sums_) {
+      double* sums = table_sums_ + (seq_.index * in_.heads + at_.head) * in_.buckets;
+      at_.relative.add_to_buckets(sums, use_.by_distance, seq_.rows, seq_.keys);
+    }
   }
 
  private:
@@ -103,8 +111,11 @@ class HeadGradient {
     u.p = u.d_o + height * u.width;
     u.ds = u.p + block;
     const size_t masks = (most_group_rows + 1) * u.stride;
-    u.mask = worker_.floats(masks + static_cast<size_t>(seq_.rows), 1);
+    const size_t diagonals = table_sums_ ? static_cast<size_t>(seq_.rows + seq_.keys - 1) : 0;
+    u.mask = worker_.floats(masks + static_cast<size_t>(seq_.rows) + diagonals, 1);
     u.delta = u.mask + masks;
+    u.by_distance = u.delta + seq_.rows;
+    kernels().fill(u.by_distance, 0.0f, diagonals);
     if (!wants_ds_ || keys == seq_.keys) return;
     const int64_t o_stride = in_.heads * in_.head_size;
     for (int64_t i = 0; i < seq_.rows; i++) {
@@ -178,6 +189,7 @@ class HeadGradient {
       at_.kernels.multiply(product);
     }
     if (a_.dbias) add_bias_gradient(tile, ds);
+    if (table_sums_) add_by_distance(tile, ds);
   }
 
   // A product whose A are the rows of a strip of scores.
@@ -230,11 +242,20 @@ class HeadGradient {
     }
   }
 
+  void add_by_distance(const AttentionTile& tile, const float* ds) const {
+    for (int64_t i = 0; i < tile.rows; i++) {
+      float* target = use_.by_distance + (seq_.rows - 1 - tile.row - i) + tile.key;
+      kernels().arithmetic(Arithmetic::add, target, target, ds + static_cast<size_t>(i) * use_.stride,
+                           static_cast<size_t>(tile.keys));
+    }
+  }
+
   const AttentionBackward& a_;
   const AttentionInputs& in_;
   const AttentionHead at_;
   const AttentionSequence& seq_;
   const int64_t column_;
+  double* const table_sums_;
   Worker& worker_;
   const bool wants_ds_;
   Buffers use_{};
@@ -253,19 +274,24 @@ void clear_bias_gradient(const AttentionBackward& a) {
 void attention_backward(Cpu, const AttentionBackward& a) {
   std::vector<AttentionSequence> sequences = attention_sequences(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
+  const RelativeBias relative(a.in);
+  std::vector<double> sums(a.dtable ? static_cast<size_t>(a.in.batch * a.in.heads * a.in.buckets) : 0);
+  double* table_sums = a.dtable ? sums.data() : nullptr;
+  const auto run = [&](const AttentionSequence& sequence, size_t head, Worker& worker) {
+    HeadGradient(a, relative, table_sums, sequence, static_cast<int64_t>(head), worker).run();
+  };
   if (a.dbias) clear_bias_gradient(a);
   if (a.dbias && a.in.bias_batch == 1) {
     std::sort(sequences.begin(), sequences.end(),
               [](const AttentionSequence& x, const AttentionSequence& y) { return x.index < y.index; });
     parallel_for(heads, [&](size_t head, Worker& worker) {
-      for (const AttentionSequence& s : sequences)
-        HeadGradient(a, s, static_cast<int64_t>(head), worker).run();
+      for (const AttentionSequence& s : sequences) run(s, head, worker);
     });
-    return;
+  } else {
+    parallel_for(sequences.size() * heads,
+                 [&](size_t job, Worker& worker) { run(sequences[job / heads], job % heads, worker); });
   }
-  parallel_for(sequences.size() * heads, [&](size_t job, Worker& worker) {
-    HeadGradient(a, sequences[job / heads], static_cast<int64_t>(job % heads), worker).run();
-  });
+  if (a.dtable) write_table_gradient(a.in, table_sums, a.dtable);
 }
 
 }  // namespace athanor

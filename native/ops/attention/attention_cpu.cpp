@@ -47,8 +47,9 @@ std::vector<RowRange> row_ranges(const AttentionInputs& in) {
 
 class HeadForward {
  public:
-  HeadForward(const AttentionForward& a, const RowRange& range, int64_t head, Worker& worker)
-      : a_(a), range_(range), at_(a.in, range.sequence, head), worker_(worker) {
+  HeadForward(const AttentionForward& a, const RelativeBias& relative, const RowRange& range, int64_t head,
+              Worker& worker)
+      : a_(a), range_(range), at_(a.in, relative, range.sequence, head), worker_(worker) {
     o_stride_ = a.in.heads * a.in.head_size;
     o_ = a.o + (range.sequence.row + range.row) * o_stride_ + head * a.in.head_size;
   }
@@ -175,9 +176,8 @@ class HeadForward {
 };
 
 // One (sequence, head) of the probabilities.
-void write_weights(const AttentionWeights& a, const AttentionSequence& sequence, int64_t head, float* out,
-                   Worker& worker) {
-  const AttentionHead at(a.in, sequence, head);
+void write_weights(const AttentionWeights& a, const AttentionHead& at, float* out, Worker& worker) {
+  const AttentionSequence& sequence = at.sequence;
   const int64_t each = attention_key_block(sequence.keys), strips = at.strips(sequence.rows);
   const size_t stride = static_cast<size_t>(attention_score_stride(each));
   float* packed = worker.floats(at.padded(each) * at.size + at.kernels.rows * stride, 0);
@@ -192,7 +192,7 @@ void write_weights(const AttentionWeights& a, const AttentionSequence& sequence,
       at.scores(tile, packed, s, stride);
       ScoreStrip strip = at.strip(tile, s, stride);
       strip.p = 0.0f;
-      const float* lse = a.lse + head * a.in.q_rows + sequence.row + row;
+      const float* lse = a.lse + at.head * a.in.q_rows + sequence.row + row;
       at.kernels.differentiate(strip, nullptr, lse, nullptr, nullptr);
       for (int64_t r = 0; r < tile.rows; r++) {
         kernels().function(Function::identity, out + (row + r) * sequence.keys + key,
@@ -207,9 +207,10 @@ void write_weights(const AttentionWeights& a, const AttentionSequence& sequence,
 void attention_forward(Cpu, const AttentionForward& a) {
   check_attention_sequences(a.in, ErrorCode::data);
   const std::vector<RowRange> ranges = row_ranges(a.in);
+  const RelativeBias relative(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
   parallel_for(ranges.size() * heads, [&](size_t job, Worker& worker) {
-    HeadForward(a, ranges[job / heads], static_cast<int64_t>(job % heads), worker).run();
+    HeadForward(a, relative, ranges[job / heads], static_cast<int64_t>(job % heads), worker).run();
   });
 }
 
@@ -222,11 +223,13 @@ void attention_weights(Cpu, const AttentionWeights& a) {
   for (size_t b = 0; b < sequences.size(); b++) {
     begin[b + 1] = begin[b] + a.in.heads * sequences[b].rows * sequences[b].keys;
   }
+  const RelativeBias relative(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
   parallel_for(sequences.size() * heads, [&](size_t job, Worker& worker) {
     const AttentionSequence& s = sequences[job / heads];
     const int64_t head = static_cast<int64_t>(job % heads);
-    write_weights(a, s, head, a.weights + begin[job / heads] + head * s.rows * s.keys, worker);
+    float* out = a.weights + begin[job / heads] + head * s.rows * s.keys;
+    write_weights(a, AttentionHead(a.in, relative, s, head), out, worker);
   });
 }
 

@@ -31,9 +31,11 @@ int64_t attention_score_stride(int64_t keys) {
   return lines % 1024 == 0 ? lines + 16 : lines;
 }
 
-AttentionHead::AttentionHead(const AttentionInputs& inputs, const AttentionSequence& s, int64_t h)
+AttentionHead::AttentionHead(const AttentionInputs& inputs, const RelativeBias& relative_bias,
+                             const AttentionSequence& s, int64_t h)
     : kernels(*athanor::kernels().head),
       in(inputs),
+      relative(relative_bias),
       sequence(s),
       head(h),
       size(static_cast<size_t>(inputs.head_size)),
@@ -60,14 +62,15 @@ void AttentionHead::scores(const AttentionTile& tile, const float* packed_keys, 
 }
 
 void AttentionHead::add_bias(const AttentionTile& tile, float* s, size_t stride) const {
-  if (!in.bias) return;
+  if (!in.bias && !relative.given()) return;
   const int64_t plane = (in.bias_batch == 1 ? 0 : sequence.index) * in.heads + head;
-  const float* bias =
-      in.bias + (plane * in.bias_rows + tile.row) * in.bias_columns + tile.key;  // (rows, keys)
   for (int64_t i = 0; i < tile.rows; i++) {
     float* row = s + static_cast<size_t>(i) * stride;
-    athanor::kernels().arithmetic(Arithmetic::add, row, row, bias + i * in.bias_columns,
-                                  static_cast<size_t>(tile.keys));
+    const auto add = [&](const float* bias) {
+      athanor::kernels().arithmetic(Arithmetic::add, row, row, bias + tile.key, static_cast<size_t>(tile.keys));
+    };
+    if (in.bias) add(in.bias + (plane * in.bias_rows + tile.row + i) * in.bias_columns);
+    if (relative.given()) add(relative.row(head, tile.row + i, sequence.rows, sequence.keys));
   }
 }
 

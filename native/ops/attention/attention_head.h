@@ -8,6 +8,7 @@
 #include "cpu/isa/attention.h"
 #include "cpu/pool.h"
 #include "ops/attention/attention.h"
+#include "ops/attention/relative_bias.h"
 
 namespace athanor {
 
@@ -48,7 +49,8 @@ int64_t attention_score_stride(int64_t keys);
 // What one (sequence, head) computes with; the pointers are at its first query and key row.
 class AttentionHead {
  public:
-  AttentionHead(const AttentionInputs& in, const AttentionSequence& sequence, int64_t head);
+  AttentionHead(const AttentionInputs& in, const RelativeBias& relative, const AttentionSequence& sequence,
+                int64_t head);
 
   // n rounded up to whole vectors.
   size_t padded(int64_t n) const { 
@@ -58,7 +60,7 @@ class AttentionHead {
   // How many strips `rows` are cut into, evenly; a strip is at most kernels.rows high.
   int64_t strips(int64_t rows) const;
 
-  // Scores of a tile: s (rows, keys up to whole vectors) = scale Q K^T + bias, with K packed by pack_transposed.
+  // Scores of a tile: s (rows, keys up to whole vectors) = scale Q K^T + biases, with K packed by pack_transposed.
   void scores(const AttentionTile& tile, const float* packed_keys, float* s, size_t stride) const;
   void add_bias(const AttentionTile& tile, float* s, size_t stride) const;
 
@@ -67,6 +69,7 @@ class AttentionHead {
 
   const HeadKernels& kernels;
   const AttentionInputs& in;
+  const RelativeBias& relative;
   const AttentionSequence sequence;
   const int64_t head;
   const size_t size;  // D
