@@ -54,7 +54,8 @@ struct HeadKernels {
   void (*soften)(const ScoreStrip& strip, float* largest, float* total, float* row_keep, float* row_scale);
 
   // Scores become P = exp(score - lse[r]) times the dropout mask m, and dp, laid out alike, becomes
-  // dS = P (dp m - delta): delta[r], or the sum of P dp m where delta is null. dp may be null. `mask` is
+  // dS = P (dp m - delta[r]). Where delta is null the strip holds all that its rows see: P is divided by its sum,
+  // which the rounding of lse moves away from 1, and delta is the sum of P dp m. dp may be null. `mask` is
   // scratch of most_group_rows + 1 rows of `stride`, unused without dropout.
   void (*differentiate)(const ScoreStrip& strip, float* dp, const float* lse, const float* delta,
                         float* mask);
