@@ -30,6 +30,7 @@ struct SgdStep {
 struct GemmTiles;
 struct StreamTiles;
 struct Int8Tiles;
+struct HeadKernels;  // what ops/attention needs of one
 
 struct Kernels {
   const char* isa;
@@ -37,6 +38,7 @@ struct Kernels {
   const StreamTiles* stream;
   const Int8Tiles* int8;
   const Int8Tiles* int8_vnni;  // only where the processor has it: see int8_tiles()
+  const HeadKernels* head;
 
   // y = a op b; the scalar forms broadcast one side.
   void (*arithmetic)(Arithmetic op, float* y, const float* a, const float* b, size_t n);

@@ -1,6 +1,7 @@
 // What the files of one instruction set offer each other; isa/table.cpp gathers it into a Kernels.
 #pragma once
 
+#include "cpu/isa/attention.h"
 #include "cpu/isa/tiles.h"
 #include "cpu/kernels.h"
 
@@ -12,6 +13,7 @@ extern const GemmTiles gemm_tiles;
 extern const StreamTiles stream_tiles;
 extern const Int8Tiles int8_tiles;       // with what every processor of the set has
 extern const Int8Tiles int8_vnni_tiles;  // with dot-product instructions; empty where the set has none
+extern const HeadKernels head_kernels;
 
 void arithmetic(Arithmetic op, float* y, const float* a, const float* b, size_t n);
 void arithmetic_scalar(Arithmetic op, float* y, const float* a, float b, size_t n);
@@ -41,6 +43,9 @@ void layer_norm_backward(float* dx, float* dweight, float* dbias, const float* d
                          const float* weight, size_t n, float mean, float rstd);
 
 void dropout(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_t call, uint64_t first);
+
+void soften(const ScoreStrip& strip, float* largest, float* total, float* row_keep, float* row_scale);
+void differentiate(const ScoreStrip& strip, float* dp, const float* lse, const float* delta, float* mask);
 
 void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step);
 void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);

@@ -33,10 +33,13 @@ ATHANOR_INLINE Reduced reduce_by_ln2(vf x) {
   return {r - n * -2.12194440e-4f, as_bits(shifted)};
 }
 
+// exp(r) = 1 + r + r^2 (c[0] + c[1] r + ...) for |r| <= ln2 / 2.
+constexpr float exp_coefficients[] = {0.4999999345f, 0.1666652063f, 0.04166838805f, 0.00836871688f,
+                                      0.001381459865f};
+
 // exp(r) - 1 for |r| <= ln2 / 2.
 ATHANOR_INLINE vf expm1_reduced(vf r) {
-  constexpr float c[] = {0.4999999345f, 0.1666652063f, 0.04166838805f, 0.00836871688f, 0.001381459865f};
-  return polynomial(r, c) * (r * r) + r;
+  return polynomial(r, exp_coefficients) * (r * r) + r;
 }
 
 // 0 where the result is below the least normal number (x < -87.3365), infinity where it overflows.
@@ -55,6 +58,27 @@ ATHANOR_INLINE vf exponential_of_negative(vf x) {
   vf p = expm1_reduced(part.r) + 1.0f;
   vf y = as_float(as_bits(p) + (part.n << 23));
   return select(x >= -87.3365402f, y, x - x);  // 0, or NaN
+}
+
+// exponential_of_negative of N vectors in step, with the same bits: the chain of dependent operations of one
+// vector is so long that a processor looks ahead too few vectors to fill it.
+template <int N>
+ATHANOR_INLINE void exponentials_of_negative(vf (&x)[N]) {
+  Reduced part[N];
+  vf square[N], p[N], y[N];
+#define ATHANOR_EACH _Pragma("GCC unroll 8") for (int i = 0; i < N; i++)
+  ATHANOR_EACH part[i] = reduce_by_ln2(x[i]);
+  ATHANOR_EACH square[i] = part[i].r * part[i].r;
+  ATHANOR_EACH p[i] = splat(exp_coefficients[4]);
+#pragma GCC unroll 4
+  for (int k = 3; k >= 0; k--) {
+    ATHANOR_EACH p[i] = p[i] * part[i].r + exp_coefficients[k];
+  }
+  ATHANOR_EACH p[i] = p[i] * square[i] + part[i].r;
+  ATHANOR_EACH p[i] += 1.0f;
+  ATHANOR_EACH y[i] = as_float(as_bits(p[i]) + (part[i].n << 23));
+  ATHANOR_EACH x[i] = select(x[i] >= -87.3365402f, y[i], larger(vf{}, x[i]));  // 0, or NaN
+#undef ATHANOR_EACH
 }
 
 // log x = log(1 + f) + e ln2 with 1 + f in [sqrt(1/2), sqrt(2)).

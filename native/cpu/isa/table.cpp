@@ -14,6 +14,7 @@ const Kernels table = {
     &stream_tiles,
     &int8_tiles,
     &int8_vnni_tiles,
+    &head_kernels,
     arithmetic,
     arithmetic_scalar,
     scalar_arithmetic,

@@ -1,7 +1,8 @@
 // The op `attention`: arguments q, k, v, heads, offsets, keyOffsets (or 0), causal, scale, bias (or 0), p,
-// seed (two), call (two), returnWeights. Results o and, with returnWeights, the probabilities.
+// seed (two), call (two), returnWeights, table of the relative bias (or 0), bidirectional, maxDistance. Results o and, with returnWeights, the probabilities.
 #include "ops/attention/attention.h"
 
+#include "ops/attention/relative_bias.h"
 #include "ops/offsets.h"
 
 namespace athanor {
@@ -12,7 +13,7 @@ constexpr int64_t most_head_size = 256;
 
 // The views behind AttentionInputs: what commands capture.
 struct Operands {
-  View q, k, v, offsets, key_offsets, bias;
+  View q, k, v, offsets, key_offsets, bias, table;
   AttentionInputs plain{};  // all but the pointers
 
   // Pointers only exist while a command runs.
@@ -20,7 +21,7 @@ struct Operands {
     AttentionInputs in = plain;
     in.q = q.data<float>(), in.k = k.data<float>(), in.v = v.data<float>();
     in.offsets = offsets.data<int32_t>(), in.key_offsets = key_offsets.data<int32_t>();
-    in.bias = bias.data<float>();
+    in.bias = bias.data<float>(), in.table = table.data<float>();
     return in;
   }
 };
@@ -79,6 +80,27 @@ void check_tensors(const Call& c, const TensorRef& q, const TensorRef& k, const 
   c.check_rank(bias, "bias", 4, 4);
 }
 
+// The table of the relative bias and how to read it; null where there is none.
+TensorRef read_table(Call& c, Operands& x) {
+  TensorRef table = c.optional(15, "relativeBias.table");
+  if (!table) return table;
+  AttentionInputs& in = x.plain;
+  in.bidirectional = c.flag(16, "relativeBias.bidirectional");
+  c.check_dtype(table, "relativeBias.table", DType::f32);
+  c.check_rank(table, "relativeBias.table", 2, 2);
+  in.buckets = table->shape()[0];
+  c.check_shape(table, "relativeBias.table", {in.buckets, in.heads});
+  const int64_t exact = relative_exact(in.bidirectional, in.buckets);
+  if (exact < 1) {
+    c.fail(ErrorCode::shape, "relativeBias.table must have at least " +
+                                 std::to_string(in.bidirectional ? 4 : 2) + " rows (buckets), got " +
+                                 std::to_string(in.buckets));
+  }
+  in.max_distance = c.integer(17, "relativeBias.maxDistance", exact + 1, 1 << 30);
+  x.table = c.rows_of(table);
+  return table;
+}
+
 // The bias, and the contents of the offsets where they can be read already. Returns whether they can.
 bool check_contents(const Call& c, Operands& x) {
   AttentionInputs& in = x.plain;
@@ -104,7 +126,7 @@ bool adjacent(const View& left, const View& right) {
 }
 
 struct Gradients {
-  View q, k, v, bias;
+  View q, k, v, bias, table;
 };
 
 // What is packed on the way in gets a packed gradient, so that the gradient of `split` has nothing to copy.
@@ -125,13 +147,15 @@ Gradients make_gradients(Backward& b, const Operands& x) {
   if (b.needs(1) && !d.k.defined()) d.k = b.make(DType::f32, x.k.shape);
   if (b.needs(2) && !d.v.defined()) d.v = b.make(DType::f32, x.v.shape);
   if (x.bias.defined() && b.needs(3)) d.bias = b.make(DType::f32, x.bias.shape);
+  if (x.table.defined() && b.needs(4)) d.table = b.make(DType::f32, x.table.shape);
   return d;
 }
 
 void gradient(Backward& b, const Operands& x, const View& o, const View& lse) {
   const View d_o = b.gradient(0);
   const Gradients d = make_gradients(b, x);
-  b.run({d_o, x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, o, lse}, {d.q, d.k, d.v, d.bias},
+  b.run({d_o, x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table, o, lse},
+        {d.q, d.k, d.v, d.bias, d.table},
         [=](Execution& e) {
           AttentionBackward a{};
           a.in = x.inputs();
@@ -140,13 +164,14 @@ void gradient(Backward& b, const Operands& x, const View& o, const View& lse) {
           a.dq = d.q.data<float>(), a.dq_stride = d.q.row_stride;
           a.dk = d.k.data<float>(), a.dk_stride = d.k.row_stride;
           a.dv = d.v.data<float>(), a.dv_stride = d.v.row_stride;
-          a.dbias = d.bias.data<float>();
+          a.dbias = d.bias.data<float>(), a.dtable = d.table.data<float>();
           on_device(e, [&](auto device) { attention_backward(device, a); });
         });
   if (d.q.defined()) b.set(0, d.q);
   if (d.k.defined()) b.set(1, d.k);
   if (d.v.defined()) b.set(2, d.v);
   if (d.bias.defined()) b.set(3, d.bias);
+  if (d.table.defined()) b.set(4, d.table);
 }
 
 View run_weights(Call& c, const Operands& x, const View& lse) {
@@ -157,7 +182,7 @@ View run_weights(Call& c, const Operands& x, const View& lse) {
     count += x.plain.heads * (offsets[b + 1] - offsets[b]) * (key_offsets[b + 1] - key_offsets[b]);
   }
   View weights = c.make(DType::f32, {count});
-  c.run({x.q, x.k, x.offsets, x.key_offsets, x.bias, lse}, {weights}, [=](Execution& e) {
+  c.run({x.q, x.k, x.offsets, x.key_offsets, x.bias, x.table, lse}, {weights}, [=](Execution& e) {
     AttentionWeights a{x.inputs(), lse.data<float>(), weights.data<float>()};
     on_device(e, [&](auto device) { attention_weights(device, a); });
   });
@@ -168,6 +193,7 @@ void call(Call& c) {
   TensorRef q = c.tensor(0, "q"), k = c.tensor(1, "k"), v = c.tensor(2, "v"), bias = c.optional(8, "bias");
   check_tensors(c, q, k, v, bias);
   Operands read = read_operands(c, q, k, v, bias);
+  TensorRef table = read_table(c, read);
   const bool readable = check_contents(c, read);
   const bool return_weights = c.flag(14, "returnWeights");
   if (return_weights && !readable) {
@@ -176,15 +202,16 @@ void call(Call& c) {
   }
   const Operands x = read;
   View o = c.make(DType::f32, x.q.shape);
-  View lse = c.recording({q, k, v, bias}) || return_weights
+  const std::vector<TensorRef> inputs{q, k, v, bias, table};
+  View lse = c.recording(inputs) || return_weights
                  ? c.make(DType::f32, {x.plain.heads, x.plain.q_rows})
                  : View();
-  c.run({x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias}, {o, lse}, [=](Execution& e) {
+  c.run({x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table}, {o, lse}, [=](Execution& e) {
     AttentionForward a{x.inputs(), o.data<float>(), lse.data<float>()};
     on_device(e, [&](auto device) { attention_forward(device, a); });
   });
   c.result(o);
-  c.record({q, k, v, bias}, {x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, o},
+  c.record(inputs, {x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table, o},
            [=](Backward& b) { gradient(b, x, o, lse); });
   // After record: no gradient goes through the weights.
   if (return_weights) c.result(run_weights(c, x, lse));

@@ -1,48 +1,58 @@
 // Backward. With m the dropout mask scaled by 1 / (1 - p), and P recomputed as exp(S - lse):
 //   dV = (P m)^T dO,  dP = (dO V^T) m,  dS = P (dP - delta),  dbias = dS
 //   dQ = scale dS K,  dK = scale dS^T Q
-// delta_i is sum_j P_ij dP_ij where a tile holds all keys that the row sees. Otherwise it is the sum over d
+// delta_i is sum_j P_ij dP_ij where a block holds all keys that the row sees. Otherwise it is the sum over d
 // of dO_id O_id, equal but for rounding: with it, a row that sees a single key would not get exactly 0.
 //
 // A job is one (sequence, head) and owns all it writes, so there are no locks and the order of every sum is
 // fixed. A bias shared by the sequences makes a job of a whole head, which adds its sequences in batch order.
+//
+// Rows are taken in blocks against a block of keys, and within them in strips of a register tile's height:
+// scores, dP, dS and the strip's dQ while they are in L1. What dV and dK sum over rows is done for the whole
+// block, whose P and dS lie in L2: a strip alone would rewrite them for every few rows.
 #include <algorithm>
 #include <limits>
 
-#include "cpu/gemm.h"
 #include "cpu/kernels.h"
-#include "ops/attention/attention_tile.h"
+#include "ops/attention/attention_head.h"
 
 namespace athanor {
 
 namespace {
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
-
-// Two tiles live at a time: those wider than 256 keys have half the rows.
-int64_t tile_rows(int64_t keys) {
-  return keys > attention_tile_keys / 2 ? attention_tile_rows / 2 : attention_tile_rows;
+// P and dS of a block take 128 KB each at most.
+int64_t block_rows(int64_t keys) {
+  return keys > attention_block_keys / 2 ? 64 : 128;
 }
 
-// Scratch of a job.
+// Scratch of a job. Row strides: `stride` of scores, `width` of D rounded up to whole vectors.
 struct Buffers {
-  float* p;      // (rows, stride): P, then P m
-  float* ds;     // (rows, stride): dP, then dS
-  float* mask;   // (keys)
-  float* ones;   // (keys)
-  float* delta;  // (Lq); where a tile does not hold all keys
+  float* keys_transposed;    // K^T, packed for the scores
+  float* values_transposed;  // V^T, packed for dP
+  float* keys;               // (keys, width), for dQ
+  float* q;                  // (rows, width), for dK
+  float* d_o;                // (rows, width), for dV
+  float* p;                  // (rows, stride): P m
+  float* ds;                 // (rows, stride): dP, then dS
+  float* mask;               // as differentiate() takes it
+  float* delta;              // (Lq); where a block does not hold all keys
+  float* by_distance;        // (Lq + Lk - 1): dS summed along its diagonals
+  size_t stride, width;
 };
 
 class HeadGradient {
  public:
-  HeadGradient(const AttentionBackward& a, const AttentionSequence& sequence, int64_t head, Worker& worker)
+  // table_sums: of every (sequence, head, bucket), or null.
+  HeadGradient(const AttentionBackward& a, const RelativeBias& relative, double* table_sums,
+               const AttentionSequence& sequence, int64_t head, Worker& worker)
       : a_(a),
         in_(a.in),
-        seq_(sequence),
-        head_(head),
+        at_(a.in, relative, sequence, head),
+        seq_(at_.sequence),
         column_(head * a.in.head_size),
+        table_sums_(table_sums),
         worker_(worker),
-        wants_ds_(a.dq || a.dk || a.dbias) {}
+        wants_ds_(a.dq || a.dk || a.dbias || table_sums) {}
 
   void run() {
     if (seq_.rows == 0 || seq_.keys == 0) {
@@ -51,25 +61,30 @@ class HeadGradient {
       clear(a_.dv, seq_.key, seq_.keys, a_.dv_stride);
       return;
     }
-    const int64_t each = attention_key_block(seq_.keys), row_step = tile_rows(each);
-    const int64_t stride = attention_tile_stride(each);
-    prepare(row_step, each, stride);
+    const int64_t each = attention_key_block(seq_.keys), row_step = std::min(block_rows(each), seq_.rows);
+    prepare(row_step, each);
     for (int64_t key = 0; key < seq_.keys; key += each) {
+      const int64_t keys = std::min(each, seq_.keys - key);
+      pack_keys(key, keys);
       overwrite_ = true;
       if (in_.causal) {  // later rows see more of this block of keys than the first ones overwrite
-        const int64_t keys = std::min(each, seq_.keys - key);
         clear(a_.dk, seq_.key + key, keys, a_.dk_stride);
         clear(a_.dv, seq_.key + key, keys, a_.dv_stride);
+        overwrite_ = false;
       }
       for (int64_t row = 0; row < seq_.rows; row += row_step) {
         const int64_t rows = std::min(row_step, seq_.rows - row);
         const int64_t seen = seq_.visible(in_.causal, row + rows - 1) - key;  // by the last row: the most
         if (seen > 0) {
-          add_tile({row, rows, key, std::min({each, seq_.keys - key, seen}), stride});
+          add_block({row, rows, key, std::min(keys, seen)});
         } else if (key == 0) {
           clear(a_.dq, seq_.row + row, rows, a_.dq_stride);
         }
       }
+    }
+    if (table_sums_) {
+      double* sums = table_sums_ + (seq_.index * in_.heads + at_.head) * in_.buckets;
+      at_.relative.add_to_buckets(sums, use_.by_distance, seq_.rows, seq_.keys);
     }
   }
 
@@ -77,126 +92,170 @@ class HeadGradient {
   void clear(float* target, int64_t row, int64_t rows, int64_t stride) const {
     if (!target) return;
     for (int64_t i = row; i < row + rows; i++) {
-      kernels().fill(target + i * stride + column_, 0.0f, static_cast<size_t>(in_.head_size));
+      kernels().fill(target + i * stride + column_, 0.0f, at_.size);
     }
   }
 
-  void prepare(int64_t rows, int64_t keys, int64_t stride) {
-    const int64_t tile = rows * stride + 64;
-    use_.p = worker_.floats(static_cast<size_t>(2 * tile), 0);
-    use_.ds = use_.p + tile;
-    use_.mask = worker_.floats(static_cast<size_t>(2 * keys + seq_.rows), 1);
-    use_.ones = use_.mask + keys;
-    use_.delta = use_.ones + keys;
-    if (in_.p > 0.0f) kernels().fill(use_.ones, 1.0f, static_cast<size_t>(keys));
+  const float* d_o(int64_t row) const { return a_.d_o + (seq_.row + row) * a_.d_o_stride + column_; }
+
+  void prepare(int64_t rows, int64_t keys) {
+    Buffers& u = use_;
+    u.stride = static_cast<size_t>(attention_score_stride(keys)), u.width = at_.padded(in_.head_size);
+    const size_t transposed = at_.padded(keys) * at_.size, plain = static_cast<size_t>(keys) * u.width;
+    const size_t height = static_cast<size_t>(rows), block = height * u.stride;
+    u.keys_transposed = worker_.floats(2 * transposed + plain + 2 * height * u.width + 2 * block, 0);
+    u.values_transposed = u.keys_transposed + transposed;
+    u.keys = u.values_transposed + transposed;
+    u.q = u.keys + plain;
+    u.d_o = u.q + height * u.width;
+    u.p = u.d_o + height * u.width;
+    u.ds = u.p + block;
+    const size_t masks = (most_group_rows + 1) * u.stride;
+    const size_t diagonals = table_sums_ ? static_cast<size_t>(seq_.rows + seq_.keys - 1) : 0;
+    u.mask = worker_.floats(masks + static_cast<size_t>(seq_.rows) + diagonals, 1);
+    u.delta = u.mask + masks;
+    u.by_distance = u.delta + seq_.rows;
+    kernels().fill(u.by_distance, 0.0f, diagonals);
     if (!wants_ds_ || keys == seq_.keys) return;
     const int64_t o_stride = in_.heads * in_.head_size;
     for (int64_t i = 0; i < seq_.rows; i++) {
-      const int64_t row = seq_.row + i;
-      use_.delta[i] = kernels().dot(a_.d_o + row * a_.d_o_stride + column_, a_.o + row * o_stride + column_,
-                                    static_cast<size_t>(in_.head_size));
+      const float* o = a_.o + (seq_.row + i) * o_stride + column_;
+      u.delta[i] = kernels().dot(d_o(i), o, at_.size);
     }
   }
 
-  void add_tile(const AttentionTile& tile) {
-    attention_scores(in_, seq_, head_, tile, use_.p, worker_);
-    const float* d_o = a_.d_o + (seq_.row + tile.row) * a_.d_o_stride + column_;  // (rows, D)
-    if (wants_ds_) {
-      Gemm g = product(tile.rows, tile.keys, in_.head_size);
-      g.a = d_o, g.lda = static_cast<size_t>(a_.d_o_stride);
-      g.b = in_.v + (seq_.key + tile.key) * in_.v_stride + column_, g.ldb = static_cast<size_t>(in_.v_stride);
-      g.b_transposed = true;
-      g.c = use_.ds, g.ldc = static_cast<size_t>(tile.stride);
-      gemm_serial(g, worker_);
+  void pack_keys(int64_t key, int64_t keys) const {
+    const float* k = at_.k + key * in_.k_stride;
+    const float* v = at_.v + key * in_.v_stride;
+    const size_t k_stride = static_cast<size_t>(in_.k_stride), v_stride = static_cast<size_t>(in_.v_stride);
+    const size_t count = static_cast<size_t>(keys);
+    at_.kernels.pack_transposed(use_.keys_transposed, k, k_stride, count, at_.size);
+    if (wants_ds_) at_.kernels.pack_transposed(use_.values_transposed, v, v_stride, count, at_.size);
+    if (a_.dq) at_.kernels.pack(use_.keys, use_.width, k, k_stride, count, at_.size);
+  }
+
+  void add_block(const AttentionTile& block) {
+    const int64_t strips = at_.strips(block.rows);
+    for (int64_t i = 0; i < strips; i++) {
+      const int64_t begin = i * block.rows / strips, end = (i + 1) * block.rows / strips;
+      const int64_t row = block.row + begin;
+      const int64_t seen = seq_.visible(in_.causal, block.row + end - 1) - block.key;  // by the last row
+      const size_t at = static_cast<size_t>(begin) * use_.stride;
+      if (seen > 0) {
+        const int64_t keys = std::min(block.keys, seen + key_group());
+        add_strip({row, end - begin, block.key, keys}, use_.p + at, use_.ds + at);
+      } else if (block.key == 0) {
+        clear(a_.dq, seq_.row + row, end - begin, a_.dq_stride);
+      }
     }
-    for (int64_t i = 0; i < tile.rows; i++) finish_row(tile, i);
-    if (a_.dv) add_key_gradient(tile, use_.p, d_o, a_.d_o_stride, 1.0f, a_.dv, a_.dv_stride);
+    const size_t width = use_.width, rows = static_cast<size_t>(block.rows);
+    if (a_.dv) {
+      at_.kernels.pack(use_.d_o, width, d_o(block.row), static_cast<size_t>(a_.d_o_stride), rows, at_.size);
+      add_key_gradient(block, use_.p, use_.d_o, 1.0f, a_.dv, a_.dv_stride);
+    }
     if (a_.dk) {
-      const float* q = in_.q + (seq_.row + tile.row) * in_.q_stride + column_;  // (rows, D)
-      add_key_gradient(tile, use_.ds, q, in_.q_stride, in_.scale, a_.dk, a_.dk_stride);
+      const float* q = at_.q + block.row * in_.q_stride;
+      at_.kernels.pack(use_.q, width, q, static_cast<size_t>(in_.q_stride), rows, at_.size);
+      add_key_gradient(block, use_.ds, use_.q, in_.scale, a_.dk, a_.dk_stride);
     }
-    if (a_.dq) add_query_gradient(tile);
-    if (a_.dbias) add_bias_gradient(tile);
     overwrite_ = false;
   }
 
-  // Row i of the tile: scores and dP become P m and dS; what the row does not see becomes 0 in both.
-  void finish_row(const AttentionTile& tile, int64_t i) {
-    const Kernels& k = kernels();
-    float* p = use_.p + i * tile.stride;
-    float* ds = use_.ds + i * tile.stride;
-    const int64_t row = seq_.row + tile.row + i;
-    const float lse = a_.lse[head_ * in_.q_rows + row];
-    const int64_t visible =
-        std::clamp<int64_t>(seq_.visible(in_.causal, tile.row + i) - tile.key, 0, tile.keys);
-    const size_t n = lse == -infinity ? 0 : static_cast<size_t>(visible);
-    const size_t rest = static_cast<size_t>(tile.keys) - n;
-    k.exp_sum(p, p, lse, n);
-    k.fill(p + n, 0.0f, rest);
-    const bool dropping = in_.p > 0.0f;
-    if (dropping) {
-      k.dropout(use_.mask, use_.ones, n, in_.p, in_.seed, in_.call,
-                attention_element(in_, row, head_, tile.key));
-    }
+  // P m, dS and dQ of a strip.
+  void add_strip(const AttentionTile& tile, float* p, float* ds) {
+    at_.scores(tile, use_.keys_transposed, p, use_.stride);
     if (wants_ds_) {
-      if (dropping) k.arithmetic(Arithmetic::multiply, ds, ds, use_.mask, n);
-      if (tile.key == 0 && seq_.visible(in_.causal, tile.row + i) <= tile.keys) {
-        k.softmax_backward(ds, ds, p, n);
-      } else {
-        k.arithmetic_scalar(Arithmetic::subtract, ds, ds, use_.delta[tile.row + i], n);
-        k.arithmetic(Arithmetic::multiply, ds, ds, p, n);
-      }
-      k.fill(ds + n, 0.0f, rest);
+      HeadProduct product = strip_product(tile, ds);
+      product.a = d_o(tile.row), product.a_row = static_cast<size_t>(a_.d_o_stride);
+      product.columns = at_.padded(tile.keys), product.k = at_.size;
+      product.b = use_.values_transposed;
+      product.b_step = at_.kernels.width, product.b_vector = at_.kernels.width * at_.size;
+      product.c = ds, product.ldc = use_.stride;
+      product.scale = 1.0f;
+      at_.kernels.multiply(product);
     }
-    if (dropping && a_.dv) k.arithmetic(Arithmetic::multiply, p, p, use_.mask, n);
+    const bool whole = tile.key == 0 && seq_.visible(in_.causal, tile.row + tile.rows - 1) <= tile.keys;
+    const float* lse = a_.lse + at_.head * in_.q_rows + seq_.row + tile.row;
+    at_.kernels.differentiate(at_.strip(tile, p, use_.stride), wants_ds_ ? ds : nullptr, lse,
+                              whole ? nullptr : use_.delta + tile.row, use_.mask);
+    if (a_.dq) {
+      HeadProduct product = strip_product(tile, ds);
+      product.columns = at_.size, product.k = static_cast<size_t>(tile.keys);
+      product.b = use_.keys, product.b_step = use_.width, product.b_vector = at_.kernels.width;
+      product.c = a_.dq + (seq_.row + tile.row) * a_.dq_stride + column_;
+      product.ldc = static_cast<size_t>(a_.dq_stride);
+      product.scale = in_.scale;
+      product.add = tile.key > 0;
+      at_.kernels.multiply(product);
+    }
+    if (a_.dbias) add_bias_gradient(tile, ds);
+    if (table_sums_) add_by_distance(tile, ds);
   }
+
+  // A product whose A are the rows of a strip of scores.
+  HeadProduct strip_product(const AttentionTile& tile, const float* scores) const {
+    HeadProduct product{};
+    product.rows = static_cast<size_t>(tile.rows);
+    product.a = scores, product.a_row = use_.stride, product.a_step = 1;
+    return product;
+  }
+
+  // Causal: dV and dK of so many keys at a time skip the rows that see none of them, whose scores are not
+  // there. A strip has scores (zeros) for as many keys beyond those seen, as its rows may start such a group.
+  int64_t key_group() const { return static_cast<int64_t>(at_.kernels.rows); }
 
   // target (keys, D) (+)= scale weights^T x: dV and dK.
-  void add_key_gradient(const AttentionTile& tile, const float* weights, const float* x, int64_t x_stride,
-                        float scale, float* target, int64_t target_stride) {
-    Gemm g = product(tile.keys, in_.head_size, tile.rows);
-    g.a = weights, g.lda = static_cast<size_t>(tile.stride);
-    g.a_transposed = true;
-    g.b = x, g.ldb = static_cast<size_t>(x_stride);
-    g.c = target + (seq_.key + tile.key) * target_stride + column_,
-    g.ldc = static_cast<size_t>(target_stride);
-    g.scale = scale;
-    g.accumulate = !overwrite_;
-    gemm_serial(g, worker_);
+  void add_key_gradient(const AttentionTile& block, const float* weights, const float* x, float scale,
+                        float* target, int64_t target_stride) const {
+    HeadProduct product{};
+    product.columns = at_.size;
+    product.a_row = 1, product.a_step = use_.stride;
+    product.b_step = use_.width, product.b_vector = at_.kernels.width;
+    product.ldc = static_cast<size_t>(target_stride);
+    product.scale = scale;
+    product.add = !overwrite_;
+    const int64_t group = in_.causal ? key_group() : block.keys;
+    for (int64_t key = 0; key < block.keys; key += group) {
+      int64_t first = 0;
+      if (in_.causal) {
+        first = block.key + key - (seq_.keys - seq_.rows) - block.row;  // row that sees the group's first key
+        first = std::clamp<int64_t>(first, 0, block.rows);
+      }
+      const size_t skipped = static_cast<size_t>(first);
+      product.rows = static_cast<size_t>(std::min(group, block.keys - key));
+      product.k = static_cast<size_t>(block.rows) - skipped;
+      product.a = weights + skipped * use_.stride + key;
+      product.b = x + skipped * use_.width;
+      product.c = target + (seq_.key + block.key + key) * target_stride + column_;
+      at_.kernels.multiply(product);
+    }
   }
 
-  // dQ (rows, D) (+)= scale dS K.
-  void add_query_gradient(const AttentionTile& tile) {
-    Gemm g = product(tile.rows, in_.head_size, tile.keys);
-    g.a = use_.ds, g.lda = static_cast<size_t>(tile.stride);
-    g.b = in_.k + (seq_.key + tile.key) * in_.k_stride + column_, g.ldb = static_cast<size_t>(in_.k_stride);
-    g.c = a_.dq + (seq_.row + tile.row) * a_.dq_stride + column_, g.ldc = static_cast<size_t>(a_.dq_stride);
-    g.scale = in_.scale;
-    g.accumulate = tile.key > 0;
-    gemm_serial(g, worker_);
-  }
-
-  void add_bias_gradient(const AttentionTile& tile) {
-    const int64_t plane = (in_.bias_batch == 1 ? 0 : seq_.index) * in_.heads + head_;
+  void add_bias_gradient(const AttentionTile& tile, const float* ds) const {
+    const int64_t plane = (in_.bias_batch == 1 ? 0 : seq_.index) * in_.heads + at_.head;
     float* target =
         a_.dbias + (plane * in_.bias_rows + tile.row) * in_.bias_columns + tile.key;  // (rows, keys)
     for (int64_t i = 0; i < tile.rows; i++) {
       float* row = target + i * in_.bias_columns;
-      kernels().arithmetic(Arithmetic::add, row, row, use_.ds + i * tile.stride,
+      kernels().arithmetic(Arithmetic::add, row, row, ds + static_cast<size_t>(i) * use_.stride,
                            static_cast<size_t>(tile.keys));
     }
   }
 
-  static Gemm product(int64_t m, int64_t n, int64_t k) {
-    Gemm g;
-    g.m = static_cast<size_t>(m), g.n = static_cast<size_t>(n), g.k = static_cast<size_t>(k);
-    return g;
+  void add_by_distance(const AttentionTile& tile, const float* ds) const {
+    for (int64_t i = 0; i < tile.rows; i++) {
+      float* target = use_.by_distance + (seq_.rows - 1 - tile.row - i) + tile.key;
+      kernels().arithmetic(Arithmetic::add, target, target, ds + static_cast<size_t>(i) * use_.stride,
+                           static_cast<size_t>(tile.keys));
+    }
   }
 
   const AttentionBackward& a_;
   const AttentionInputs& in_;
+  const AttentionHead at_;
   const AttentionSequence& seq_;
-  const int64_t head_, column_;
+  const int64_t column_;
+  double* const table_sums_;
   Worker& worker_;
   const bool wants_ds_;
   Buffers use_{};
@@ -215,19 +274,24 @@ void clear_bias_gradient(const AttentionBackward& a) {
 void attention_backward(Cpu, const AttentionBackward& a) {
   std::vector<AttentionSequence> sequences = attention_sequences(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
+  const RelativeBias relative(a.in);
+  std::vector<double> sums(a.dtable ? static_cast<size_t>(a.in.batch * a.in.heads * a.in.buckets) : 0);
+  double* table_sums = a.dtable ? sums.data() : nullptr;
+  const auto run = [&](const AttentionSequence& sequence, size_t head, Worker& worker) {
+    HeadGradient(a, relative, table_sums, sequence, static_cast<int64_t>(head), worker).run();
+  };
   if (a.dbias) clear_bias_gradient(a);
   if (a.dbias && a.in.bias_batch == 1) {
     std::sort(sequences.begin(), sequences.end(),
               [](const AttentionSequence& x, const AttentionSequence& y) { return x.index < y.index; });
     parallel_for(heads, [&](size_t head, Worker& worker) {
-      for (const AttentionSequence& s : sequences)
-        HeadGradient(a, s, static_cast<int64_t>(head), worker).run();
+      for (const AttentionSequence& s : sequences) run(s, head, worker);
     });
-    return;
+  } else {
+    parallel_for(sequences.size() * heads,
+                 [&](size_t job, Worker& worker) { run(sequences[job / heads], job % heads, worker); });
   }
-  parallel_for(sequences.size() * heads, [&](size_t job, Worker& worker) {
-    HeadGradient(a, sequences[job / heads], static_cast<int64_t>(job % heads), worker).run();
-  });
+  if (a.dtable) write_table_gradient(a.in, table_sums, a.dtable);
 }
 
 }  // namespace athanor

@@ -1,15 +1,15 @@
-// Forward: a job is a block of query rows of one (sequence, head). It goes over the keys in blocks; each
-// block's scores lie in scratch, become probabilities relative to the largest score so far, and are
-// multiplied with V. A larger score in a later block rescales what was summed before (Milakov and Gimelshein,
-// "Online normalizer calculation for softmax", 2018); up to 512 keys there is one block and nothing to
-// rescale.
+// Forward: a job is a range of query rows of one (sequence, head). It packs keys and values, a block at a time,
+// and takes its rows through them in strips of a register tile's height, whose scores stay in L1: scores,
+// probabilities relative to the largest score so far, product with V. A larger score in a later block rescales
+// what came before (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018); up to 512 keys
+// there is one block and nothing to rescale.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
-#include "ops/attention/attention_tile.h"
+#include "ops/attention/attention_head.h"
 
 namespace athanor {
 
@@ -17,171 +17,200 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-struct RowBlock {
+// Packing a block costs about as much as the products of 8 rows with it (AVX-512): so many rows, where there
+// are enough jobs, and keys are not packed at all for very few.
+constexpr int64_t rows_most = 512;
+constexpr int64_t rows_unpacked = 4;
+
+struct RowRange {
   AttentionSequence sequence;
   int64_t row, rows;
 };
 
-// Blocks depend on the sizes alone. Few blocks are halved, so that small batches keep all threads busy.
-std::vector<RowBlock> row_blocks(const AttentionInputs& in) {
+// Ranges depend on the sizes alone. Few are halved, so that small batches keep all threads busy.
+std::vector<RowRange> row_ranges(const AttentionInputs& in) {
   const std::vector<AttentionSequence> sequences = attention_sequences(in);
-  int64_t each = attention_tile_rows;
+  int64_t each = rows_most;
   for (; each > 32; each /= 2) {
     int64_t jobs = 0;
     for (const AttentionSequence& s : sequences) jobs += (s.rows + each - 1) / each * in.heads;
     if (jobs >= 32) break;
   }
-  std::vector<RowBlock> blocks;
+  std::vector<RowRange> ranges;
   for (const AttentionSequence& s : sequences) {
     for (int64_t row = 0; row < s.rows; row += each) {
-      blocks.push_back({s, row, std::min(each, s.rows - row)});
+      ranges.push_back({s, row, std::min(each, s.rows - row)});
     }
   }
-  return blocks;
+  return ranges;
 }
 
-// Scores of one row become exp(score - largest) and, with dropout, what is left of it; updates the row's
-// largest score and sum. Returns by how much what was summed before has to be scaled.
-float soften_row(const AttentionInputs& in, float* s, int64_t seen, int64_t width, uint64_t element,
-                 float* largest, float* total) {
-  const Kernels& k = kernels();
-  const size_t n = static_cast<size_t>(seen);
-  k.fill(s + seen, 0.0f, static_cast<size_t>(width - seen));
-  const float block_largest = k.maximum(s, n);
-  const float before = *largest;
-  const float now = block_largest > before || std::isnan(block_largest) ? block_largest : before;
-  if (now == -infinity) {  // nothing seen so far: exp(-inf - -inf) would be NaN
-    k.fill(s, 0.0f, n);
-    return 1.0f;
+class HeadForward {
+ public:
+  HeadForward(const AttentionForward& a, const RelativeBias& relative, const RowRange& range, int64_t head,
+              Worker& worker)
+      : a_(a), range_(range), at_(a.in, relative, range.sequence, head), worker_(worker) {
+    o_stride_ = a.in.heads * a.in.head_size;
+    o_ = a.o + (range.sequence.row + range.row) * o_stride_ + head * a.in.head_size;
   }
-  const float rescale = before == now ? 1.0f : std::exp(before - now);
-  *largest = now;
-  *total = *total * rescale + k.exp_sum(s, s, now, n);
-  if (in.p > 0.0f) k.dropout(s, s, n, in.p, in.seed, in.call, element);
-  return rescale;
-}
 
-void attend(const AttentionForward& a, const RowBlock& block, int64_t head, Worker& worker) {
-  const AttentionInputs& in = a.in;
-  const AttentionSequence& seq = block.sequence;
-  const Kernels& k = kernels();
-  const int64_t size = in.head_size, o_stride = in.heads * size;
-  const int64_t first_row = seq.row + block.row;
-  const int64_t seen = seq.visible(in.causal, block.row + block.rows - 1);  // by the last row: the most
-  const int64_t each = attention_key_block(seen), stride = attention_tile_stride(each);
-  float* s = worker.floats(static_cast<size_t>(block.rows * stride + 64), 0);  // (rows, stride)
-  float* largest = worker.floats(static_cast<size_t>(2 * block.rows), 1);      // (rows)
-  float* total = largest + block.rows;                                         // (rows)
-  float* o = a.o + first_row * o_stride + head * size;                         // (rows, D)
-  std::fill(largest, largest + block.rows, -infinity);
-  std::fill(total, total + block.rows, 0.0f);
-  for (int64_t key = 0; key < seen; key += each) {
-    const AttentionTile tile{block.row, block.rows, key, std::min(each, seen - key), stride};
-    attention_scores(in, seq, head, tile, s, worker);
-    for (int64_t i = 0; i < block.rows; i++) {
-      const int64_t visible = seq.visible(in.causal, block.row + i) - key;
-      float rescale = soften_row(in, s + i * stride, std::clamp<int64_t>(visible, 0, tile.keys), tile.keys,
-                                 attention_element(in, first_row + i, head, key), largest + i, total + i);
-      if (key > 0 && rescale != 1.0f)
-        k.scale(o + i * o_stride, rescale, o + i * o_stride, static_cast<size_t>(size));
+  void run() {
+    const int64_t seen = visible(range_.row + range_.rows - 1);  // by the last row: the most
+    const int64_t each = attention_key_block(seen);
+    prepare(each);
+    for (int64_t key = 0; key < seen; key += each) {
+      const int64_t keys = std::min(each, seen - key);
+      pack(key, keys);
+      const int64_t strips = at_.strips(range_.rows);
+      for (int64_t i = 0; i < strips; i++) {
+        const int64_t begin = i * range_.rows / strips, end = (i + 1) * range_.rows / strips;
+        const int64_t strip_keys = std::min(keys, visible(range_.row + end - 1) - key);
+        if (strip_keys > 0) {
+          attend({range_.row + begin, end - begin, key, strip_keys});
+        } else if (key == 0) {
+          clear(begin, end);
+        }
+      }
     }
-    Gemm product;
-    product.m = static_cast<size_t>(block.rows), product.n = static_cast<size_t>(size);
-    product.k = static_cast<size_t>(tile.keys);
-    product.a = s, product.lda = static_cast<size_t>(stride);
-    product.b = in.v + (seq.key + key) * in.v_stride + head * size,
-    product.ldb = static_cast<size_t>(in.v_stride);
-    product.c = o, product.ldc = static_cast<size_t>(o_stride);
-    product.accumulate = key > 0;
-    gemm_serial(product, worker);
+    if (seen == 0) clear(0, range_.rows);
+    if (a_.lse) write_lse();
   }
-  for (int64_t i = 0; i < block.rows; i++) {
-    float* row = o + i * o_stride;
-    if (total[i] == 0.0f) {
-      k.fill(row, 0.0f, static_cast<size_t>(size));
+
+ private:
+  int64_t visible(int64_t row) const { return range_.sequence.visible(a_.in.causal, row); }
+
+  void prepare(int64_t keys) {
+    stride_ = static_cast<size_t>(attention_score_stride(keys));
+    const size_t width = at_.padded(a_.in.head_size), height = at_.kernels.rows;
+    const size_t key_floats = at_.padded(keys) * at_.size, value_floats = static_cast<size_t>(keys) * width;
+    packed_keys_ = worker_.floats(key_floats + value_floats + height * stride_, 0);
+    packed_values_ = packed_keys_ + key_floats;
+    s_ = packed_values_ + value_floats;
+    const size_t rows = static_cast<size_t>(range_.rows);
+    largest_ = worker_.floats(2 * rows + 2 * height, 1);
+    total_ = largest_ + rows;
+    row_keep_ = total_ + rows;
+    row_scale_ = row_keep_ + height;
+    std::fill(largest_, largest_ + rows, -infinity);
+    std::fill(total_, total_ + rows, 0.0f);
+  }
+
+  void pack(int64_t key, int64_t keys) {
+    const AttentionInputs& in = a_.in;
+    unpacked_ = range_.rows <= rows_unpacked;
+    if (!unpacked_) {
+      at_.kernels.pack_transposed(packed_keys_, at_.k + key * in.k_stride, static_cast<size_t>(in.k_stride),
+                                  static_cast<size_t>(keys), at_.size);
+    }
+    values_ = at_.v + key * in.v_stride;
+    values_stride_ = static_cast<size_t>(in.v_stride);
+    if (unpacked_ && at_.size % at_.kernels.width == 0) return;
+    const size_t width = at_.padded(in.head_size);
+    at_.kernels.pack(packed_values_, width, values_, values_stride_, static_cast<size_t>(keys), at_.size);
+    values_ = packed_values_;
+    values_stride_ = width;
+  }
+
+  void attend(const AttentionTile& tile) {
+    const int64_t row = tile.row - range_.row;
+    if (unpacked_) {
+      unpacked_scores(tile);
     } else {
-      k.scale(row, 1.0f / total[i], row, static_cast<size_t>(size));
+      at_.scores(tile, packed_keys_, s_, stride_);
     }
-    if (a.lse) a.lse[head * in.q_rows + first_row + i] = largest[i] + std::log(total[i]);
+    at_.kernels.soften(at_.strip(tile, s_, stride_), largest_ + row, total_ + row, row_keep_, row_scale_);
+    HeadProduct product{};
+    product.rows = static_cast<size_t>(tile.rows), product.columns = at_.size;
+    product.k = static_cast<size_t>(tile.keys);
+    product.a = s_, product.a_row = stride_, product.a_step = 1;
+    product.b = values_, product.b_step = values_stride_, product.b_vector = at_.kernels.width;
+    product.c = o_ + row * o_stride_, product.ldc = static_cast<size_t>(o_stride_);
+    product.row_scale = row_scale_, product.row_keep = row_keep_;
+    product.add = tile.key > 0;
+    at_.kernels.multiply(product);
+    for (int64_t i = 0; i < tile.rows; i++) {  // 0 also where 0 V is NaN
+      if (total_[row + i] == 0.0f) clear(row + i, row + i + 1);
+    }
   }
-}
+
+  void unpacked_scores(const AttentionTile& tile) {
+    const AttentionInputs& in = a_.in;
+    Gemm product;
+    product.m = static_cast<size_t>(tile.rows), product.n = static_cast<size_t>(tile.keys);
+    product.k = at_.size;
+    product.a = at_.q + tile.row * in.q_stride, product.lda = static_cast<size_t>(in.q_stride);
+    product.b = at_.k + tile.key * in.k_stride, product.ldb = static_cast<size_t>(in.k_stride);
+    product.b_transposed = true;
+    product.c = s_, product.ldc = stride_;
+    product.scale = in.scale;
+    gemm_serial(product, worker_);
+    at_.add_bias(tile, s_, stride_);
+  }
+
+  void clear(int64_t begin, int64_t end) const {
+    for (int64_t i = begin; i < end; i++) kernels().fill(o_ + i * o_stride_, 0.0f, at_.size);
+  }
+
+  void write_lse() const {
+    float* lse = a_.lse + at_.head * a_.in.q_rows + range_.sequence.row + range_.row;
+    for (int64_t i = 0; i < range_.rows; i++) lse[i] = largest_[i] + std::log(total_[i]);
+  }
+
+  const AttentionForward& a_;
+  const RowRange& range_;
+  const AttentionHead at_;
+  Worker& worker_;
+  float* o_;  // (rows, D)
+  int64_t o_stride_;
+  float* packed_keys_;
+  float* packed_values_;
+  float* s_;        // (strip rows, stride)
+  float* largest_;  // (rows)
+  float* total_;    // (rows)
+  float* row_keep_;
+  float* row_scale_;
+  size_t stride_;
+  const float* values_;  // (keys, D), packed or not
+  size_t values_stride_;
+  bool unpacked_;
+};
 
 // One (sequence, head) of the probabilities.
-void write_weights(const AttentionWeights& a, const AttentionSequence& seq, int64_t head, float* out,
-                   Worker& worker) {
-  const AttentionInputs& in = a.in;
-  const Kernels& k = kernels();
-  for (int64_t row = 0; row < seq.rows; row += attention_tile_rows) {
-    const AttentionTile tile{row, std::min(attention_tile_rows, seq.rows - row), 0, seq.keys, seq.keys};
-    float* p = out + row * seq.keys;  // (rows, Lk)
-    attention_scores(in, seq, head, tile, p, worker);
-    for (int64_t i = 0; i < tile.rows; i++) {
-      const float lse = a.lse[head * in.q_rows + seq.row + row + i];
-      const int64_t seen = lse == -infinity ? 0 : seq.visible(in.causal, row + i);
-      k.exp_sum(p + i * seq.keys, p + i * seq.keys, lse, static_cast<size_t>(seen));
-      k.fill(p + i * seq.keys + seen, 0.0f, static_cast<size_t>(seq.keys - seen));
+void write_weights(const AttentionWeights& a, const AttentionHead& at, float* out, Worker& worker) {
+  const AttentionSequence& sequence = at.sequence;
+  const int64_t each = attention_key_block(sequence.keys), strips = at.strips(sequence.rows);
+  const size_t stride = static_cast<size_t>(attention_score_stride(each));
+  float* packed = worker.floats(at.padded(each) * at.size + at.kernels.rows * stride, 0);
+  float* s = packed + at.padded(each) * at.size;
+  for (int64_t key = 0; key < sequence.keys; key += each) {
+    const int64_t keys = std::min(each, sequence.keys - key);
+    at.kernels.pack_transposed(packed, at.k + key * a.in.k_stride, static_cast<size_t>(a.in.k_stride),
+                               static_cast<size_t>(keys), at.size);
+    for (int64_t i = 0; i < strips; i++) {
+      const int64_t row = i * sequence.rows / strips, end = (i + 1) * sequence.rows / strips;
+      const AttentionTile tile{row, end - row, key, keys};
+      at.scores(tile, packed, s, stride);
+      ScoreStrip strip = at.strip(tile, s, stride);
+      strip.p = 0.0f;
+      const float* lse = a.lse + at.head * a.in.q_rows + sequence.row + row;
+      at.kernels.differentiate(strip, nullptr, lse, nullptr, nullptr);
+      for (int64_t r = 0; r < tile.rows; r++) {
+        kernels().function(Function::identity, out + (row + r) * sequence.keys + key,
+                           s + static_cast<size_t>(r) * stride, static_cast<size_t>(keys));
+      }
     }
   }
 }
 
 }  // namespace
 
-std::vector<AttentionSequence> attention_sequences(const AttentionInputs& in) {
-  std::vector<AttentionSequence> sequences;
-  sequences.reserve(static_cast<size_t>(in.batch));
-  for (int64_t b = 0; b < in.batch; b++) {
-    sequences.push_back({b, in.offsets[b], in.offsets[b + 1] - in.offsets[b], in.key_offsets[b],
-                         in.key_offsets[b + 1] - in.key_offsets[b]});
-  }
-  std::stable_sort(sequences.begin(), sequences.end(),
-                   [](const AttentionSequence& x, const AttentionSequence& y) {
-                     return x.rows * x.keys > y.rows * y.keys;
-                   });
-  return sequences;
-}
-
-int64_t attention_tile_stride(int64_t keys) {
-  const int64_t lines = (keys + 15) / 16 * 16;
-  return lines % 1024 == 0 ? lines + 16 : lines;
-}
-
-int64_t attention_key_block(int64_t keys) {
-  const int64_t blocks = (keys + attention_tile_keys - 1) / attention_tile_keys;
-  if (blocks <= 1) return keys;
-  return ((keys + blocks - 1) / blocks + 15) / 16 * 16;
-}
-
-void attention_scores(const AttentionInputs& in, const AttentionSequence& seq, int64_t head,
-                      const AttentionTile& tile, float* s, Worker& worker) {
-  const int64_t size = in.head_size;
-  Gemm product;
-  product.m = static_cast<size_t>(tile.rows), product.n = static_cast<size_t>(tile.keys);
-  product.k = static_cast<size_t>(size);
-  product.a = in.q + (seq.row + tile.row) * in.q_stride + head * size,
-  product.lda = static_cast<size_t>(in.q_stride);
-  product.b = in.k + (seq.key + tile.key) * in.k_stride + head * size,
-  product.ldb = static_cast<size_t>(in.k_stride);
-  product.b_transposed = true;
-  product.c = s, product.ldc = static_cast<size_t>(tile.stride);
-  product.scale = in.scale;
-  gemm_serial(product, worker);
-  if (!in.bias) return;
-  const int64_t plane = (in.bias_batch == 1 ? 0 : seq.index) * in.heads + head;
-  const float* bias =
-      in.bias + (plane * in.bias_rows + tile.row) * in.bias_columns + tile.key;  // (rows, keys)
-  for (int64_t i = 0; i < tile.rows; i++) {
-    float* row = s + i * tile.stride;
-    kernels().arithmetic(Arithmetic::add, row, row, bias + i * in.bias_columns,
-                         static_cast<size_t>(tile.keys));
-  }
-}
-
 void attention_forward(Cpu, const AttentionForward& a) {
   check_attention_sequences(a.in, ErrorCode::data);
-  const std::vector<RowBlock> blocks = row_blocks(a.in);
+  const std::vector<RowRange> ranges = row_ranges(a.in);
+  const RelativeBias relative(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
-  parallel_for(blocks.size() * heads, [&](size_t job, Worker& worker) {
-    attend(a, blocks[job / heads], static_cast<int64_t>(job % heads), worker);
+  parallel_for(ranges.size() * heads, [&](size_t job, Worker& worker) {
+    HeadForward(a, relative, ranges[job / heads], static_cast<int64_t>(job % heads), worker).run();
   });
 }
 
@@ -194,11 +223,13 @@ void attention_weights(Cpu, const AttentionWeights& a) {
   for (size_t b = 0; b < sequences.size(); b++) {
     begin[b + 1] = begin[b] + a.in.heads * sequences[b].rows * sequences[b].keys;
   }
+  const RelativeBias relative(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
   parallel_for(sequences.size() * heads, [&](size_t job, Worker& worker) {
     const AttentionSequence& s = sequences[job / heads];
     const int64_t head = static_cast<int64_t>(job % heads);
-    write_weights(a, s, head, a.weights + begin[job / heads] + head * s.rows * s.keys, worker);
+    float* out = a.weights + begin[job / heads] + head * s.rows * s.keys;
+    write_weights(a, AttentionHead(a.in, relative, s, head), out, worker);
   });
 }
 

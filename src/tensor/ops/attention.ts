@@ -5,6 +5,19 @@ import type { Generator } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { dropoutArguments } from "./norm.js";
 
+/** T5's relative position bias. */
+export interface RelativeBias {
+  /** f32 (buckets, H): what the scores of a head get, by the bucket of their distance. May require a gradient. */
+  table: Tensor;
+  /**
+   * Whether keys after the query have buckets of their own (half of them), as in an encoder; if not, they share the
+   * bucket of distance 0, as in a decoder.
+   */
+  bidirectional: boolean;
+  /** Distances from here on share the last bucket of their side; default 128. */
+  maxDistance?: number;
+}
+
 export interface AttentionOptions {
   /** Number of heads H; the rows of q, k and v hold H heads of D columns side by side. D is 1 to 256. */
   heads: number;
@@ -18,6 +31,11 @@ export interface AttentionOptions {
   scale?: number;
   /** f32 (1 or B, H, rows, columns), added to the scaled scores at [b or 0, h, i, j], i and j within the sequence. */
   bias?: Tensor | null;
+  /**
+   * A bias read from a table by the distance of key and query. Positions are aligned at the end, as for `causal`: query
+   * i of Lq stands at i + Lk - Lq, so with a cache the last rows are placed rightly. Adds to `bias` where both are given.
+   */
+  relativeBias?: RelativeBias | null;
   /** Probability with which attention probabilities are dropped, 0 <= p < 1; default 0. */
   dropout?: number;
   /** Also return the probabilities. */
@@ -26,18 +44,35 @@ export interface AttentionOptions {
   generator?: Generator;
 }
 
+// Table, bidirectional, maxDistance.
+function relativeArguments(relative: RelativeBias | null | undefined): [number, number, number] {
+  if (relative === null || relative === undefined) return [0, 0, 0];
+  const op = "attention";
+  const table = handleOf(relative.table, op, "relativeBias.table");
+  if (typeof relative.bidirectional !== "boolean") {
+    const got = String(relative.bidirectional);
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `attention: relativeBias.bidirectional must be true or false, got ${got}`,
+    );
+  }
+  const maxDistance = requireInteger(relative.maxDistance ?? 128, op, "relativeBias.maxDistance", 1);
+  return [table, relative.bidirectional ? 1 : 0, maxDistance];
+}
+
 /**
  * Attention: for each sequence and head, `softmax(scale q kᵀ + bias) v` over the keys that a query sees. A query
  * that sees none gives 0. No T x T matrix is stored; the gradient recomputes the scores.
  *
  * q is f32 (Tq, H·D), k and v are (Tk, H·D); each may be a range of columns, which is read in place. The result is
- * (Tq, H·D). Gradients for q, k, v and bias. With `returnWeights` the result is `{ output, weights }`: weights is one
+ * (Tq, H·D). Gradients for q, k, v, bias and the table of relativeBias. With `returnWeights` the result is `{ output, weights }`: weights is one
  * flat f32 tensor, for each sequence in turn its (H, Lq, Lk) probabilities before dropout, without a gradient; the
  * offsets must then have been made from host data.
  *
  * Throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT; offsets made by an op that turn out wrong are reported as ERR_DATA by
  * whoever reads the result. Source: Vaswani et al., "Attention Is All You Need", section 3.2;
- * `torch.nn.functional.scaled_dot_product_attention`.
+ * `torch.nn.functional.scaled_dot_product_attention`; for relativeBias Raffel et al., "Exploring the Limits of Transfer
+ * Learning with a Unified Text-to-Text Transformer", section 2.1, `T5Attention` of Transformers.
  *
  * @example
  * const offsets = tensor([0, 2, 3], [3], { dtype: "i32" }); // two sequences, of 2 and 1 tokens
@@ -91,6 +126,7 @@ export function attention(
     p,
     ...dropoutArguments(p, generator),
     returnWeights ? 1 : 0,
+    ...relativeArguments(options.relativeBias),
   );
   return returnWeights ? { output: results[0], weights: results[1] } : results[0];
 }
