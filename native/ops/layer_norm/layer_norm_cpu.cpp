@@ -17,8 +17,13 @@ void backward_row(const LayerNormBackward& a, int64_t row, float* ds, float* dwe
   const size_t n = static_cast<size_t>(a.width);
   const float* dsum = a.dsum ? a.dsum + row * a.dsum_stride : nullptr;
   if (a.dy) {
-    k.layer_norm_backward(ds, dweight, dbias, a.dy + row * a.dy_stride, a.s + row * a.s_stride, a.weight, n,
-                          a.statistics[row], a.statistics[a.rows + row]);
+    const float *dy = a.dy + row * a.dy_stride, *s = a.s + row * a.s_stride;
+    const float mean = a.statistics[row], rstd = a.statistics[a.rows + row];
+    if (a.kind == NormKind::layer) {
+      k.layer_norm_backward(ds, dweight, dbias, dy, s, a.weight, n, mean, rstd);
+    } else {
+      k.rms_norm_backward(ds, dweight, dy, s, a.weight, n, rstd);
+    }
     if (dsum) k.arithmetic(Arithmetic::add, ds, ds, dsum, n);
   } else {
     std::memcpy(ds, dsum, n * sizeof(float));
@@ -60,9 +65,14 @@ void layer_norm_forward(Cpu, const LayerNormForward& a) {
         k.dropout(dropped, residual, n, a.p, a.seed, a.call, static_cast<uint64_t>(row * a.width));
         residual = dropped;
       }
-      float mean, rstd;
-      k.layer_norm(a.y + row * a.width, a.sum ? a.sum + row * a.width : nullptr, a.x + row * a.x_stride,
-                   residual, a.weight, a.bias, n, a.eps, &mean, &rstd);
+      float *y = a.y + row * a.width, *sum = a.sum ? a.sum + row * a.width : nullptr;
+      const float* x = a.x + row * a.x_stride;
+      float mean = 0.0f, rstd;
+      if (a.kind == NormKind::layer) {
+        k.layer_norm(y, sum, x, residual, a.weight, a.bias, n, a.eps, &mean, &rstd);
+      } else {
+        k.rms_norm(y, sum, x, residual, a.weight, n, a.eps, &rstd);
+      }
       if (a.statistics) {
         a.statistics[row] = mean;
         a.statistics[a.rows + row] = rstd;
