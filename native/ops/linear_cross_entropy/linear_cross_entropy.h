@@ -1,9 +1,10 @@
 // The loss of a vocabulary projection, cross_entropy(scale x W^T + bias, labels), without its (N, V) logits:
 // only rows that count are projected, and the vocabulary goes by in blocks, of which one at a time exists.
 // Forward keeps a running maximum and sum of exponentials for each row (Milakov and Gimelshein, "Online
-// normalizer calculation for softmax", 2018); backward makes each block of logits again, turns it into their
-// gradient dz as cross_entropy.h says, and adds to
+// normalizer calculation for softmax", 2018); backward turns each block of logits into their gradient dz as
+// cross_entropy.h says, and adds to
 //   dx = scale dz W,  dW = scale dz^T x,  dbias = the column sums of dz.
+// The first blocks are kept from forward to backward, within a fixed budget; the others are made again.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +15,12 @@
 namespace athanor {
 
 // A block has about a million logits (4 MB: it stays in cache between its passes), but at least 256 columns,
-// below which the products would be slow. The workspace is thus at most max(4 MB, 1 KB per row).
+// below which the products would be slow. The workspace is thus at most max(4 MB, 1 KB per row), and with
+// gradients 32 MB more for what is kept: all logits of BERT's masked LM up to 274 rows that count (some 1800
+// tokens). Making them again would cost a third more.
 constexpr int64_t vocabulary_block_logits = int64_t{1} << 20;
 constexpr int64_t vocabulary_block_least = 256;
+constexpr int64_t vocabulary_kept_logits = int64_t{1} << 23;
 
 inline int64_t vocabulary_block_columns(int64_t rows, int64_t classes) {
   int64_t columns = std::max(vocabulary_block_least, vocabulary_block_logits / std::max<int64_t>(rows, 1));
@@ -32,8 +36,10 @@ struct LinearCrossEntropyInput {
   int64_t rows, width, classes;
   float scale;
   CrossEntropyOptions options;
-  float* gathered;  // (N, C): room for the rows that count
-  float* logits;    // room for one block: rows x vocabulary_block_columns for any number of rows up to N
+  float* gathered;  // room for the rows that count: (count, C)
+  float* logits;    // room for one block: (count, vocabulary_block_columns)
+  float* kept;      // room for kept_floats logits, block after block; or null
+  int64_t kept_floats;
 };
 
 struct LinearCrossEntropyForward {
@@ -48,7 +54,7 @@ struct LinearCrossEntropyBackward {
   const float* statistics;  // (N, 2)
   const float* dloss;       // one element, or (N) without reduction
   float* dx;                // (N, C)
-  float* dgathered;         // (N, C): room for dx of the rows that count; null without dx
+  float* dgathered;         // room for dx of the rows that count: (count, C); null without dx
   float* dweight;           // (V, C)
   float* dbias;             // (V)
 };

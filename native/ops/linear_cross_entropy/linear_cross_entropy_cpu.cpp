@@ -51,33 +51,39 @@ Counted gather(const LinearCrossEntropyInput& in) {
 // Columns [begin, begin + width) of the logits of the rows that count.
 struct Block {
   int64_t begin, width;
-  float* z;  // (count, width)
+  float* z;   // (count, width): kept from forward to backward, or the workspace
+  bool kept;  // then z must not change: a graph may be walked twice
 };
 
-// Calls body(block) for every block of logits, made in the workspace.
+// Calls body(block) for every block in order.
 template <class Body>
 void for_blocks(const LinearCrossEntropyInput& in, const Counted& counted, const Body& body) {
   if (counted.count() == 0) return;
   const int64_t columns = vocabulary_block_columns(counted.count(), in.classes);
   for (int64_t begin = 0; begin < in.classes; begin += columns) {
-    const Block block{begin, std::min(columns, in.classes - begin), in.logits};
-    Gemm g;
-    g.m = counted.rows.size(), g.n = size(block.width), g.k = size(in.width);
-    g.a = counted.x, g.lda = size(counted.x_stride);
-    g.b = in.weight + begin * in.width, g.ldb = size(in.width), g.b_transposed = true;
-    g.c = block.z, g.ldc = size(block.width);
-    g.scale = in.scale;
-    g.bias = in.bias ? in.bias + begin : nullptr;
-    gemm(g);
-    body(block);
+    const int64_t width = std::min(columns, in.classes - begin);
+    const bool kept = (begin + width) * counted.count() <= in.kept_floats;
+    body(Block{begin, width, kept ? in.kept + begin * counted.count() : in.logits, kept});
   }
 }
 
+void make_logits(const LinearCrossEntropyInput& in, const Counted& counted, const Block& block) {
+  Gemm g;
+  g.m = counted.rows.size(), g.n = size(block.width), g.k = size(in.width);
+  g.a = counted.x, g.lda = size(counted.x_stride);
+  g.b = in.weight + block.begin * in.width, g.ldb = size(in.width), g.b_transposed = true;
+  g.c = block.z, g.ldc = size(block.width);
+  g.scale = in.scale;
+  g.bias = in.bias ? in.bias + block.begin : nullptr;
+  gemm(g);
+}
+
+// Calls body(i, first element of row i) for the rows that count.
 template <class Body>
 void for_rows(const Counted& counted, const Block& block, const Body& body) {
   const size_t grain = size(8192 / (block.width + 1) + 1);
   parallel_ranges(counted.rows.size(), grain, [&](size_t begin, size_t end, Worker&) {
-    for (size_t i = begin; i < end; i++) body(i, block.z + i * size(block.width));
+    for (size_t i = begin; i < end; i++) body(i, i * size(block.width));
   });
 }
 
@@ -137,26 +143,27 @@ RowGradient gradient_of(const LinearCrossEntropyBackward& a, const Counted& coun
   return {dloss / by, smoothing / static_cast<double>(a.in.classes), 1.0 - smoothing};
 }
 
-// z of one row becomes dz.
-void differentiate(float* z, const Block& block, const RowGradient& g, float max, float sum, int64_t label) {
+// dz of one row of a block, which may take the place of z.
+void differentiate(float* dz, const float* z, const Block& block, const RowGradient& g, float max, float sum,
+                   int64_t label) {
   const Kernels& k = kernels();
   const size_t n = size(block.width);
-  k.exp_sum(z, z, max, n);
-  k.scale(z, static_cast<float>(g.factor / static_cast<double>(sum)), z, n);
+  k.exp_sum(dz, z, max, n);
+  k.scale(dz, static_cast<float>(g.factor / static_cast<double>(sum)), dz, n);
   if (g.even != 0) {
-    k.arithmetic_scalar(Arithmetic::subtract, z, z, static_cast<float>(g.factor * g.even), n);
+    k.arithmetic_scalar(Arithmetic::subtract, dz, dz, static_cast<float>(g.factor * g.even), n);
   }
   if (label >= block.begin && label < block.begin + block.width) {
-    z[label - block.begin] -= static_cast<float>(g.factor * g.own);
+    dz[label - block.begin] -= static_cast<float>(g.factor * g.own);
   }
 }
 
-// dx += scale dz W, over the blocks.
+// dx += scale dz W, over the blocks; dz lies in the workspace.
 void add_input_gradient(const LinearCrossEntropyInput& in, const Counted& counted, const Block& block,
                         float* dx) {
   Gemm g;
   g.m = counted.rows.size(), g.n = size(in.width), g.k = size(block.width);
-  g.a = block.z, g.lda = size(block.width);
+  g.a = in.logits, g.lda = size(block.width);
   g.b = in.weight + block.begin * in.width, g.ldb = size(in.width);
   g.c = dx, g.ldc = size(in.width);
   g.scale = in.scale;
@@ -169,7 +176,7 @@ void weight_gradient(const LinearCrossEntropyInput& in, const Counted& counted, 
                      float* dweight) {
   Gemm g;
   g.m = size(block.width), g.n = size(in.width), g.k = counted.rows.size();
-  g.a = block.z, g.lda = size(block.width), g.a_transposed = true;
+  g.a = in.logits, g.lda = size(block.width), g.a_transposed = true;
   g.b = counted.x, g.ldb = size(counted.x_stride);
   g.c = dweight + block.begin * in.width, g.ldc = size(in.width);
   g.scale = in.scale;
@@ -206,7 +213,9 @@ void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward& a) {
   const bool smoothing = in.options.smoothing != 0;
   std::vector<RowState> states(counted.rows.size());
   for_blocks(in, counted, [&](const Block& block) {
-    for_rows(counted, block, [&](size_t i, const float* z) {
+    make_logits(in, counted, block);
+    for_rows(counted, block, [&](size_t i, size_t at) {
+      const float* z = block.z + at;
       extend(states[i], z, block, smoothing);
       const int64_t label = in.labels[counted.rows[i]] - block.begin;
       if (label >= 0 && label < block.width) states[i].own = z[label];
@@ -239,16 +248,17 @@ void linear_cross_entropy_backward(Cpu, const LinearCrossEntropyBackward& a) {
     return;
   }
   for_blocks(in, counted, [&](const Block& block) {
-    for_rows(counted, block, [&](size_t i, float* z) {
-      differentiate(z, block, gradient_of(a, counted, i), a.statistics[2 * i], a.statistics[2 * i + 1],
-                    in.labels[counted.rows[i]]);
+    if (!block.kept) make_logits(in, counted, block);
+    for_rows(counted, block, [&](size_t i, size_t at) {
+      differentiate(in.logits + at, block.z + at, block, gradient_of(a, counted, i), a.statistics[2 * i],
+                    a.statistics[2 * i + 1], in.labels[counted.rows[i]]);
     });
     if (a.dx) add_input_gradient(in, counted, block, dx);
     if (a.dweight) weight_gradient(in, counted, block, a.dweight);
     if (a.dbias) {
       sum_of_rows(a.dbias + block.begin, 1, counted.count(), block.width, 1.0,
                   [&](int64_t, int64_t row, int64_t column, int64_t, float*) {
-                    return block.z + row * block.width + column;
+                    return in.logits + row * block.width + column;
                   });
     }
   });

@@ -69,8 +69,8 @@ export interface LinearCrossEntropyOptions {
 /**
  * `crossEntropy(scale · x weightᵀ + bias, labels)` without the (N, V) logits: rows with the label ignoreIndex
  * are left out of the projection, and the vocabulary goes by in blocks. Works in max(4 MB, 1 KB per row) beside
- * the rows that count and the gradients; backward projects once more. Gradients for x, weight and bias; class
- * weights are not supported.
+ * the rows that count and the gradients; at most 32 MB of logits are kept for backward, which makes the others
+ * again. Gradients for x, weight and bias; class weights are not supported.
  *
  * @param x f32 (N, C); a range of columns is read as it is
  * @param weight f32 (V, C): an output layer, or the word embeddings that it is tied to
