@@ -17,8 +17,8 @@ namespace athanor {
 struct Tensor;
 using TensorRef = std::shared_ptr<Tensor>;
 
-// One command as the trace keeps it: what its views cover (look-ups count their whole table, commands in place
-// count what they change twice), and how long it ran.
+// One command as the trace keeps it: what its views cover (look-ups count their whole table, commands in
+// place read what they change), and how long it ran.
 struct TracedCommand {
   const char* op;
   int64_t bytes_read, bytes_written;
