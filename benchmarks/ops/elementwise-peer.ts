@@ -54,6 +54,7 @@ parameter.grad = tensor(randomData([20_000_000], 13), [20_000_000]);
 const [m, v] = [new Float32Array(20_000_000), new Float32Array(20_000_000)].map((data) =>
   tensor(data, [20_000_000]),
 );
+const slot = { parameter, m, v, lr: 1e-3, weightDecay: 0.01 };
 const options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, step: 1 };
 
 const forward = (f: () => Tensor) => () => scope(() => void noGrad(f));
@@ -108,8 +109,13 @@ const cases: Case[] = [
   },
   {
     name: "adamw",
-    floats: 8 * 20_000_000, // ours reads the gradients once more, for their norm
-    run: () => scope(() => void adamw([{ parameter, m, v, lr: 1e-3, weightDecay: 0.01 }], options)),
+    floats: 7 * 20_000_000,
+    run: () => scope(() => void adamw([slot], options)),
+  },
+  {
+    name: "clipping + adamw",
+    floats: 8 * 20_000_000, // the gradients once more, for their norm
+    run: () => scope(() => void adamw([slot], { ...options, maxNorm: 1 })),
   },
 ];
 

@@ -60,6 +60,11 @@ def rms():
     return F.rms_norm(x, (width,), weight, 1e-6)
 
 
+def clipped_step():
+    torch.nn.utils.clip_grad_norm_([parameter], 1.0)
+    optimizer.step()
+
+
 cases = {
     "copy": forward(lambda: wide * 1),
     "add": forward(lambda: x + residual),
@@ -85,6 +90,7 @@ cases = {
     "embedding": forward(lambda: F.embedding(ids, words)),
     "embedding backward": both(lambda: F.embedding(ids, words), dy, [words]),
     "adamw": optimizer.step,
+    "clipping + adamw": clipped_step,
 }
 
 repeats = 5
