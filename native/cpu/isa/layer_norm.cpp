@@ -100,24 +100,37 @@ void layer_norm(float* y, float* sum, const float* x, const float* residual, con
   if (n == 0) return;
   Row row = row_of(y, sum, x, residual, n, [](vf v) { return v; });
   const float* s = row.s;
-  float center = static_cast<float>(row.total / static_cast<double>(n));
-  double squares = sum_over(s, n, center, [=](vf v) {
-    vf d = v - center;
-    return d * d;
-  });
-  float spread = spread_of(squares, n, eps);
+  double count = static_cast<double>(n);
+  float center = static_cast<float>(row.total / count);
+  // The first sum is rounded at the size of the values; what the differences from it sum to, at the size of
+  // the spread. A row far from 0 keeps its digits that way.
+  Sums sums = two_sums_of(
+      n,
+      [&](size_t i) {
+        vf d = load(s + i) - center;
+        return Pair{d, d * d};
+      },
+      [&](size_t i, size_t lanes) {
+        vf d = load_part(s + i, lanes, center) - center;
+        return Pair{d, d * d};
+      });
+  double missed = sums.first / count;
+  float rest = static_cast<float>(missed);
+  float spread = spread_of(sums.second - sums.first * missed, n, eps);
   if (bias == nullptr) {
-    map(y, s, weight, n, [=](vf v, vf w) { return (v - center) * spread * w; });
+    map(y, s, weight, n, [=](vf v, vf w) { return (v - center - rest) * spread * w; });
   } else {
     for_vectors(
         n,
-        [&](size_t i) { store(y + i, (load(s + i) - center) * spread * load(weight + i) + load(bias + i)); },
+        [&](size_t i) {
+          store(y + i, (load(s + i) - center - rest) * spread * load(weight + i) + load(bias + i));
+        },
         [&](size_t i, size_t lanes) {
-          vf v = (load_part(s + i, lanes) - center) * spread * load_part(weight + i, lanes);
+          vf v = (load_part(s + i, lanes) - center - rest) * spread * load_part(weight + i, lanes);
           store_part(y + i, v + load_part(bias + i, lanes), lanes);
         });
   }
-  *mean = center;
+  *mean = center + rest;
   *rstd = spread;
 }
 

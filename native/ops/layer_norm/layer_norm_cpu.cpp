@@ -1,4 +1,5 @@
 // One row at a time, in cache: the residual is dropped out into scratch, the rest is one kernel call.
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/kernels.h"
@@ -37,16 +38,18 @@ void backward_row(const LayerNormBackward& a, int64_t row, float* ds, float* dwe
   }
 }
 
-// target = the sum over blocks of partials (blocks, C), in order.
+// target = the sum over blocks of partials (blocks, C), in order and in double.
 void add_blocks(float* target, const float* partials, int64_t blocks, int64_t width) {
   parallel_ranges(static_cast<size_t>(width), grain / static_cast<size_t>(blocks + 1) + 1,
-                  [&](size_t begin, size_t end, Worker&) {
-                    kernels().fill(target + begin, 0.0f, end - begin);
+                  [&](size_t begin, size_t end, Worker& worker) {
+                    const size_t n = end - begin;
+                    double* total = static_cast<double*>(worker.scratch(n * sizeof(double)));  // (n)
+                    std::fill(total, total + n, 0.0);
                     for (int64_t block = 0; block < blocks; block++) {
-                      kernels().arithmetic(Arithmetic::add, target + begin, target + begin,
-                                           partials + block * width + static_cast<int64_t>(begin),
-                                           end - begin);
+                      const float* partial = partials + block * width + static_cast<int64_t>(begin);
+                      for (size_t i = 0; i < n; i++) total[i] += static_cast<double>(partial[i]);
                     }
+                    for (size_t i = 0; i < n; i++) target[begin + i] = static_cast<float>(total[i]);
                   });
 }
 
