@@ -132,6 +132,27 @@ Napi::Value state(const Napi::CallbackInfo& info) {
   });
 }
 
+// trace(on): starts or ends a trace of commands -> what was traced so far, [op, bytes read, bytes written,
+// milliseconds] each. The times are there when the queues are empty.
+Napi::Value trace(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    NodeEnvironment& environment = NodeEnvironment::of(info.Env());
+    environment.tracing = info[0].ToBoolean();
+    Napi::Array rows = Napi::Array::New(info.Env(), environment.trace.size());
+    for (size_t i = 0; i < environment.trace.size(); i++) {
+      const TracedCommand& command = *environment.trace[i];
+      Napi::Array row = Napi::Array::New(info.Env(), 4);
+      row.Set(0u, command.op);
+      row.Set(1u, static_cast<double>(command.bytes_read));
+      row.Set(2u, static_cast<double>(command.bytes_written));
+      row.Set(3u, command.seconds * 1e3);
+      rows.Set(static_cast<uint32_t>(i), row);
+    }
+    environment.trace.clear();
+    return rows;
+  });
+}
+
 }  // namespace
 
 void export_devices(Napi::Env env, Napi::Object exports) {
@@ -144,6 +165,7 @@ void export_devices(Napi::Env env, Napi::Object exports) {
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("emptyCache", Napi::Function::New(env, empty_cache));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
+  exports.Set("trace", Napi::Function::New(env, trace));
   exports.Set("state", Napi::Function::New(env, state));
 }
 

@@ -58,14 +58,35 @@ class Fixtures {
     finish(c, y, "output", {{"x", x}, {"weight", weight}, {"bias", bias}});
   }
 
+  void rms_norm(const Case& c) {
+    TensorRef x = leaf(c, "x"), weight = leaf(c, "weight");
+    TensorRef y = host_.op("rms_norm", {x, TensorRef(), weight, TensorRef(), c.json["eps"].number, 0.0, 0.0,
+                                        0.0, 0.0, 0.0, 0.0});
+    finish(c, y, "output", {{"x", x}, {"weight", weight}});
+  }
+
+  // The logits as x times the unit matrix.
+  void linear_cross_entropy(const Case& c) {
+    TensorRef x = leaf(c, "logits");
+    const FixtureTensor& labels = c.at("labels");
+    const int64_t classes = x->view.width();
+    std::vector<float> unit(static_cast<size_t>(classes * classes));
+    for (int64_t i = 0; i < classes; i++) unit[static_cast<size_t>(i * (classes + 1))] = 1.0f;
+    TensorRef loss = host_.op(
+        "linear_cross_entropy",
+        {x, host_.tensor(unit, {classes, classes}), TensorRef(),
+         host_.integers(labels.integers, labels.shape), c.json["ignore_index"].number,
+         c.json["label_smoothing"].number, reduction(c), 1.0});
+    finish(c, loss, "loss", {{"logits", x}});
+  }
+
   void cross_entropy(const Case& c) {
     TensorRef logits = leaf(c, "logits");
     const FixtureTensor& labels = c.at("labels");
-    const std::string& reduction = c.json["reduction"].text;
-    double kind = reduction == "mean" ? 0 : reduction == "sum" ? 1 : 2;
     TensorRef loss =
-        host_.op("cross_entropy", {logits, host_.integers(labels.integers, labels.shape), TensorRef(),
-                                   c.json["ignore_index"].number, c.json["label_smoothing"].number, kind});
+        host_.op("cross_entropy",
+                 {logits, host_.integers(labels.integers, labels.shape), TensorRef(),
+                  c.json["ignore_index"].number, c.json["label_smoothing"].number, reduction(c)});
     finish(c, loss, "loss", {{"logits", logits}});
   }
 
@@ -150,6 +171,11 @@ class Fixtures {
     TensorRef tensor;
   };
 
+  static double reduction(const Case& c) {
+    const std::string& name = c.json["reduction"].text;
+    return name == "mean" ? 0 : name == "sum" ? 1 : 2;
+  }
+
   TensorRef leaf(const Case& c, const std::string& name) {
     return host_.tensor(c.at(name).values, c.at(name).shape, true);
   }
@@ -200,7 +226,9 @@ void check_fixtures(Checks& checks, const std::string& folder) {
   Fixtures fixtures(checks, folder);
   fixtures.run("linear", &Fixtures::linear);
   fixtures.run("layernorm", &Fixtures::layer_norm);
+  fixtures.run("rmsnorm", &Fixtures::rms_norm);
   fixtures.run("cross_entropy", &Fixtures::cross_entropy);
+  fixtures.run("cross_entropy", &Fixtures::linear_cross_entropy);
   fixtures.run("embedding", &Fixtures::embedding);
   fixtures.run("attention", &Fixtures::attention);
   fixtures.run("adamw", &Fixtures::adamw);

@@ -1,5 +1,6 @@
 #include "core/emitter.h"
 
+#include <chrono>
 #include <cstring>
 
 #include "cpu/kernels.h"
@@ -25,6 +26,24 @@ int64_t checked_count(const char* op, const Shape& shape) {
   if (too_large)
     throw Error(ErrorCode::out_of_memory, std::string(op) + ": out of memory: no room for " + shape.text());
   return n;
+}
+
+int64_t bytes_of(const std::vector<View>& views) {
+  int64_t bytes = 0;
+  for (const View& v : views) {
+    if (v.defined()) bytes += v.count() * static_cast<int64_t>(dtype_size(v.dtype));
+  }
+  return bytes;
+}
+
+// The body with a clock around it.
+std::function<void(Execution&)> traced(std::function<void(Execution&)> body,
+                                       std::shared_ptr<TracedCommand> entry) {
+  return [body = std::move(body), entry = std::move(entry)](Execution& e) {
+    auto begin = std::chrono::steady_clock::now();
+    body(e);
+    entry->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
 }
 
 bool whole_storage(const View& v) {
@@ -118,6 +137,16 @@ Command Emitter::command(const std::vector<View>& inputs, const std::vector<View
     command.outputs.push_back(v.storage);
     // What overwrites a part does not heal the rest.
     if (kind == CommandKind::overwrite && !whole_storage(v)) command.kind = CommandKind::accumulate;
+  }
+  if (environment.tracing) {
+    const int64_t written = bytes_of(outputs);
+    const bool in_place = kind == CommandKind::accumulate || kind == CommandKind::update;
+    auto entry = std::make_shared<TracedCommand>();
+    entry->op = op;
+    entry->bytes_read = bytes_of(inputs) + (in_place ? written : 0);
+    entry->bytes_written = written;
+    environment.trace.push_back(entry);
+    body = traced(std::move(body), std::move(entry));
   }
   command.run = std::move(body);
   return command;

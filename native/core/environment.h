@@ -17,6 +17,14 @@ namespace athanor {
 struct Tensor;
 using TensorRef = std::shared_ptr<Tensor>;
 
+// One command as the trace keeps it: what its views cover (look-ups count their whole table, commands in
+// place read what they change), and how long it ran.
+struct TracedCommand {
+  const char* op;
+  int64_t bytes_read, bytes_written;
+  double seconds = 0;  // written by the executor: read it when the queue is empty
+};
+
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
   virtual ~Environment() = default;
@@ -49,6 +57,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   uint64_t calls = 0;  // op calls so far; the JavaScript side counts along
   bool grad_enabled = true;
   uint64_t nodes = 0;  // tape nodes so far
+  // Commands enqueued since tracing began, for audits and profiles.
+  bool tracing = false;
+  std::vector<std::shared_ptr<TracedCommand>> trace;
   // Runs a JavaScript backward of customFunction; set by the binding. (function id, gradient handles) ->
   // handles.
   std::vector<TensorRef> (*custom_backward)(Environment&, double id,

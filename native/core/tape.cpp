@@ -155,6 +155,13 @@ void Backward::set(int input, View gradient) {
   results_[static_cast<size_t>(input)] = std::move(gradient);
 }
 
+const View* Backward::held_gradient(int input) const {
+  const TensorRef& leaf = node_.edges[static_cast<size_t>(input)].leaf;
+  // Parts keep accounts of their own of what was cleared.
+  if (!leaf || leaf->base || !leaf->parts.empty() || !leaf->grad) return nullptr;
+  return &leaf->grad->view;
+}
+
 bool Backward::made_alone(const std::vector<View>& results, size_t i) const {
   if (shared_) return false;
   const StorageRef& storage = results[i].storage;

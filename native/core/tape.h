@@ -34,6 +34,10 @@ class Backward : public Emitter {
   // Gradient of input i, in that input's shape. Not calling it means zero.
   void set(int input, View gradient);
 
+  // The gradient that the leaf behind input i has already, or null. A gradient function that touches few rows
+  // of a large table may add to it in place (CommandKind::accumulate) instead of calling set().
+  const View* held_gradient(int input) const;
+
   // Says that somebody else may hold the results too: they are copied before anything is added to them.
   void share_results() { shared_ = true; }
 

@@ -207,6 +207,35 @@ void check_lengths(const Kernels& kernels, Failures& failures) {
   }
 }
 
+// A gate times a row must be what the function and its derivative give, for every length.
+void check_gated(const Kernels& kernels, Failures& failures) {
+  std::vector<float> gate(67), up(67), dy(67), value(67), slope(67), ones(67, 1.0f);
+  std::vector<float> y(68), dgate(68), dup(68);
+  for (size_t i = 0; i < gate.size(); i++) {
+    gate[i] = static_cast<float>(i) * 0.11f - 3.6f;
+    up[i] = 1.5f - static_cast<float>(i % 7) * 0.4f;
+    dy[i] = static_cast<float>(i % 5) - 1.9f;
+  }
+  for (int32_t f = 0; f <= static_cast<int32_t>(Function::sigmoid); f++) {
+    Function function = static_cast<Function>(f);
+    kernels.function(function, value.data(), gate.data(), gate.size());
+    kernels.function_backward(function, slope.data(), ones.data(), gate.data(), nullptr, gate.size());
+    bool good = true;
+    for (size_t n = 0; n <= gate.size(); n++) {
+      for (std::vector<float>* row : {&y, &dgate, &dup}) (*row)[n] = 12345.0f;
+      kernels.gated(function, y.data(), gate.data(), up.data(), n);
+      kernels.gated_backward(function, dgate.data(), dup.data(), dy.data(), gate.data(), up.data(), n);
+      for (std::vector<float>* row : {&y, &dgate, &dup}) good = good && (*row)[n] == 12345.0f;
+      for (size_t i = 0; i < n; i++) {
+        good = good && std::fabs(y[i] - value[i] * up[i]) <= 1e-6f;
+        good = good && std::fabs(dgate[i] - dy[i] * up[i] * slope[i]) <= 2e-6f;
+        good = good && std::fabs(dup[i] - dy[i] * value[i]) <= 2e-6f;
+      }
+    }
+    if (!good) failures.push_back("gated " + std::to_string(f) + ": not the product with the function");
+  }
+}
+
 }  // namespace
 
 std::vector<FunctionError> function_errors(const Kernels& kernels) {
@@ -237,6 +266,7 @@ void check_functions(const Kernels& kernels, Failures& failures) {
   }
   check_specials(kernels, failures);
   check_lengths(kernels, failures);
+  check_gated(kernels, failures);
 }
 
 }  // namespace detail

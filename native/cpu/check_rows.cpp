@@ -175,6 +175,47 @@ void check_layer_norm_backward(const Kernels& kernels, size_t n, bool with_param
   Check{"layer_norm_backward dbias", n, failures}.row(dbias, expected_bias, 1e-6);
 }
 
+void check_rms_norm(const Kernels& kernels, size_t n, bool with_residual, bool with_sum, Failures& failures) {
+  std::vector<float> x = row(n, 5, -1.0f, 5.0f), residual = row(n, 6), weight = row(n, 7);
+  std::vector<float> s = x, y = output(n), sum = output(n);
+  if (with_residual) {
+    for (size_t i = 0; i < n; i++) s[i] += residual[i];
+  }
+  double squares = 0;
+  for (float v : s) squares += static_cast<double>(v) * v;
+  const float eps = 1e-5f;
+  const double spread = 1.0 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(eps));
+  std::vector<double> expected(n), sums(s.begin(), s.end());
+  for (size_t i = 0; i < n; i++) expected[i] = s[i] * spread * weight[i];
+  float rstd = nan;
+  kernels.rms_norm(y.data(), with_sum ? sum.data() : nullptr, x.data(),
+                   with_residual ? residual.data() : nullptr, weight.data(), n, eps, &rstd);
+  Check{"rms_norm", n, failures}.row(y, expected, 2e-6);
+  Check{"rms_norm rstd", n, failures}.near(rstd, spread, 1e-6 * spread);
+  if (with_sum) Check{"rms_norm sum", n, failures}.row(sum, sums, 0);
+}
+
+void check_rms_norm_backward(const Kernels& kernels, size_t n, bool with_weight, Failures& failures) {
+  std::vector<float> s = row(n, 9), dy = row(n, 10), weight = row(n, 11), dx = output(n);
+  std::vector<float> dweight = row(n, 12), start = dweight;
+  dweight.push_back(guard);
+  const float rstd = 0.8f;
+  kernels.rms_norm_backward(dx.data(), with_weight ? dweight.data() : nullptr, dy.data(), s.data(),
+                            weight.data(), n, rstd);
+  const double spread = static_cast<double>(rstd);
+  double inner = 0;
+  std::vector<double> expected(n), expected_weight(n);
+  for (size_t i = 0; i < n; i++) {
+    inner += static_cast<double>(dy[i]) * weight[i] * s[i] * spread / static_cast<double>(n);
+    expected_weight[i] = start[i] + static_cast<double>(dy[i]) * s[i] * spread;
+  }
+  for (size_t i = 0; i < n; i++) {
+    expected[i] = (static_cast<double>(dy[i]) * weight[i] - s[i] * spread * inner) * spread;
+  }
+  Check{"rms_norm_backward dx", n, failures}.row(dx, expected, 2e-6);
+  if (with_weight) Check{"rms_norm_backward dweight", n, failures}.row(dweight, expected_weight, 2e-6);
+}
+
 }  // namespace
 
 void check_rows(const Kernels& kernels, Failures& failures) {
@@ -187,6 +228,11 @@ void check_rows(const Kernels& kernels, Failures& failures) {
     }
     check_layer_norm_backward(kernels, n, true, failures);
     check_layer_norm_backward(kernels, n, false, failures);
+    for (int options = 0; options < 4; options++) {
+      check_rms_norm(kernels, n, options & 1, options & 2, failures);
+    }
+    check_rms_norm_backward(kernels, n, true, failures);
+    check_rms_norm_backward(kernels, n, false, failures);
   }
 }
 

@@ -49,6 +49,10 @@ struct Kernels {
   // exp and sqrt use y).
   void (*function)(Function f, float* y, const float* x, size_t n);
   void (*function_backward)(Function f, float* dx, const float* dy, const float* x, const float* y, size_t n);
+  // y = f(gate) up, and its gradients; activations only (none beyond sigmoid).
+  void (*gated)(Function f, float* y, const float* gate, const float* up, size_t n);
+  void (*gated_backward)(Function f, float* dgate, float* dup, const float* dy, const float* gate,
+                         const float* up, size_t n);
 
   void (*fill)(float* y, float value, size_t n);
   void (*scale)(float* y, float alpha, const float* x, size_t n);           // y = alpha x
@@ -72,6 +76,11 @@ struct Kernels {
   // One row: dx from dy and the normalised input s; adds into dweight and dbias (each may be null).
   void (*layer_norm_backward)(float* dx, float* dweight, float* dbias, const float* dy, const float* s,
                               const float* weight, size_t n, float mean, float rstd);
+  // The same without mean and bias: y = s rstd weight, rstd = 1 / sqrt(mean(s^2) + eps).
+  void (*rms_norm)(float* y, float* sum, const float* x, const float* residual, const float* weight, size_t n,
+                   float eps, float* rstd);
+  void (*rms_norm_backward)(float* dx, float* dweight, const float* dy, const float* s, const float* weight,
+                            size_t n, float rstd);
 
   // y = keep ? x / (1 - p) : 0 with the bits of core/random.h: element i of the call uses index first + i.
   void (*dropout)(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_t call, uint64_t first);

@@ -250,6 +250,14 @@ export function tokenLabels(
   return { tensor: makeLabels(Int32Array.from(all), [all.length], "i32", device), counted };
 }
 
+/** One label per token. */
+export function collateTokenLabels(examples: readonly Example[], device: string): BatchLabels {
+  const values = collected(examples, "labels", (example) => example.labels);
+  if (!values) return noLabels;
+  const { tensor: labels, counted } = tokenLabels(examples, values, device);
+  return { tensors: { labels }, lossCount: counted };
+}
+
 /** One row of `width` numbers per example. */
 export function floatLabels(
   values: readonly (number | ArrayLike<number>)[],

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
+import type { Init } from "../nn/parameter.js";
 
 /** A parsed config.json, in the file's own (snake case) names. */
 export interface ModelConfig {
@@ -80,6 +81,11 @@ export function numberOf(
     );
   }
   return value;
+}
+
+/** How the weights of a head start. */
+export function headInit(config: ModelConfig): Init {
+  return { kind: "normal", std: numberOf(config, "initializer_range", 0.02, 0, 1e3) };
 }
 
 /** Number of classes: id2label, else num_labels, else 2 as Transformers has it. */

@@ -1,11 +1,9 @@
 // The task heads over an encoder: what they declare, how they collate labels, their logits and loss. One table
 // entry per head serves every encoder family.
 import { AthanorError } from "../errors.js";
-import { activationOf } from "../nn/activation.js";
-import { LayerNorm, Linear } from "../nn/layers.js";
-import { type Init, type Parameter, type ParameterStore, zeros } from "../nn/parameter.js";
+import { Linear } from "../nn/layers.js";
+import type { ParameterStore } from "../nn/parameter.js";
 import { add, mul } from "../tensor/ops/elementwise.js";
-import { linear } from "../tensor/ops/linear.js";
 import { bceWithLogits, crossEntropy, mse } from "../tensor/ops/loss.js";
 import { dropout } from "../tensor/ops/norm.js";
 import { segmentCrossEntropy } from "../tensor/ops/segment.js";
@@ -14,15 +12,16 @@ import { tensor } from "../tensor/tensor.js";
 import {
   type Batch,
   type BatchLabels,
+  collateTokenLabels,
   collected,
   type Example,
   floatLabels,
   integerLabels,
   noLabels,
-  tokenLabels,
 } from "./batch.js";
-import { labelCount, type ModelConfig, numberOf } from "./config.js";
+import { headInit, labelCount, type ModelConfig, numberOf } from "./config.js";
 import type { Encoder, EncoderOutput } from "./encoder.js";
+import { collateLanguageModelLabels, LanguageModelHead } from "./language-model-head.js";
 
 /** Named outputs; `logits` is there for every head but the bare model and question answering. */
 export type HeadOutput = Record<string, Tensor | undefined>;
@@ -38,56 +37,12 @@ export interface HeadKind {
   make(store: ParameterStore, encoder: Encoder, config: ModelConfig): Head;
 }
 
-function headInit(config: ModelConfig): Init {
-  return { kind: "normal", std: numberOf(config, "initializer_range", 0.02, 0, 1e3) };
-}
-
 function classifierDropout(config: ModelConfig, encoder: Encoder): number {
   return numberOf(config, "classifier_dropout", encoder.hiddenDropout, 0, 1);
 }
 
 function headDropout(x: Tensor, p: number, training: boolean): Tensor {
   return training && p > 0 ? dropout(x, p) : x;
-}
-
-/** Masked-LM logits: transform, activation, norm, then the word embeddings again with a bias of their own. */
-class LanguageModelHead {
-  readonly #transform: Linear;
-  readonly #norm: LayerNorm;
-  readonly #bias: Parameter;
-  readonly #decoder: Parameter;
-
-  constructor(
-    store: ParameterStore,
-    encoder: Encoder,
-    private readonly config: ModelConfig,
-  ) {
-    const size = encoder.hiddenSize;
-    const name = "cls.predictions";
-    const [vocabulary] = encoder.words.shape;
-    this.#bias = store.declare(`${name}.bias`, [vocabulary], zeros);
-    this.#transform = new Linear(store, `${name}.transform.dense`, size, size, headInit(config));
-    const eps = numberOf(config, "layer_norm_eps", 1e-12, 0, 1);
-    this.#norm = new LayerNorm(store, `${name}.transform.LayerNorm`, size, eps);
-    const tied = config.tie_word_embeddings !== false;
-    this.#decoder = tied
-      ? encoder.words
-      : store.declare(`${name}.decoder.weight`, [vocabulary, size], headInit(config));
-  }
-
-  /** hidden (T, C) -> (T, V) */
-  forward(hidden: Tensor): Tensor {
-    const activation = activationOf(this.config.hidden_act ?? "gelu");
-    const x = this.#norm.forward(this.#transform.forward(hidden, activation));
-    return linear(x, this.#decoder.tensor, this.#bias.tensor);
-  }
-}
-
-function collateTokenLabels(examples: readonly Example[], device: string): BatchLabels {
-  const values = collected(examples, "labels", (example) => example.labels);
-  if (!values) return noLabels;
-  const { tensor: labels, counted } = tokenLabels(examples, values, device);
-  return { tensors: { labels }, lossCount: counted };
 }
 
 const bare: HeadKind = {
@@ -103,11 +58,8 @@ const maskedLM: HeadKind = {
   make(store, encoder, config) {
     const head = new LanguageModelHead(store, encoder, config);
     return {
-      collate: collateTokenLabels,
-      forward({ hidden }, batch) {
-        const logits = head.forward(hidden); // (T, V)
-        return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
-      },
+      collate: collateLanguageModelLabels,
+      forward: ({ hidden }, batch) => head.outputs(hidden, batch, ["logits"]),
     };
   },
 };
@@ -120,7 +72,7 @@ const preTraining: HeadKind = {
     return {
       collate(examples, device) {
         const next = collected(examples, "nextSentenceLabel", (example) => example.nextSentenceLabel);
-        const { tensors, lossCount } = collateTokenLabels(examples, device);
+        const { tensors, lossCount } = collateLanguageModelLabels(examples, device);
         if (!next !== !tensors.labels) {
           throw new AthanorError(
             "ERR_ARGUMENT",
@@ -132,12 +84,13 @@ const preTraining: HeadKind = {
         return { tensors: { ...tensors, nextSentenceLabel }, lossCount };
       },
       forward({ hidden, pooled }, batch) {
-        const logits = head.forward(hidden); // (T, V)
-        const relationshipLogits = relationship.forward(pooled as Tensor); // (B, 2)
-        const { labels, nextSentenceLabel } = batch.extra;
-        const loss =
-          labels && add(crossEntropy(logits, labels), crossEntropy(relationshipLogits, nextSentenceLabel));
-        return { loss, logits, predictionLogits: logits, seqRelationshipLogits: relationshipLogits };
+        const output = head.outputs(hidden, batch, ["logits", "predictionLogits"]);
+        const seqRelationshipLogits = relationship.forward(pooled as Tensor); // (B, 2)
+        if (output.loss) {
+          const nextSentence = crossEntropy(seqRelationshipLogits, batch.extra.nextSentenceLabel);
+          output.loss = add(output.loss, nextSentence);
+        }
+        return Object.assign(output, { seqRelationshipLogits });
       },
     };
   },

@@ -172,6 +172,9 @@ export class Model {
   /**
    * Logits and, when the batch has labels, the loss. Everything else that is made inside is freed.
    *
+   * The language-model heads project only labelled rows to the vocabulary for the loss. With labels, their logits
+   * (T, V) are made from `lastHiddenState` when `output.logits` is first read, while that is not disposed of.
+   *
    * @returns token-level outputs have T rows in batch order
    */
   forward(batch: Batch, options: ForwardOptions = {}): ModelOutput {
@@ -180,7 +183,9 @@ export class Model {
       withGenerator(this.generator, () => {
         const encoded = this.#encoder.forward(batch, this.training, options);
         const { hiddenStates, attentions } = encoded;
-        return { ...this.#head.forward(encoded, batch, this.training), hiddenStates, attentions };
+        // Assigned, not spread: an output may have properties that are made when they are read.
+        const output: object = this.#head.forward(encoded, batch, this.training);
+        return Object.assign(output, { hiddenStates, attentions });
       }),
     ) as ModelOutput;
   }

@@ -65,6 +65,8 @@ export interface NativeAddon {
   memory(device: string): [number, number, number];
   emptyCache(device: string): void;
   setThreads(count: number): void;
+  /** Starts or ends a trace; gives the commands traced so far as [op, bytes read, bytes written, milliseconds]. */
+  trace(on: boolean): [string, number, number, number][];
   /** [pending commands, staged bytes, live handles, threads, instruction set] */
   state(): [number, number, number, number, string];
 

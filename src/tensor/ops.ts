@@ -2,9 +2,10 @@
 export * from "./ops/attention.js";
 export * from "./ops/creation.js";
 export * from "./ops/elementwise.js";
+export * from "./ops/gated.js";
 export * from "./ops/linear.js";
 export * from "./ops/loss.js";
-export { dropout, type LayerNormOptions, layerNorm } from "./ops/norm.js";
+export { dropout, layerNorm, type NormAndSum, type NormOptions, rmsNorm } from "./ops/norm.js";
 export * from "./ops/optimizer.js";
 export * from "./ops/reduce.js";
 export * from "./ops/segment.js";

@@ -119,6 +119,31 @@ describe("embedding", () => {
     expectSameBits(run(), first, "one thread");
   });
 
+  test("a gradient that is there already gets the touched rows added, to the bit", () => {
+    const [rows, width, count] = [300, 33, 500];
+    const ids = randomIntegers([count], 1, 0, 40); // most rows untouched, many equal ids
+    const [data, start, dy] = [
+      randomData([rows, width], 2),
+      randomData([rows, width], 3),
+      randomData([count, width], 4),
+    ];
+    const run = (table: Tensor) =>
+      embedding([{ table, ids: ints(ids, [count]), paddingIdx: 5 }]).backward(tensor(dy, [count, width]));
+    const [fresh, held] = [leaf(data, [rows, width]), leaf(data, [rows, width])];
+    run(fresh);
+    held.grad = tensor(start, [rows, width]);
+    run(held);
+    const expected = bits(fresh.grad).map((g, i) => start[i] + g);
+    expectSameBits(bits(held.grad), expected, "held");
+  });
+
+  test("a bad id marks the gradient that was there", async () => {
+    const table = leaf([1, 2, 3, 4], [2, 2]);
+    table.grad = tensor([1, 1, 1, 1], [2, 2]);
+    embedding([{ table, ids: ints([0, 7], [2]) }]).backward(tensor([1, 1, 1, 1], [2, 2]));
+    await expectCodeAsync(table.grad!.data(), "ERR_DATA", "id 7 of tables[0] outside 0..1");
+  });
+
   test("only tables that want a gradient get one", () => {
     const [a, b] = [leaf([1, 2], [2, 1]), tensor([3, 4], [2, 1])];
     embedding([

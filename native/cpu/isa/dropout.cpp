@@ -9,6 +9,7 @@ namespace ATHANOR_ISA {
 namespace {
 
 constexpr int blocks_per_call = W / 2;  // each gives 4 words
+constexpr int chains = 2;
 
 struct Words {
   vu low, high;  // 2 W words in the order of the elements
@@ -28,26 +29,42 @@ ATHANOR_INLINE void interleave(vu64 a, vu64 b, vu64* low, vu64* high) {
 #endif
 }
 
-ATHANOR_INLINE Words philox_blocks(uint64_t seed, uint64_t call, uint64_t block) {
-  vu64 index;
-  for (int i = 0; i < blocks_per_call; i++) index[i] = block + static_cast<uint64_t>(i);
-  vu64 c0 = index, c1 = index >> 32, c2 = vu64{} + call, c3 = vu64{} + (call >> 32);
+// The words of `chains` times blocks_per_call blocks from `block` on. A round depends on the one before and
+// takes about six cycles: two chains side by side fill them.
+ATHANOR_INLINE void philox_blocks(Words (&words)[chains], uint64_t seed, uint64_t call, uint64_t block) {
+  vu64 c0[chains], c1[chains], c2[chains], c3[chains];
+  vu64 count;
+  for (int i = 0; i < blocks_per_call; i++) count[i] = static_cast<uint64_t>(i);
+#pragma GCC unroll 2
+  for (int chain = 0; chain < chains; chain++) {
+    c0[chain] = count + (block + static_cast<uint64_t>(chain * blocks_per_call));
+    c1[chain] = c0[chain] >> 32;
+    c2[chain] = vu64{} + call;
+    c3[chain] = vu64{} + (call >> 32);
+  }
   vu64 m0 = vu64{} + 0xD2511F53u, m1 = vu64{} + 0xCD9E8D57u;
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
 #pragma GCC unroll 10
   for (int round = 0; round < 10; round++) {
-    vu64 p0 = multiply_low_halves(m0, c0), p1 = multiply_low_halves(m1, c2);
-    c0 = (p1 >> 32) ^ c1 ^ static_cast<uint64_t>(k0);
-    c2 = (p0 >> 32) ^ c3 ^ static_cast<uint64_t>(k1);
-    c1 = p1;
-    c3 = p0;
+#pragma GCC unroll 2
+    for (int chain = 0; chain < chains; chain++) {
+      vu64 p0 = multiply_low_halves(m0, c0[chain]), p1 = multiply_low_halves(m1, c2[chain]);
+      c0[chain] = (p1 >> 32) ^ c1[chain] ^ static_cast<uint64_t>(k0);
+      c2[chain] = (p0 >> 32) ^ c3[chain] ^ static_cast<uint64_t>(k1);
+      c1[chain] = p1;
+      c3[chain] = p0;
+    }
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  vu64 first = (c0 & 0xffffffffu) | (c1 << 32), second = (c2 & 0xffffffffu) | (c3 << 32);
-  vu64 low, high;
-  interleave(first, second, &low, &high);
-  return {reinterpret_cast<vu>(low), reinterpret_cast<vu>(high)};
+#pragma GCC unroll 2
+  for (int chain = 0; chain < chains; chain++) {
+    vu64 first = (c0[chain] & 0xffffffffu) | (c1[chain] << 32);
+    vu64 second = (c2[chain] & 0xffffffffu) | (c3[chain] << 32);
+    vu64 low, high;
+    interleave(first, second, &low, &high);
+    words[chain] = {reinterpret_cast<vu>(low), reinterpret_cast<vu>(high)};
+  }
 }
 
 // As in core/random.h, whose inline functions must not be emitted here.
@@ -62,24 +79,27 @@ void dropout(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_
   if (p >= 1.0f) return fill(y, 0.0f, n);
   uint32_t threshold = threshold_of(p);
   float scale = 1.0f / (1.0f - p);
-  constexpr size_t step = 2 * W;
+  constexpr size_t step = 2 * W * chains;
   size_t i = 0;
   // The words of the block that the first element lies in may start before it.
   size_t skip = first & 3;
   uint64_t block = first >> 2;
   while (i < n) {
-    Words words = philox_blocks(seed, call, block);
-    block += blocks_per_call;
+    Words words[chains];
+    philox_blocks(words, seed, call, block);
+    block += blocks_per_call * chains;
     if (skip == 0 && n - i >= step) {
-      vf a = load(x + i), b = load(x + i + W);
-      store(y + i, keep(words.low >= threshold, a * scale));
-      store(y + i + W, keep(words.high >= threshold, b * scale));
-      i += step;
+#pragma GCC unroll 2
+      for (int chain = 0; chain < chains; chain++) {
+        vf a = load(x + i), b = load(x + i + W);
+        store(y + i, keep(words[chain].low >= threshold, a * scale));
+        store(y + i + W, keep(words[chain].high >= threshold, b * scale));
+        i += 2 * W;
+      }
       continue;
     }
     uint32_t word[step];
-    memcpy(word, &words.low, sizeof words.low);
-    memcpy(word + W, &words.high, sizeof words.high);
+    memcpy(word, words, sizeof words);
     for (size_t j = skip; j < step && i < n; j++, i++) y[i] = word[j] >= threshold ? x[i] * scale : 0.0f;
     skip = 0;
   }

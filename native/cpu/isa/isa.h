@@ -27,6 +27,9 @@ void to_bf16(uint16_t* y, const float* x, size_t n);
 
 void function(Function f, float* y, const float* x, size_t n);
 void function_backward(Function f, float* dx, const float* dy, const float* x, const float* y, size_t n);
+void gated(Function f, float* y, const float* gate, const float* up, size_t n);
+void gated_backward(Function f, float* dgate, float* dup, const float* dy, const float* gate, const float* up,
+                    size_t n);
 
 float sum(const float* x, size_t n);
 float dot(const float* a, const float* b, size_t n);
@@ -41,6 +44,10 @@ void layer_norm(float* y, float* sum, const float* x, const float* residual, con
                 const float* bias, size_t n, float eps, float* mean, float* rstd);
 void layer_norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* s,
                          const float* weight, size_t n, float mean, float rstd);
+void rms_norm(float* y, float* sum, const float* x, const float* residual, const float* weight, size_t n,
+              float eps, float* rstd);
+void rms_norm_backward(float* dx, float* dweight, const float* dy, const float* s, const float* weight,
+                       size_t n, float rstd);
 
 void dropout(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_t call, uint64_t first);
 

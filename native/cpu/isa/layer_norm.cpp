@@ -1,86 +1,156 @@
-// One row of layer normalisation, forward and backward. The row stays in cache between the passes.
+// One row of layer normalisation or of root-mean-square normalisation (the same without a mean), forward and
+// backward. The row stays in cache between the passes.
 #include "cpu/isa/isa.h"
 #include "cpu/isa/reduce.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
+namespace {
+
+// What of(v) gives, summed over a row; lanes beyond the end hold `rest`, for which of() must be 0.
+template <class F>
+ATHANOR_INLINE double sum_over(const float* s, size_t n, float rest, const F& of) {
+  return sum_of(
+      n, [&](size_t i) { return of(load(s + i)); },
+      [&](size_t i, size_t lanes) { return of(load_part(s + i, lanes, rest)); });
+}
+
+// s = x + residual, to `both`; returns the sum of of(s), where of(0) is 0.
+template <class F>
+ATHANOR_INLINE double add_and_sum(float* both, const float* x, const float* residual, size_t n, const F& of) {
+  return sum_of(
+      n,
+      [&](size_t i) {
+        vf v = load(x + i) + load(residual + i);
+        store(both + i, v);
+        return of(v);
+      },
+      [&](size_t i, size_t lanes) {
+        vf v = load_part(x + i, lanes) + load_part(residual + i, lanes);
+        store_part(both + i, v, lanes);
+        return of(v);
+      });
+}
+
+// The row to normalise, and a sum over it.
+struct Row {
+  const float* s;
+  double total;
+};
+
+// `sum` receives s where it is wanted. With a residual s must be stored somewhere: y will do until it is
+// written.
+template <class F>
+ATHANOR_INLINE Row row_of(float* y, float* sum, const float* x, const float* residual, size_t n,
+                          const F& of) {
+  if (residual != nullptr) {
+    float* both = sum != nullptr ? sum : y;
+    double total = add_and_sum(both, x, residual, n, of);
+    return {both, total};
+  }
+  if (sum != nullptr && sum != x) memcpy(sum, x, n * sizeof(float));
+  return {x, sum_over(x, n, 0.0f, of)};
+}
+
+float spread_of(double squares, size_t n, float eps) {
+  return 1.0f / __builtin_sqrtf(static_cast<float>(squares / static_cast<double>(n)) + eps);
+}
+
+// The gradient of y = v weight, v = (s - mean) rstd, of one row. With `centered`, mean depends on s too.
+template <bool centered>
+ATHANOR_INLINE void backward(float* dx, float* dweight, float* dbias, const float* dy, const float* s,
+                             const float* weight, size_t n, float mean, float rstd) {
+  auto normal = [&](size_t i) { return (load(s + i) - mean) * rstd; };
+  auto normal_part = [&](size_t i, size_t lanes) { return (load_part(s + i, lanes, mean) - mean) * rstd; };
+
+  // The sums of d = dy weight and of d v, in one pass.
+  Sums sums = two_sums_of(
+      n,
+      [&](size_t i) {
+        vf d = load(dy + i) * load(weight + i);
+        return Pair{d, d * normal(i)};
+      },
+      [&](size_t i, size_t lanes) {
+        vf d = load_part(dy + i, lanes) * load_part(weight + i, lanes);
+        return Pair{d, d * normal_part(i, lanes)};
+      });
+  double count = static_cast<double>(n);
+  float first = centered ? static_cast<float>(sums.first / count) : 0.0f;
+  float second = static_cast<float>(sums.second / count);
+  for_vectors(
+      n,
+      [&](size_t i) {
+        vf d = load(dy + i), v = normal(i);
+        if (dweight != nullptr) store(dweight + i, load(dweight + i) + d * v);
+        if (dbias != nullptr) store(dbias + i, load(dbias + i) + d);
+        store(dx + i, (d * load(weight + i) - first - v * second) * rstd);
+      },
+      [&](size_t i, size_t lanes) {
+        vf d = load_part(dy + i, lanes), v = normal_part(i, lanes);
+        if (dweight != nullptr) store_part(dweight + i, load_part(dweight + i, lanes) + d * v, lanes);
+        if (dbias != nullptr) store_part(dbias + i, load_part(dbias + i, lanes) + d, lanes);
+        store_part(dx + i, (d * load_part(weight + i, lanes) - first - v * second) * rstd, lanes);
+      });
+}
+
+}  // namespace
 
 void layer_norm(float* y, float* sum, const float* x, const float* residual, const float* weight,
                 const float* bias, size_t n, float eps, float* mean, float* rstd) {
   if (n == 0) return;
-  const float* s = x;
-  if (residual != nullptr) {
-    float* both = sum != nullptr ? sum : y;
-    map(both, x, residual, n, [](vf a, vf b) { return a + b; });
-    s = both;
-  } else if (sum != nullptr && sum != x) {
-    memcpy(sum, x, n * sizeof(float));
-  }
-  float center = static_cast<float>(sum_row(s, n) / static_cast<double>(n));
-  double squares = sum_of(
+  Row row = row_of(y, sum, x, residual, n, [](vf v) { return v; });
+  const float* s = row.s;
+  double count = static_cast<double>(n);
+  float center = static_cast<float>(row.total / count);
+  // The first sum is rounded at the size of the values; what the differences from it sum to, at the size of
+  // the spread. A row far from 0 keeps its digits that way.
+  Sums sums = two_sums_of(
       n,
       [&](size_t i) {
         vf d = load(s + i) - center;
-        return d * d;
+        return Pair{d, d * d};
       },
       [&](size_t i, size_t lanes) {
         vf d = load_part(s + i, lanes, center) - center;
-        return d * d;
+        return Pair{d, d * d};
       });
-  float spread = 1.0f / __builtin_sqrtf(static_cast<float>(squares / static_cast<double>(n)) + eps);
-  if (weight == nullptr) {
-    map(y, s, n, [=](vf v) { return (v - center) * spread; });
-  } else if (bias == nullptr) {
-    map(y, s, weight, n, [=](vf v, vf w) { return (v - center) * spread * w; });
+  double missed = sums.first / count;
+  float rest = static_cast<float>(missed);
+  float spread = spread_of(sums.second - sums.first * missed, n, eps);
+  if (bias == nullptr) {
+    map(y, s, weight, n, [=](vf v, vf w) { return (v - center - rest) * spread * w; });
   } else {
     for_vectors(
         n,
-        [&](size_t i) { store(y + i, (load(s + i) - center) * spread * load(weight + i) + load(bias + i)); },
+        [&](size_t i) {
+          store(y + i, (load(s + i) - center - rest) * spread * load(weight + i) + load(bias + i));
+        },
         [&](size_t i, size_t lanes) {
-          vf v = (load_part(s + i, lanes) - center) * spread * load_part(weight + i, lanes);
+          vf v = (load_part(s + i, lanes) - center - rest) * spread * load_part(weight + i, lanes);
           store_part(y + i, v + load_part(bias + i, lanes), lanes);
         });
   }
-  if (mean != nullptr) *mean = center;
-  if (rstd != nullptr) *rstd = spread;
+  *mean = center + rest;
+  *rstd = spread;
 }
 
 void layer_norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* s,
                          const float* weight, size_t n, float mean, float rstd) {
-  if (n == 0) return;
-  // dy weight, and the normalised input.
-  auto weighted = [&](size_t i) {
-    vf d = load(dy + i);
-    return weight == nullptr ? d : d * load(weight + i);
-  };
-  auto weighted_part = [&](size_t i, size_t lanes) {
-    vf d = load_part(dy + i, lanes);
-    return weight == nullptr ? d : d * load_part(weight + i, lanes);
-  };
-  auto normal = [&](size_t i) { return (load(s + i) - mean) * rstd; };
-  auto normal_part = [&](size_t i, size_t lanes) { return (load_part(s + i, lanes, mean) - mean) * rstd; };
+  backward<true>(dx, dweight, dbias, dy, s, weight, n, mean, rstd);
+}
 
-  double count = static_cast<double>(n);
-  float first = static_cast<float>(sum_of(n, weighted, weighted_part) / count);
-  float second = static_cast<float>(
-      sum_of(
-          n, [&](size_t i) { return weighted(i) * normal(i); },
-          [&](size_t i, size_t lanes) { return weighted_part(i, lanes) * normal_part(i, lanes); }) /
-      count);
-  for_vectors(
-      n,
-      [&](size_t i) {
-        vf d = load(dy + i), v = normal(i), w = weighted(i);
-        if (dweight != nullptr) store(dweight + i, load(dweight + i) + d * v);
-        if (dbias != nullptr) store(dbias + i, load(dbias + i) + d);
-        store(dx + i, (w - first - v * second) * rstd);
-      },
-      [&](size_t i, size_t lanes) {
-        vf d = load_part(dy + i, lanes), v = normal_part(i, lanes), w = weighted_part(i, lanes);
-        if (dweight != nullptr) store_part(dweight + i, load_part(dweight + i, lanes) + d * v, lanes);
-        if (dbias != nullptr) store_part(dbias + i, load_part(dbias + i, lanes) + d, lanes);
-        store_part(dx + i, (w - first - v * second) * rstd, lanes);
-      });
+void rms_norm(float* y, float* sum, const float* x, const float* residual, const float* weight, size_t n,
+              float eps, float* rstd) {
+  if (n == 0) return;
+  Row row = row_of(y, sum, x, residual, n, [](vf v) { return v * v; });
+  float spread = spread_of(row.total, n, eps);
+  map(y, row.s, weight, n, [=](vf v, vf w) { return v * spread * w; });
+  *rstd = spread;
+}
+
+void rms_norm_backward(float* dx, float* dweight, const float* dy, const float* s, const float* weight,
+                       size_t n, float rstd) {
+  backward<false>(dx, dweight, nullptr, dy, s, weight, n, 0.0f, rstd);
 }
 
 }  // namespace ATHANOR_ISA

@@ -31,6 +31,46 @@ ATHANOR_INLINE double sum_of(size_t n, const Term& term, const Part& part) {
   return total;
 }
 
+struct Pair {
+  vf first, second;
+};
+struct Sums {
+  double first, second;
+};
+
+// Two sums in one pass: term(i) and part(i, lanes) give a Pair.
+template <class Term, class Part>
+ATHANOR_INLINE Sums two_sums_of(size_t n, const Term& term, const Part& part) {
+  constexpr size_t block = 1024;
+  Sums total{0, 0};
+  for (size_t i = 0; i < n;) {
+    size_t end = n - i < block ? n : i + block;
+    vf a{}, b{}, c{}, d{};
+    for (; i + 2 * W <= end; i += 2 * W) {
+      Pair even = term(i), odd = term(i + W);
+      a += even.first;
+      b += odd.first;
+      c += even.second;
+      d += odd.second;
+    }
+    if (i + W <= end) {
+      Pair whole = term(i);
+      a += whole.first;
+      c += whole.second;
+      i += W;
+    }
+    if (i < end) {
+      Pair rest = part(i, end - i);
+      b += rest.first;
+      d += rest.second;
+    }
+    i = end;
+    total.first += sum_lanes(a + b);
+    total.second += sum_lanes(c + d);
+  }
+  return total;
+}
+
 ATHANOR_INLINE double sum_row(const float* x, size_t n) {
   return sum_of(
       n, [&](size_t i) { return load(x + i); },

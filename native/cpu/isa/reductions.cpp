@@ -30,13 +30,10 @@ float maximum(const float* x, size_t n) {
     nan |= u != u;
   }
   a = select(b > a, b, a);
-  float result = -infinity;
-  bool any_nan = false;
-  for (int lane = 0; lane < W; lane++) {
-    if (a[lane] > result) result = a[lane];
-    any_nan |= nan[lane] != 0;
-  }
-  return any_nan ? __builtin_nanf("") : result;
+  // A NaN among the lanes makes their sum NaN.
+  float spoilt = sum_lanes(select(nan, splat(__builtin_nanf("")), vf{}));
+  float result = fold_lanes(a, [](auto u, auto v) { return u > v ? u : v; });
+  return spoilt != spoilt ? spoilt : result;
 }
 
 // The square of a float is exact in double.

@@ -147,13 +147,27 @@ ATHANOR_INLINE vu64 multiply_low_halves(vu64 a, vu64 b) {
 #endif
 }
 
+typedef float vf4 __attribute__((vector_size(16)));
+
+// op over halves, then quarters, and so on, in registers; op also takes two floats.
+template <class Op>
+ATHANOR_INLINE float fold_lanes(vf v, const Op& op) {
+#if defined(__AVX512F__)
+  vf_half h = op(vf_half(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7)),
+                 vf_half(__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)));
+#elif defined(__AVX2__)
+  vf h = v;
+#endif
+#if defined(__AVX2__)
+  vf4 q = op(vf4(__builtin_shufflevector(h, h, 0, 1, 2, 3)), vf4(__builtin_shufflevector(h, h, 4, 5, 6, 7)));
+#else
+  vf4 q = v;
+#endif
+  return op(op(q[0], q[2]), op(q[1], q[3]));
+}
+
 ATHANOR_INLINE float sum_lanes(vf v) {
-  float lane[W];
-  store(lane, v);
-  for (int half = W / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-  }
-  return lane[0];
+  return fold_lanes(v, [](auto a, auto b) { return a + b; });
 }
 
 ATHANOR_INLINE double sum_lanes(vd v) {

@@ -76,7 +76,12 @@ void call(Call& c) {
   c.record(tables, {ids[0], ids[1], ids[2]}, [=](Backward& b) {
     for (int t = 0; t < count; t++) {
       const size_t i = static_cast<size_t>(t);
-      if (b.needs(t)) b.set(t, scatter_rows_of(b, b.gradient(0), ids[i], shapes[i], padding[i], checks[i]));
+      if (!b.needs(t)) continue;
+      if (const View* held = b.held_gradient(t)) {
+        add_scattered_rows(b, *held, b.gradient(0), ids[i], padding[i], checks[i]);
+      } else {
+        b.set(t, scatter_rows_of(b, b.gradient(0), ids[i], shapes[i], padding[i], checks[i]));
+      }
     }
   });
 }

@@ -36,25 +36,38 @@ void call(Call& c) {
            [=](Backward& b) { b.set(0, scatter_rows_of(b, b.gradient(0), index, x_shape, -1, check)); });
 }
 
+void scatter(Emitter& e, const View& dx, const View& dy, const View& index, int64_t zero_row,
+             const IndexCheck& check, CommandKind kind) {
+  const Shape& shape = dx.shape;
+  View starts = e.make(DType::i32, Shape{shape[0] + 1}), order = e.make(DType::i32, Shape{index.count()});
+  const int64_t width = inner_count(shape), rows = shape[0];
+  auto body = [=](Execution& execution) {
+    ScatterRows a{};
+    a.index = index.data<int32_t>();
+    a.dy = dy.data<float>(), a.dx = dx.data<float>();
+    a.accumulate = kind == CommandKind::accumulate;
+    a.starts = starts.data<int32_t>(), a.order = order.data<int32_t>();
+    a.count = index.count(), a.rows = rows, a.width = width;
+    a.ld_dy = dy.shape.rank == 2 ? dy.row_stride : width;
+    a.zero_row = zero_row;
+    a.check = check;
+    on_device(execution, [&](auto device) { scatter_rows(device, a); });
+  };
+  e.run({dy, index}, {dx, starts, order}, body, kind);
+}
+
 }  // namespace
 
 View scatter_rows_of(Emitter& e, const View& dy, const View& index, const Shape& shape, int64_t zero_row,
                      const IndexCheck& check) {
   View dx = e.make(DType::f32, shape);
-  View starts = e.make(DType::i32, Shape{shape[0] + 1}), order = e.make(DType::i32, Shape{index.count()});
-  const int64_t width = inner_count(shape);
-  e.run({dy, index}, {dx, starts, order}, [=](Execution& execution) {
-    ScatterRows a{};
-    a.index = index.data<int32_t>();
-    a.dy = dy.data<float>(), a.dx = dx.data<float>();
-    a.starts = starts.data<int32_t>(), a.order = order.data<int32_t>();
-    a.count = index.count(), a.rows = shape[0], a.width = width;
-    a.ld_dy = dy.shape.rank == 2 ? dy.row_stride : width;
-    a.zero_row = zero_row;
-    a.check = check;
-    on_device(execution, [&](auto device) { scatter_rows(device, a); });
-  });
+  scatter(e, dx, dy, index, zero_row, check, CommandKind::produce);
   return dx;
+}
+
+void add_scattered_rows(Emitter& e, const View& dx, const View& dy, const View& index, int64_t zero_row,
+                        const IndexCheck& check) {
+  scatter(e, dx, dy, index, zero_row, check, CommandKind::accumulate);
 }
 
 extern const Op op_gather_rows{"gather_rows", call, nullptr};

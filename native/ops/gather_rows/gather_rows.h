@@ -29,7 +29,8 @@ struct GatherRows {
 struct ScatterRows {
   const int32_t* index;  // (count)
   const float* dy;       // (count, width), ld_dy elements from row to row
-  float* dx;             // (rows, width), overwritten
+  float* dx;             // (rows, width)
+  bool accumulate;       // adds to dx, of which only the rows looked up are touched; otherwise overwrites it
   int32_t* starts;       // (rows + 1) scratch: where each row's positions begin in order
   int32_t* order;        // (count) scratch: the positions, sorted by row
   int64_t count, rows, width, ld_dy;
@@ -44,5 +45,8 @@ void scatter_rows(Cpu, const ScatterRows& a);
 // row for each element of `index`.
 View scatter_rows_of(Emitter& e, const View& dy, const View& index, const Shape& shape, int64_t zero_row,
                      const IndexCheck& check);
+// The same, added to `dx` (rows, ...): a gradient that is there already.
+void add_scattered_rows(Emitter& e, const View& dx, const View& dy, const View& index, int64_t zero_row,
+                        const IndexCheck& check);
 
 }  // namespace athanor

@@ -16,30 +16,40 @@ constexpr int64_t few_rows =
     64;  // tables as small as that are cut by columns too: their rows have long lists
 constexpr int64_t column_block = 128;
 
-// One row of dx, columns [begin, begin + width). Without doubles, many equal gradients would drift.
-void sum_positions(const Kernels& k, const ScatterRows& a, int64_t row, int64_t begin, int64_t width,
-                   Worker& worker) {
-  float* dx = a.dx + row * a.width + begin;
-  const size_t n = static_cast<size_t>(width);
-  int64_t first = a.starts[row], last = a.starts[row + 1];
-  if (first == last || row == a.zero_row) {
-    k.fill(dx, 0.0f, n);
-    return;
-  }
-  auto sum_group = [&](int64_t from) {  // to dx
+// The sum of the positions of one row, of which there is at least one; columns [begin, begin + width).
+// Without doubles, many equal gradients would drift.
+void sum_positions(const Kernels& k, const ScatterRows& a, int64_t row, int64_t begin, size_t width,
+                   float* sum, Worker& worker) {
+  const int64_t first = a.starts[row], last = a.starts[row + 1];
+  auto sum_group = [&](int64_t from) {  // to `sum`
     const int64_t to = std::min(from + group, last);
-    std::memcpy(dx, a.dy + a.order[from] * a.ld_dy + begin, n * sizeof(float));
-    for (int64_t i = from + 1; i < to; i++) k.axpy(dx, 1.0f, a.dy + a.order[i] * a.ld_dy + begin, n);
+    std::memcpy(sum, a.dy + a.order[from] * a.ld_dy + begin, width * sizeof(float));
+    for (int64_t i = from + 1; i < to; i++) k.axpy(sum, 1.0f, a.dy + a.order[i] * a.ld_dy + begin, width);
   };
   sum_group(first);
   if (last - first <= group) return;
-  double* total = static_cast<double*>(worker.scratch(n * sizeof(double)));
-  std::copy(dx, dx + n, total);
+  double* total = static_cast<double*>(worker.scratch(width * sizeof(double)));
+  std::copy(sum, sum + width, total);
   for (int64_t from = first + group; from < last; from += group) {
     sum_group(from);
-    for (size_t i = 0; i < n; i++) total[i] += dx[i];
+    for (size_t i = 0; i < width; i++) total[i] += sum[i];
   }
-  std::copy(total, total + n, dx);
+  std::copy(total, total + width, sum);
+}
+
+// One row of dx, columns [begin, begin + width).
+void scatter_row(const Kernels& k, const ScatterRows& a, int64_t row, int64_t begin, int64_t width,
+                 Worker& worker) {
+  float* dx = a.dx + row * a.width + begin;
+  const size_t n = static_cast<size_t>(width);
+  if (a.starts[row] == a.starts[row + 1] || row == a.zero_row) {
+    if (!a.accumulate) k.fill(dx, 0.0f, n);
+    return;
+  }
+  if (!a.accumulate) return sum_positions(k, a, row, begin, n, dx, worker);
+  float* sum = worker.floats(n, 1);
+  sum_positions(k, a, row, begin, n, sum, worker);
+  k.arithmetic(Arithmetic::add, dx, dx, sum, n);
 }
 
 void sort_positions(const ScatterRows& a) {
@@ -93,7 +103,7 @@ void scatter_rows(Cpu cpu, const ScatterRows& a) {
     const int64_t begin = block * width_each;
     const int64_t width = begin + width_each < a.width ? width_each : a.width - begin;
     const int64_t last = (piece + 1) * rows_each < a.rows ? (piece + 1) * rows_each : a.rows;
-    for (int64_t row = piece * rows_each; row < last; row++) sum_positions(k, a, row, begin, width, worker);
+    for (int64_t row = piece * rows_each; row < last; row++) scatter_row(k, a, row, begin, width, worker);
   });
 }
 

@@ -1,5 +1,5 @@
-// The op `layer_norm`: arguments x, residual (or 0), weight, bias (or 0), eps, p, seed (two), call (two),
-// returnSum. Results y and, with returnSum, s = x + dropout(residual).
+// The ops `layer_norm` and `rms_norm`: arguments x, residual (or 0), weight, bias (or 0; rms_norm has none),
+// eps, p, seed (two), call (two), returnSum. Results y and, with returnSum, s = x + dropout(residual).
 #include "ops/layer_norm/layer_norm.h"
 
 namespace athanor {
@@ -7,6 +7,7 @@ namespace athanor {
 namespace {
 
 struct Saved {
+  NormKind kind;
   View s;           // (..., C)
   View statistics;  // (2, T)
   View weight;      // (C)
@@ -32,6 +33,7 @@ void gradient(Backward& b, const Saved& saved) {
   b.run({dy, dsum, saved.s, saved.statistics, saved.weight}, {dx, dresidual, dweight, dbias, partials},
         [=](Execution& e) {
           LayerNormBackward a{};
+          a.kind = saved.kind;
           a.dy = dy.data<float>(), a.dy_stride = dy.row_stride;
           a.dsum = dsum.data<float>(), a.dsum_stride = dsum.row_stride;
           a.s = saved.s.data<float>(), a.s_stride = saved.s.row_stride;
@@ -71,9 +73,10 @@ void check(const Call& c, const TensorRef& input, const TensorRef& residual, con
   }
 }
 
-void call(Call& c) {
+void norm(Call& c, NormKind kind) {
   TensorRef input = c.tensor(0, "x"), residual_input = c.optional(1, "residual");
-  TensorRef weight = c.tensor(2, "weight"), bias = c.optional(3, "bias");
+  TensorRef weight = c.tensor(2, "weight");
+  TensorRef bias = kind == NormKind::layer ? c.optional(3, "bias") : nullptr;
   const float eps = static_cast<float>(c.number(4, "eps")), p = static_cast<float>(c.number(5, "dropout"));
   const uint64_t seed = c.bits(6, "seed"), number = c.bits(8, "call");
   const bool return_sum = c.flag(10, "returnSum");
@@ -88,6 +91,7 @@ void call(Call& c) {
   View statistics = recording ? c.make(DType::f32, {2, rows}) : View();
   c.run({x, residual, w, bias_view}, {y, sum, statistics}, [=](Execution& e) {
     LayerNormForward a{};
+    a.kind = kind;
     a.x = x.data<float>(), a.x_stride = x.row_stride;
     a.residual = residual.data<float>(), a.residual_stride = residual.row_stride;
     a.weight = w.data<float>(), a.bias = bias_view.data<float>();
@@ -99,12 +103,14 @@ void call(Call& c) {
   const View s = residual.defined() ? sum : x;
   c.result(y);
   if (return_sum) c.result(s);
-  const Saved saved{s, statistics, w, residual.defined(), bias_view.defined(), return_sum, p, seed, number};
+  const Saved saved{kind,       s, statistics, w,     residual.defined(), bias_view.defined(),
+                    return_sum, p, seed,       number};
   c.record({input, residual_input, weight, bias}, {s, w}, [=](Backward& b) { gradient(b, saved); });
 }
 
 }  // namespace
 
-extern const Op op_layer_norm{"layer_norm", call, nullptr};
+extern const Op op_layer_norm{"layer_norm", [](Call& c) { norm(c, NormKind::layer); }, nullptr};
+extern const Op op_rms_norm{"rms_norm", [](Call& c) { norm(c, NormKind::root_mean_square); }, nullptr};
 
 }  // namespace athanor

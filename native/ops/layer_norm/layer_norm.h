@@ -3,6 +3,8 @@
 //   s = x + dropout(residual),  y = (s - mean(s)) / sqrt(var(s) + eps) * weight + bias
 // In a post-norm block x is the stream and `residual` what the sublayer gave. Without a residual, s is x.
 // The dropout mask is that of core/random.h over the elements of `residual` in row order.
+// Root-mean-square normalisation (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019) is the
+// same without mean and bias: y = s / sqrt(mean(s^2) + eps) * weight.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +13,10 @@
 
 namespace athanor {
 
+enum class NormKind { layer, root_mean_square };
+
 struct LayerNormForward {
+  NormKind kind;
   const float* x;  // (T, C), row stride x_stride
   int64_t x_stride;
   const float* residual;  // (T, C), row stride residual_stride; or null
@@ -20,7 +25,7 @@ struct LayerNormForward {
   const float* bias;    // (C) or null
   float* y;             // (T, C)
   float* sum;           // (T, C): s; null where nobody needs it
-  float* statistics;    // (2, T): mean, then 1 / sqrt(var + eps); null where nobody needs them
+  float* statistics;    // (2, T): mean (0 without one), then 1 / sqrt(...); null where nobody needs them
   int64_t rows, width;
   float eps, p;
   uint64_t seed, call;
@@ -28,6 +33,7 @@ struct LayerNormForward {
 
 // dx and dresidual may be the same memory when p is 0. Outputs overwrite; null where nobody needs them.
 struct LayerNormBackward {
+  NormKind kind;
   const float* dy;  // (T, C), row stride dy_stride; null: no gradient through y
   int64_t dy_stride;
   const float* dsum;  // (T, C), row stride dsum_stride; null: no gradient through the sum

@@ -1,4 +1,5 @@
 // One row at a time, in cache: the residual is dropped out into scratch, the rest is one kernel call.
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/kernels.h"
@@ -17,8 +18,13 @@ void backward_row(const LayerNormBackward& a, int64_t row, float* ds, float* dwe
   const size_t n = static_cast<size_t>(a.width);
   const float* dsum = a.dsum ? a.dsum + row * a.dsum_stride : nullptr;
   if (a.dy) {
-    k.layer_norm_backward(ds, dweight, dbias, a.dy + row * a.dy_stride, a.s + row * a.s_stride, a.weight, n,
-                          a.statistics[row], a.statistics[a.rows + row]);
+    const float *dy = a.dy + row * a.dy_stride, *s = a.s + row * a.s_stride;
+    const float mean = a.statistics[row], rstd = a.statistics[a.rows + row];
+    if (a.kind == NormKind::layer) {
+      k.layer_norm_backward(ds, dweight, dbias, dy, s, a.weight, n, mean, rstd);
+    } else {
+      k.rms_norm_backward(ds, dweight, dy, s, a.weight, n, rstd);
+    }
     if (dsum) k.arithmetic(Arithmetic::add, ds, ds, dsum, n);
   } else {
     std::memcpy(ds, dsum, n * sizeof(float));
@@ -32,16 +38,18 @@ void backward_row(const LayerNormBackward& a, int64_t row, float* ds, float* dwe
   }
 }
 
-// target = the sum over blocks of partials (blocks, C), in order.
+// target = the sum over blocks of partials (blocks, C), in order and in double.
 void add_blocks(float* target, const float* partials, int64_t blocks, int64_t width) {
   parallel_ranges(static_cast<size_t>(width), grain / static_cast<size_t>(blocks + 1) + 1,
-                  [&](size_t begin, size_t end, Worker&) {
-                    kernels().fill(target + begin, 0.0f, end - begin);
+                  [&](size_t begin, size_t end, Worker& worker) {
+                    const size_t n = end - begin;
+                    double* total = static_cast<double*>(worker.scratch(n * sizeof(double)));  // (n)
+                    std::fill(total, total + n, 0.0);
                     for (int64_t block = 0; block < blocks; block++) {
-                      kernels().arithmetic(Arithmetic::add, target + begin, target + begin,
-                                           partials + block * width + static_cast<int64_t>(begin),
-                                           end - begin);
+                      const float* partial = partials + block * width + static_cast<int64_t>(begin);
+                      for (size_t i = 0; i < n; i++) total[i] += static_cast<double>(partial[i]);
                     }
+                    for (size_t i = 0; i < n; i++) target[begin + i] = static_cast<float>(total[i]);
                   });
 }
 
@@ -60,9 +68,14 @@ void layer_norm_forward(Cpu, const LayerNormForward& a) {
         k.dropout(dropped, residual, n, a.p, a.seed, a.call, static_cast<uint64_t>(row * a.width));
         residual = dropped;
       }
-      float mean, rstd;
-      k.layer_norm(a.y + row * a.width, a.sum ? a.sum + row * a.width : nullptr, a.x + row * a.x_stride,
-                   residual, a.weight, a.bias, n, a.eps, &mean, &rstd);
+      float *y = a.y + row * a.width, *sum = a.sum ? a.sum + row * a.width : nullptr;
+      const float* x = a.x + row * a.x_stride;
+      float mean = 0.0f, rstd;
+      if (a.kind == NormKind::layer) {
+        k.layer_norm(y, sum, x, residual, a.weight, a.bias, n, a.eps, &mean, &rstd);
+      } else {
+        k.rms_norm(y, sum, x, residual, a.weight, n, a.eps, &rstd);
+      }
       if (a.statistics) {
         a.statistics[row] = mean;
         a.statistics[a.rows + row] = rstd;

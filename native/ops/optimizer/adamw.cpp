@@ -26,8 +26,8 @@ void call(Call& c) {
   // In double: at beta2 = 0.999 the first correction is 1e-3, and fp32 would leave four digits of it.
   step.bias_correction1 = static_cast<float>(1.0 - std::pow(c.number(0, "beta1"), t));
   step.bias_correction2 = static_cast<float>(1.0 - std::pow(c.number(1, "beta2"), t));
-  optimizer.finish([=](Execution& e, std::vector<OptimizerSlot> slots, const float* norm) {
-    AdamwUpdate a{std::move(slots), norm, max_norm, step};
+  optimizer.finish(max_norm, [=](Execution& e, std::vector<OptimizerSlot> slots, const Clipping& clipping) {
+    AdamwUpdate a{std::move(slots), clipping, step};
     on_device(e, [&](auto device) { adamw_update(device, a); });
   });
 }

@@ -48,6 +48,20 @@ std::vector<std::vector<OptimizerEntry>> slices_of(const std::vector<OptimizerEn
   return slices;
 }
 
+// Enqueues the update of one slice, which also reads `read` and writes to `extra`.
+template <class Body>
+void run_slice(Call& c, std::vector<OptimizerEntry> slice, std::vector<View> read, const View& extra,
+               const Body& body) {
+  auto part = std::make_shared<const std::vector<OptimizerEntry>>(std::move(slice));
+  std::vector<View> written{extra};
+  for (const OptimizerEntry& e : *part) {
+    read.push_back(e.g);
+    written.insert(written.end(), {e.p, e.m, e.v});
+  }
+  c.run(
+      read, written, [=](Execution& e) { body(e, slots_of(*part)); }, CommandKind::update);
+}
+
 }  // namespace
 
 void OptimizerCall::check_parameter(const TensorRef& p, const std::string& name) {
@@ -83,32 +97,55 @@ void OptimizerCall::read(int position, int index, bool with_state, bool first) {
   entries_.push_back(std::move(entry));
 }
 
-void OptimizerCall::finish(std::function<void(Execution&, std::vector<OptimizerSlot>, const float*)> update) {
+void OptimizerCall::finish(float max_norm, const Update& update) {
   std::sort(written_.begin(), written_.end());
   if (std::adjacent_find(written_.begin(), written_.end()) != written_.end()) {
     c_.fail(ErrorCode::argument, "parameters and their states must be different tensors, got one twice");
   }
-  auto entries = std::make_shared<const std::vector<OptimizerEntry>>(std::move(entries_));
   std::vector<View> all;
-  for (const OptimizerEntry& e : *entries) all.insert(all.end(), {e.p, e.g, e.m, e.v});
+  for (const OptimizerEntry& e : entries_) all.insert(all.end(), {e.p, e.g, e.m, e.v});
   View norm = c_.make(DType::f32, Shape{});
+  c_.result(norm);
+  if (max_norm > 0) {
+    update_with_norm(max_norm, norm, all, update);
+  } else {
+    update_and_norm(norm, all, update);
+  }
+}
+
+void OptimizerCall::update_with_norm(float max_norm, const View& norm, const std::vector<View>& all,
+                                     const Update& update) {
+  auto entries = std::make_shared<const std::vector<OptimizerEntry>>(entries_);
   // Reads everything, so that a mark on any gradient or state marks the norm, and with it skips every slice.
   c_.run(all, {norm}, [=](Execution& e) {
     GradientNorm a{slots_of(*entries), norm.data<float>()};
     on_device(e, [&](auto device) { gradient_norm(device, a); });
   });
-  c_.result(norm);
   for (std::vector<OptimizerEntry>& slice : slices_of(*entries)) {
-    auto part = std::make_shared<const std::vector<OptimizerEntry>>(std::move(slice));
-    std::vector<View> read{norm}, written;
-    for (const OptimizerEntry& e : *part) {
-      read.push_back(e.g);
-      written.insert(written.end(), {e.p, e.m, e.v});
-    }
-    c_.run(
-        read, written, [=](Execution& e) { update(e, slots_of(*part), norm.data<float>()); },
-        CommandKind::update);
+    run_slice(c_, std::move(slice), {norm}, View(), [=](Execution& e, std::vector<OptimizerSlot> slots) {
+      update(e, std::move(slots), Clipping{max_norm, norm.data<float>(), nullptr});
+    });
   }
+}
+
+void OptimizerCall::update_and_norm(const View& norm, const std::vector<View>& all, const Update& update) {
+  std::vector<std::vector<OptimizerEntry>> slices = slices_of(entries_);
+  const int64_t count = static_cast<int64_t>(slices.size());
+  View squares = c_.make(DType::u8, {count * static_cast<int64_t>(sizeof(double))});
+  // Does nothing but depend on everything: a mark on any gradient or state marks `whole`, which skips every
+  // slice and marks the norm.
+  View whole = c_.make(DType::u8, {1});
+  c_.run(all, {whole}, [](Execution&) {});
+  for (int64_t i = 0; i < count; i++) {
+    run_slice(c_, std::move(slices[static_cast<size_t>(i)]), {whole}, squares,
+              [=](Execution& e, std::vector<OptimizerSlot> slots) {
+                update(e, std::move(slots), Clipping{0, nullptr, squares.data<double>() + i});
+              });
+  }
+  c_.run({whole, squares}, {norm}, [=](Execution& e) {
+    NormOfSquares a{squares.data<double>(), count, norm.data<float>()};
+    on_device(e, [&](auto device) { norm_of_squares(device, a); });
+  });
 }
 
 float unit_interval(const Call& c, int position, const char* name) {

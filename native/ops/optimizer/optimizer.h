@@ -6,8 +6,9 @@
 // SGD: g += wd p; buf = momentum buf + (1 - dampening) g (at a parameter's first step: g);
 //   p -= lr (g + momentum buf for Nesterov, or buf, or g without momentum).
 // In place, in commands of a few million elements each, so that a step does not hold up other queues; all of
-// them depend on the norm and thus on every gradient: they run all, or none. Norm and factor stay on the
-// device.
+// them depend on a command that depends on every gradient: they run all, or none. With clipping that is the
+// norm; without, the norm is found in the same sweep as the update, while the gradients are in cache. Norm
+// and factor stay on the device.
 #pragma once
 
 #include <cstdint>
@@ -36,28 +37,41 @@ struct GradientNorm {
   float* norm;
 };
 
+// What an update knows of the gradients as a whole.
+struct Clipping {
+  float max_norm;     // 0: no clipping
+  const float* norm;  // (1) with clipping
+  double* squares;    // (1) without: receives the sum of squares of these slots' gradients
+};
+
 struct AdamwUpdate {
   std::vector<OptimizerSlot> slots;
-  const float* norm;  // (1)
-  float max_norm;     // 0: no clipping
-  AdamwStep step;     // but for learning rate, weight decay and gradient scale
+  Clipping clipping;
+  AdamwStep step;  // but for learning rate, weight decay and gradient scale
 };
 
 struct SgdUpdate {
   std::vector<OptimizerSlot> slots;
-  const float* norm;
-  float max_norm;
+  Clipping clipping;
   SgdStep step;  // likewise
 };
 
+// norm[0] = the root of the sum of `count` squares: what the updates of a step without clipping found.
+struct NormOfSquares {
+  const double* squares;
+  int64_t count;
+  float* norm;
+};
+
 // A NaN stays NaN, as in PyTorch: the parameters then become NaN too.
-inline float clip_factor(float norm, float max_norm) {
-  if (max_norm == 0.0f) return 1.0f;
-  float factor = max_norm / (norm + 1e-6f);
+inline float clip_factor(const Clipping& clipping) {
+  if (clipping.max_norm == 0.0f) return 1.0f;
+  float factor = clipping.max_norm / (*clipping.norm + 1e-6f);
   return factor > 1.0f ? 1.0f : factor;
 }
 
 void gradient_norm(Cpu, const GradientNorm& a);
+void norm_of_squares(Cpu, const NormOfSquares& a);
 void adamw_update(Cpu, const AdamwUpdate& a);
 void sgd_update(Cpu, const SgdUpdate& a);
 
@@ -77,10 +91,13 @@ class OptimizerCall {
   // Reads the parameter whose arguments begin at `position`: its handle, `states` state handles (ignored
   // without `with_state`), learning rate, weight decay. Passed over when it has no gradient.
   void read(int position, int index, bool with_state, bool first);
-  // Enqueues the norm, makes it the result, and enqueues `update` behind it, in slices.
-  void finish(std::function<void(Execution&, std::vector<OptimizerSlot>, const float*)> update);
+  // Makes the norm the result and enqueues `update` in slices. max_norm 0: no clipping.
+  using Update = std::function<void(Execution&, std::vector<OptimizerSlot>, const Clipping&)>;
+  void finish(float max_norm, const Update& update);
 
  private:
+  void update_with_norm(float max_norm, const View& norm, const std::vector<View>& all, const Update& update);
+  void update_and_norm(const View& norm, const std::vector<View>& all, const Update& update);
   View state(int position, const std::string& name, const TensorRef& parameter);
   void check_parameter(const TensorRef& p, const std::string& name);
 

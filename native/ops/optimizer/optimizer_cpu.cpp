@@ -28,55 +28,65 @@ std::vector<Piece> cut(const std::vector<OptimizerSlot>& slots) {
   return pieces;
 }
 
-// Calls update(slot, begin, count) for every piece, on the pool.
+// Calls update(slot, begin, count) for every piece, on the pool. Returns the sum of squares of all gradients
+// if `wanted`: of each piece just before its update, which then finds the gradients in cache.
 template <class Update>
-void for_each_piece(const std::vector<OptimizerSlot>& slots, const Update& update) {
+double for_each_piece(const std::vector<OptimizerSlot>& slots, bool wanted, const Update& update) {
+  const Kernels& k = kernels();
   const std::vector<Piece> pieces = cut(slots);
+  std::vector<double> squares(pieces.size());
   parallel_for(pieces.size(), [&](size_t i, Worker&) {
     const Piece& piece = pieces[i];
-    update(slots[static_cast<size_t>(piece.slot)], piece.begin, static_cast<size_t>(piece.count));
+    const OptimizerSlot& slot = slots[static_cast<size_t>(piece.slot)];
+    const size_t count = static_cast<size_t>(piece.count);
+    if (wanted) squares[i] = k.sum_squares(slot.g + piece.begin, count);
+    update(slot, piece.begin, count);
   });
+  double total = 0;
+  for (double square : squares) total += square;
+  return total;
 }
 
 }  // namespace
 
 void gradient_norm(Cpu, const GradientNorm& a) {
-  const Kernels& k = kernels();
-  const std::vector<Piece> pieces = cut(a.slots);
-  std::vector<double> squares(pieces.size());
-  parallel_for(pieces.size(), [&](size_t i, Worker&) {
-    const Piece& piece = pieces[i];
-    const float* g = a.slots[static_cast<size_t>(piece.slot)].g + piece.begin;
-    squares[i] = k.sum_squares(g, static_cast<size_t>(piece.count));
-  });
+  const double squares = for_each_piece(a.slots, true, [](const OptimizerSlot&, int64_t, size_t) {});
+  a.norm[0] = static_cast<float>(std::sqrt(squares));
+}
+
+void norm_of_squares(Cpu, const NormOfSquares& a) {
   double total = 0;
-  for (double square : squares) total += square;
+  for (int64_t i = 0; i < a.count; i++) total += a.squares[i];
   a.norm[0] = static_cast<float>(std::sqrt(total));
 }
 
 void adamw_update(Cpu, const AdamwUpdate& a) {
   const Kernels& k = kernels();
   AdamwStep common = a.step;
-  common.gradient_scale = clip_factor(a.norm[0], a.max_norm);
-  for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t count) {
+  common.gradient_scale = clip_factor(a.clipping);
+  const bool wanted = a.clipping.squares != nullptr;
+  const double total = for_each_piece(a.slots, wanted, [&](const OptimizerSlot& s, int64_t begin, size_t n) {
     AdamwStep step = common;
     step.learning_rate = s.learning_rate;
     step.weight_decay = s.weight_decay;
-    k.adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, count, step);
+    k.adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, n, step);
   });
+  if (wanted) *a.clipping.squares = total;
 }
 
 void sgd_update(Cpu, const SgdUpdate& a) {
   const Kernels& k = kernels();
   SgdStep common = a.step;
-  common.gradient_scale = clip_factor(a.norm[0], a.max_norm);
-  for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t count) {
+  common.gradient_scale = clip_factor(a.clipping);
+  const bool wanted = a.clipping.squares != nullptr;
+  const double total = for_each_piece(a.slots, wanted, [&](const OptimizerSlot& s, int64_t begin, size_t n) {
     SgdStep step = common;
     step.learning_rate = s.learning_rate;
     step.weight_decay = s.weight_decay;
     step.first = s.first;
-    k.sgd(s.p + begin, s.g + begin, s.m ? s.m + begin : nullptr, count, step);
+    k.sgd(s.p + begin, s.g + begin, s.m ? s.m + begin : nullptr, n, step);
   });
+  if (wanted) *a.clipping.squares = total;
 }
 
 }  // namespace athanor

@@ -24,8 +24,8 @@ void call(Call& c) {
     const int position = head + i * each;
     optimizer.read(position, i, step.momentum != 0, c.flag(position + 4, "first"));
   }
-  optimizer.finish([=](Execution& e, std::vector<OptimizerSlot> slots, const float* norm) {
-    SgdUpdate a{std::move(slots), norm, max_norm, step};
+  optimizer.finish(max_norm, [=](Execution& e, std::vector<OptimizerSlot> slots, const Clipping& clipping) {
+    SgdUpdate a{std::move(slots), clipping, step};
     on_device(e, [&](auto device) { sgd_update(device, a); });
   });
 }

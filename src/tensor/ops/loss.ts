@@ -55,6 +55,51 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   );
 }
 
+export interface LinearCrossEntropyOptions {
+  /** (V): added to the logits. */
+  bias?: Tensor | null;
+  /** Multiplies x weightᵀ, before the bias; default 1. T5 with tied embeddings uses C^-0.5. */
+  scale?: number;
+  /** As in {@link CrossEntropyOptions}. */
+  ignoreIndex?: number;
+  labelSmoothing?: number;
+  reduction?: Reduction;
+}
+
+/**
+ * `crossEntropy(scale · x weightᵀ + bias, labels)` without the (N, V) logits: rows with the label ignoreIndex
+ * are left out of the projection, and the vocabulary goes by in blocks. Works in max(4 MB, 1 KB per row) beside
+ * the rows that count and the gradients; at most 32 MB of logits are kept for backward, which makes the others
+ * again. Gradients for x, weight and bias; class weights are not supported.
+ *
+ * @param x f32 (N, C); a range of columns is read as it is
+ * @param weight f32 (V, C): an output layer, or the word embeddings that it is tied to
+ * @param labels i32 (N): 0 to V - 1, or ignoreIndex
+ * @returns a scalar, or (N) without reduction. The mean over no rows is NaN, with a gradient of 0.
+ * @throws ERR_SHAPE, ERR_DTYPE, ERR_ARGUMENT at the call; ERR_DATA when the result is read, for a label
+ *   outside 0..V-1
+ * @example ops.linearCrossEntropy(hidden, words, labels, { bias }).backward();
+ */
+export function linearCrossEntropy(
+  x: Tensor,
+  weight: Tensor,
+  labels: Tensor,
+  options: LinearCrossEntropyOptions = {},
+): Tensor {
+  const op = "linear_cross_entropy";
+  return callOp(
+    op,
+    handleOf(x, op, "x"),
+    handleOf(weight, op, "weight"),
+    optionalHandle(options.bias, op, "bias"),
+    handleOf(labels, op, "labels"),
+    requireInteger(options.ignoreIndex ?? -100, op, "ignoreIndex"),
+    requireNumber(options.labelSmoothing ?? 0, op, "labelSmoothing"),
+    reductionNumber(options.reduction, op),
+    requireNumber(options.scale ?? 1, op, "scale"),
+  );
+}
+
 /**
  * The squared error (x - target)²; torch.nn.functional.mse_loss. Gradients go to both.
  *

@@ -1,10 +1,11 @@
-// Normalisation and dropout. The arithmetic is in native/ops/layer_norm and native/ops/dropout.
+// Normalisation and dropout. The arithmetic is in native/ops/layer_norm (both norms) and native/ops/dropout.
 import { callOp, callOpMany, handleOf, optionalHandle, requireNumber } from "../call.js";
 import { currentGenerator, type Generator } from "../random.js";
 import type { Tensor } from "../tensor.js";
 
-export interface LayerNormOptions {
-  /** Added to the variance; default 1e-5 (BERT uses 1e-12). */
+/** Options of both norms. */
+export interface NormOptions {
+  /** Added inside the square root; default 1e-5 in layerNorm (BERT uses 1e-12), 1e-6 in rmsNorm. */
   eps?: number;
   /** Same shape as x: y = norm(x + dropout(residual)). In a post-norm block this is the sublayer's output. */
   residual?: Tensor | null;
@@ -14,6 +15,12 @@ export interface LayerNormOptions {
   returnSum?: boolean;
   /** Where the dropout mask comes from; default: that of the running module, or the default one. */
   generator?: Generator;
+}
+
+/** The two outputs with `returnSum`, both of x's shape. */
+export interface NormAndSum {
+  output: Tensor;
+  sum: Tensor;
 }
 
 /** Four numbers that name one dropout mask; zeros draw nothing, so that a step without dropout moves no counter. */
@@ -43,22 +50,46 @@ export function layerNorm(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null | undefined,
-  options: LayerNormOptions & { returnSum: true },
-): { output: Tensor; sum: Tensor };
+  options: NormOptions & { returnSum: true },
+): NormAndSum;
 export function layerNorm(
   x: Tensor,
   weight: Tensor,
   bias?: Tensor | null,
-  options?: LayerNormOptions & { returnSum?: false },
+  options?: NormOptions & { returnSum?: false },
 ): Tensor;
 export function layerNorm(
   x: Tensor,
   weight: Tensor,
   bias?: Tensor | null,
-  options: LayerNormOptions = {},
-): Tensor | { output: Tensor; sum: Tensor } {
-  const { eps = 1e-5, residual, dropout: probability = 0, returnSum = false, generator } = options;
-  const op = "layer_norm";
+  options: NormOptions = {},
+): Tensor | NormAndSum {
+  return norm("layer_norm", x, weight, bias, { eps: 1e-5, ...options });
+}
+
+/**
+ * Root-mean-square normalisation over the last dimension: `y = s / sqrt(mean(s²) + eps) * weight` with
+ * `s = x + dropout(residual)`; no mean, no bias. T5's and Llama's norm. Shapes, options, gradients and errors are
+ * those of {@link layerNorm}.
+ *
+ * Source: Zhang, Sennrich, "Root Mean Square Layer Normalization", 2019; `torch.nn.functional.rms_norm`.
+ *
+ * @example
+ * const y = rmsNorm(tensor([3, 4], [1, 2]), tensor([1, 1], [2])); // 0.8485, 1.1314
+ */
+export function rmsNorm(x: Tensor, weight: Tensor, options: NormOptions & { returnSum: true }): NormAndSum;
+export function rmsNorm(x: Tensor, weight: Tensor, options?: NormOptions & { returnSum?: false }): Tensor;
+export function rmsNorm(x: Tensor, weight: Tensor, options: NormOptions = {}): Tensor | NormAndSum {
+  return norm("rms_norm", x, weight, null, { eps: 1e-6, ...options });
+}
+
+function norm(
+  op: "layer_norm" | "rms_norm",
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  { eps, residual, dropout: probability = 0, returnSum = false, generator }: NormOptions,
+): Tensor | NormAndSum {
   const p = requireNumber(probability, op, "dropout");
   const results = callOpMany(
     op,

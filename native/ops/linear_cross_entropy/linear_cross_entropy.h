@@ -1,0 +1,66 @@
+// The loss of a vocabulary projection, cross_entropy(scale x W^T + bias, labels), without its (N, V) logits:
+// only rows that count are projected, and the vocabulary goes by in blocks, of which one at a time exists.
+// Forward keeps a running maximum and sum of exponentials for each row (Milakov and Gimelshein, "Online
+// normalizer calculation for softmax", 2018); backward turns each block of logits into their gradient dz as
+// cross_entropy.h says, and adds to
+//   dx = scale dz W,  dW = scale dz^T x,  dbias = the column sums of dz.
+// The first blocks are kept from forward to backward, within a fixed budget; the others are made again.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "ops/cross_entropy/cross_entropy.h"
+
+namespace athanor {
+
+// A block has about a million logits (4 MB: it stays in cache between its passes), but at least 256 columns,
+// below which the products would be slow. The workspace is thus at most max(4 MB, 1 KB per row), and with
+// gradients 32 MB more for what is kept: all logits of BERT's masked LM up to 274 rows that count (some 1800
+// tokens). Making them again would cost a third more.
+constexpr int64_t vocabulary_block_logits = int64_t{1} << 20;
+constexpr int64_t vocabulary_block_least = 256;
+constexpr int64_t vocabulary_kept_logits = int64_t{1} << 23;
+
+inline int64_t vocabulary_block_columns(int64_t rows, int64_t classes) {
+  int64_t columns = std::max(vocabulary_block_least, vocabulary_block_logits / std::max<int64_t>(rows, 1));
+  return std::min(columns, classes);
+}
+
+struct LinearCrossEntropyInput {
+  const float* x;  // (N, C), rows x_stride elements apart
+  int64_t x_stride;
+  const float* weight;    // (V, C)
+  const float* bias;      // (V) or null
+  const int32_t* labels;  // (N)
+  int64_t rows, width, classes;
+  float scale;
+  CrossEntropyOptions options;
+  float* gathered;  // room for the rows that count: (count, C)
+  float* logits;    // room for one block: (count, vocabulary_block_columns)
+  float* kept;      // room for kept_floats logits, block after block; or null
+  int64_t kept_floats;
+};
+
+struct LinearCrossEntropyForward {
+  LinearCrossEntropyInput in;
+  float* loss;        // one element, or (N) without reduction
+  float* statistics;  // (N, 2): maximum and sum exp(z - max) of the rows that count, in order; or null
+};
+
+// Outputs overwrite; null where nobody needs them.
+struct LinearCrossEntropyBackward {
+  LinearCrossEntropyInput in;
+  const float* statistics;  // (N, 2)
+  const float* dloss;       // one element, or (N) without reduction
+  float* dx;                // (N, C)
+  float* dgathered;         // room for dx of the rows that count: (count, C); null without dx
+  float* dweight;           // (V, C)
+  float* dbias;             // (V)
+};
+
+// Throws ERR_DATA for the first label outside 0..V-1 that is not ignore_index.
+void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward& a);
+void linear_cross_entropy_backward(Cpu, const LinearCrossEntropyBackward& a);
+
+}  // namespace athanor
