@@ -1,6 +1,8 @@
 // attention against PyTorch's scaled_dot_product_attention: each in its own process, taking turns, the same number of
 // threads. Prints one JSON line per workload and pass: medians, their ratio, and our GFLOP/s.
 //
+// A sample is the mean of a few runs, after one that wakes the threads up: both engines have them awake in a model.
+//
 //   node dist/benchmarks/ops/attention-peer.bench.js --python PYTHON [--only NAME] [--runs 20] [--threads 2] [--apart]
 //
 // "forward" records nothing; "backward" is the backward pass alone. FLOPs count what is not padding and not masked.
@@ -103,6 +105,7 @@ function startPeer(python: string) {
 }
 
 async function repeated(run: (part: Part) => Promise<number>, part: Part, repeats: number): Promise<number> {
+  await run(part); // wakes the threads up
   let total = 0;
   for (let i = 0; i < repeats; i++) total += await run(part);
   return total / repeats;

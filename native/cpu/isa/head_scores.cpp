@@ -1,5 +1,6 @@
-// What attention does to a strip of scores between its products. Rows are padded to whole vectors, so that all
-// loads and stores are whole; lanes that a row does not see are masked in its last vector and zeroed beyond.
+// What attention does to a strip of scores between its products. Rows are padded to whole vectors, so that
+// all loads and stores are whole; lanes that a row does not see are masked in its last vector and zeroed
+// beyond.
 #include "cpu/isa/isa.h"
 #include "cpu/isa/math.h"
 #include "cpu/isa/vector.h"
@@ -149,14 +150,14 @@ ATHANOR_INLINE void largest_of(const Group<N>& g, float (&top)[N]) {
   }
 }
 
-// What exponentials() sums beside what it stores.
-enum class Sum { none, plain, weighted, weighted_masked };
+// What exponentials() sums beside the exponentials e that it stores.
+enum class Weight { none, dp, dp_mask };
 
-// One vector of each row: exp(row - shift), 0 in the lanes that a row does not see; adds to `sum` (e, or e dp, or
-// e dp mask).
-template <Sum kind, bool whole, int N>
+// One vector of each row: exp(row - shift), 0 in the lanes that a row does not see; added to `sum`, and times
+// the weight to `weighted`.
+template <Weight kind, bool whole, int N>
 ATHANOR_INLINE void exponentials_at(const Group<N>& g, size_t j, const vf (&shift)[N], const float* dp,
-                                    const float* mask, vf (&sum)[N]) {
+                                    const float* mask, vf (&sum)[N], vf (&weighted)[N]) {
   vf x[N];
 #pragma GCC unroll 4
   for (int i = 0; i < N; i++) x[i] = load(g.row(i) + j) - shift[i];
@@ -165,30 +166,35 @@ ATHANOR_INLINE void exponentials_at(const Group<N>& g, size_t j, const vf (&shif
   for (int i = 0; i < N; i++) {
     if (!whole) x[i] = keep(g.lanes(i, j), x[i]);
     store(g.row(i) + j, x[i]);
-    if (kind == Sum::none) continue;
+    sum[i] += x[i];
+    if (kind == Weight::none) continue;
     const size_t at = static_cast<size_t>(i) * g.stride + j;
-    vf term = x[i];
-    if (kind == Sum::weighted) term *= load(dp + at);
-    if (kind == Sum::weighted_masked) term *= load(dp + at) * load(mask + at);
-    sum[i] += whole ? term : keep(g.lanes(i, j), term);
+    vf weight = load(dp + at);
+    if (kind == Weight::dp_mask) weight *= load(mask + at);
+    weighted[i] += x[i] * (whole ? weight : keep(g.lanes(i, j), weight));
   }
 }
 
-// Rows become exp(row - shift); `sums` receives a sum per row. dp and mask lie as the group's rows do.
-template <Sum kind, int N>
+// Rows become exp(row - shift); `sums` and `weighted_sums` receive one per row. dp and mask lie as the
+// group's rows do.
+template <Weight kind, int N>
 ATHANOR_INLINE void exponentials(const Group<N>& g, const float* shift, const float* dp, const float* mask,
-                                 float (&sums)[N]) {
-  vf shifts[N], sum[N];
+                                 float (&sums)[N], float (&weighted_sums)[N]) {
+  vf shifts[N], sum[N], weighted[N];
 #pragma GCC unroll 4
   for (int i = 0; i < N; i++) {
     shifts[i] = splat(shift[i]);
     sum[i] = vf{};
+    weighted[i] = vf{};
   }
   size_t j = 0;
-  for (; j < g.whole; j += W) exponentials_at<kind, true>(g, j, shifts, dp, mask, sum);
-  for (; j < g.width; j += W) exponentials_at<kind, false>(g, j, shifts, dp, mask, sum);
+  for (; j < g.whole; j += W) exponentials_at<kind, true>(g, j, shifts, dp, mask, sum, weighted);
+  for (; j < g.width; j += W) exponentials_at<kind, false>(g, j, shifts, dp, mask, sum, weighted);
 #pragma GCC unroll 4
-  for (int i = 0; i < N; i++) sums[i] = over_lanes(sum[i], plus);
+  for (int i = 0; i < N; i++) {
+    sums[i] = over_lanes(sum[i], plus);
+    weighted_sums[i] = over_lanes(weighted[i], plus);
+  }
 }
 
 // Softmax of a group; the other pointers are at its first row.
@@ -202,8 +208,8 @@ void soften_rows(const ScoreStrip& t, Group<N> g, float* largest, float* total, 
     if (now[i] <= largest[i]) now[i] = largest[i];
     if (now[i] == -infinity) g.see(i, 0);  // nothing so far: exp(-inf - -inf) would be NaN
   }
-  float sum[N];
-  exponentials<Sum::plain>(g, now, nullptr, nullptr, sum);
+  float sum[N], none[N];
+  exponentials<Weight::none>(g, now, nullptr, nullptr, sum, none);
   for (int i = 0; i < N; i++) {
     float before = total[i];
     if (before != 0.0f && largest[i] != now[i]) {
@@ -220,33 +226,42 @@ void soften_rows(const ScoreStrip& t, Group<N> g, float* largest, float* total, 
   }
 }
 
-// y = f(x, y, j) of a row, 0 in the lanes that it does not see.
-template <int N, class F>
-ATHANOR_INLINE void combine(const Group<N>& g, int i, float* y, const float* x, const F& f) {
-  size_t j = 0;
-  for (; j < g.whole; j += W) store(y + j, f(load(x + j), load(y + j), j));
-  for (; j < g.width; j += W) store(y + j, keep(g.lanes(i, j), f(load(x + j), load(y + j), j)));
+// What a row of exponentials e and dp becomes: P m = factor e m and dS = factor e (dp m - inner), 0 in the
+// lanes that the row does not see. dp may be null.
+template <bool dropping, int N>
+ATHANOR_INLINE void finish_row(const Group<N>& g, int i, float* dp, const float* mask, float factor,
+                               float inner) {
+  float* s = g.row(i);
+  for (size_t j = 0; j < g.width; j += W) {
+    const bool whole = j < g.whole;
+    const vf p = load(s + j) * factor;
+    const vf m = dropping ? load(mask + j) : splat(1.0f);
+    if (dp != nullptr) {
+      const vf d = load(dp + j);
+      const vf ds = p * ((dropping ? d * m : d) - inner);
+      store(dp + j, whole ? ds : keep(g.lanes(i, j), ds));
+    }
+    const vf kept = dropping ? p * m : p;
+    store(s + j, whole ? kept : keep(g.lanes(i, j), kept));
+  }
 }
 
-// P m and dS of a group; dp, lse and delta are at its first row. `dropping`: with dropout, whose masks are the
-// rows of `mask`.
+// P m and dS of a group; dp, lse and delta are at its first row, delta is not used where the strip is
+// `whole`. `dropping`: with dropout, whose masks are the rows of `mask`.
 template <bool dropping, int N>
-void differentiate_rows(const Group<N>& g, float* dp, const float* lse, const float* delta, const float* mask) {
-  float inner[N];
+void differentiate_rows(const Group<N>& g, bool whole, float* dp, const float* lse, const float* delta,
+                        const float* mask) {
+  float sum[N], inner[N];
   if (dp == nullptr) {
-    exponentials<Sum::none>(g, lse, nullptr, nullptr, inner);
+    exponentials<Weight::none>(g, lse, nullptr, nullptr, sum, inner);
   } else {
-    exponentials<dropping ? Sum::weighted_masked : Sum::weighted>(g, lse, dp, mask, inner);
+    exponentials<dropping ? Weight::dp_mask : Weight::dp>(g, lse, dp, mask, sum, inner);
   }
   for (int i = 0; i < N; i++) {
     const size_t at = static_cast<size_t>(i) * g.stride;
-    if (dp != nullptr) {
-      const float shift = delta != nullptr ? delta[i] : inner[i];
-      combine(g, i, dp + at, g.row(i), [=](vf p, vf d, size_t j) {
-        return p * ((dropping ? d * load(mask + at + j) : d) - shift);
-      });
-    }
-    if (dropping) combine(g, i, g.row(i), mask + at, [](vf m, vf p, size_t) { return p * m; });
+    const float factor = whole && sum[i] != 0.0f ? 1.0f / sum[i] : 1.0f;
+    const float shift = whole || delta == nullptr ? inner[i] * factor : delta[i];
+    finish_row<dropping>(g, i, dp == nullptr ? nullptr : dp + at, mask + at, factor, shift);
   }
 }
 
@@ -273,9 +288,9 @@ void differentiate(const ScoreStrip& t, float* dp, const float* lse, const float
     float* d = dp == nullptr ? nullptr : dp + g.first * t.stride;
     const float* inner = delta == nullptr ? nullptr : delta + g.first;
     if (t.p > 0.0f) {
-      differentiate_rows<true>(g, d, lse + g.first, inner, mask);
+      differentiate_rows<true>(g, t.whole, d, lse + g.first, inner, mask);
     } else {
-      differentiate_rows<false>(g, d, lse + g.first, inner, mask);
+      differentiate_rows<false>(g, t.whole, d, lse + g.first, inner, mask);
     }
   });
 }
