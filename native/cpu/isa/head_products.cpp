@@ -76,17 +76,14 @@ void tile(const HeadProduct& p, size_t first_row, size_t first_vector, size_t co
 using TileFunction = void (*)(const HeadProduct& p, size_t first_row, size_t first_vector, size_t columns);
 
 #if defined(__AVX512F__)
-#define ATHANOR_HEAD_TILES(V)                                                                             \
-  {                                                                                                       \
-    tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>, tile<5, V>, tile<6, V>, tile<7, V>, tile<8, V>, tile<9, V> \
-  }
+#define ATHANOR_TALL_TILES(V) , tile<7, V>, tile<8, V>, tile<9, V>
 #elif defined(__aarch64__)
-#define ATHANOR_HEAD_TILES(V) \
-  { tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>, tile<5, V>, tile<6, V>, tile<7, V>, tile<8, V> }
+#define ATHANOR_TALL_TILES(V) , tile<7, V>, tile<8, V>
 #else
-#define ATHANOR_HEAD_TILES(V) \
-  { tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>, tile<5, V>, tile<6, V> }
+#define ATHANOR_TALL_TILES(V)
 #endif
+#define ATHANOR_HEAD_TILES(V) \
+  { tile<1, V>, tile<2, V>, tile<3, V>, tile<4, V>, tile<5, V>, tile<6, V> ATHANOR_TALL_TILES(V) }
 
 constexpr TileFunction tiles[most_vectors][most_rows] = {
     ATHANOR_HEAD_TILES(1),

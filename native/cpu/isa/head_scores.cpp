@@ -1,5 +1,6 @@
-// What attention does to a strip of scores between its products. Rows are padded to whole vectors, so that all
-// loads and stores are whole; lanes that a row does not see are masked in its last vector and zeroed beyond.
+// What attention does to a strip of scores between its products. Rows are padded to whole vectors, so that
+// all loads and stores are whole; lanes that a row does not see are masked in its last vector and zeroed
+// beyond.
 #include "cpu/isa/isa.h"
 #include "cpu/isa/math.h"
 #include "cpu/isa/vector.h"
@@ -152,8 +153,8 @@ ATHANOR_INLINE void largest_of(const Group<N>& g, float (&top)[N]) {
 // What exponentials() sums beside the exponentials e that it stores.
 enum class Weight { none, dp, dp_mask };
 
-// One vector of each row: exp(row - shift), 0 in the lanes that a row does not see; added to `sum`, and times the
-// weight to `weighted`.
+// One vector of each row: exp(row - shift), 0 in the lanes that a row does not see; added to `sum`, and times
+// the weight to `weighted`.
 template <Weight kind, bool whole, int N>
 ATHANOR_INLINE void exponentials_at(const Group<N>& g, size_t j, const vf (&shift)[N], const float* dp,
                                     const float* mask, vf (&sum)[N], vf (&weighted)[N]) {
@@ -174,8 +175,8 @@ ATHANOR_INLINE void exponentials_at(const Group<N>& g, size_t j, const vf (&shif
   }
 }
 
-// Rows become exp(row - shift); `sums` and `weighted_sums` receive one per row. dp and mask lie as the group's
-// rows do.
+// Rows become exp(row - shift); `sums` and `weighted_sums` receive one per row. dp and mask lie as the
+// group's rows do.
 template <Weight kind, int N>
 ATHANOR_INLINE void exponentials(const Group<N>& g, const float* shift, const float* dp, const float* mask,
                                  float (&sums)[N], float (&weighted_sums)[N]) {
@@ -225,8 +226,8 @@ void soften_rows(const ScoreStrip& t, Group<N> g, float* largest, float* total, 
   }
 }
 
-// What a row of exponentials e and dp becomes: P m = factor e m and dS = factor e (dp m - inner), 0 in the lanes
-// that the row does not see. dp may be null.
+// What a row of exponentials e and dp becomes: P m = factor e m and dS = factor e (dp m - inner), 0 in the
+// lanes that the row does not see. dp may be null.
 template <bool dropping, int N>
 ATHANOR_INLINE void finish_row(const Group<N>& g, int i, float* dp, const float* mask, float factor,
                                float inner) {
@@ -245,10 +246,11 @@ ATHANOR_INLINE void finish_row(const Group<N>& g, int i, float* dp, const float*
   }
 }
 
-// P m and dS of a group; dp, lse and delta are at its first row. `dropping`: with dropout, whose masks are the
-// rows of `mask`.
+// P m and dS of a group; dp, lse and delta are at its first row, delta is not used where the strip is
+// `whole`. `dropping`: with dropout, whose masks are the rows of `mask`.
 template <bool dropping, int N>
-void differentiate_rows(const Group<N>& g, float* dp, const float* lse, const float* delta, const float* mask) {
+void differentiate_rows(const Group<N>& g, bool whole, float* dp, const float* lse, const float* delta,
+                        const float* mask) {
   float sum[N], inner[N];
   if (dp == nullptr) {
     exponentials<Weight::none>(g, lse, nullptr, nullptr, sum, inner);
@@ -257,8 +259,8 @@ void differentiate_rows(const Group<N>& g, float* dp, const float* lse, const fl
   }
   for (int i = 0; i < N; i++) {
     const size_t at = static_cast<size_t>(i) * g.stride;
-    const float factor = delta == nullptr && sum[i] != 0.0f ? 1.0f / sum[i] : 1.0f;
-    const float shift = delta != nullptr ? delta[i] : inner[i] * factor;
+    const float factor = whole && sum[i] != 0.0f ? 1.0f / sum[i] : 1.0f;
+    const float shift = whole || delta == nullptr ? inner[i] * factor : delta[i];
     finish_row<dropping>(g, i, dp == nullptr ? nullptr : dp + at, mask + at, factor, shift);
   }
 }
@@ -286,9 +288,9 @@ void differentiate(const ScoreStrip& t, float* dp, const float* lse, const float
     float* d = dp == nullptr ? nullptr : dp + g.first * t.stride;
     const float* inner = delta == nullptr ? nullptr : delta + g.first;
     if (t.p > 0.0f) {
-      differentiate_rows<true>(g, d, lse + g.first, inner, mask);
+      differentiate_rows<true>(g, t.whole, d, lse + g.first, inner, mask);
     } else {
-      differentiate_rows<false>(g, d, lse + g.first, inner, mask);
+      differentiate_rows<false>(g, t.whole, d, lse + g.first, inner, mask);
     }
   });
 }

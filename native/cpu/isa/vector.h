@@ -99,7 +99,8 @@ ATHANOR_INLINE vf at_least(vf x, float low) {
 ATHANOR_INLINE vf at_most(vf x, float high) {
   return select(x > high, splat(high), x);
 }
-// a > b ? a : b, which is b where one of them is NaN: an instruction of x86 that g++ does not find for constants.
+// a > b ? a : b, which is b where one of them is NaN: an instruction of x86 that g++ does not find for
+// constants.
 ATHANOR_INLINE vf larger(vf a, vf b) {
 #if defined(__AVX512F__)
   return _mm512_maskz_max_ps(0xffff, a, b);

@@ -1,5 +1,6 @@
 // The op `attention`: arguments q, k, v, heads, offsets, keyOffsets (or 0), causal, scale, bias (or 0), p,
-// seed (two), call (two), returnWeights, table of the relative bias (or 0), bidirectional, maxDistance. Results o and, with returnWeights, the probabilities.
+// seed (two), call (two), returnWeights, table of the relative bias (or 0), bidirectional, maxDistance.
+// Results o and, with returnWeights, the probabilities.
 #include "ops/attention/attention.h"
 
 #include "ops/attention/relative_bias.h"

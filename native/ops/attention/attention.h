@@ -1,13 +1,14 @@
 // Scaled dot-product attention (Vaswani et al., "Attention Is All You Need", 2017, section 3.2) over ragged
 // batches, without a T x T matrix in memory (Dao et al., "FlashAttention", 2022: row statistics are kept and
 // the scores recomputed for the gradient). For head h of sequence b, with its Lq query and Lk key rows:
-//   S = scale Q K^T + bias + relative bias,  P = softmax(S) over the keys that a query sees,  O = dropout(P) V
+//   S = scale Q K^T + bias + relative bias,  P = softmax(S) over the keys that a query sees,
+//   O = dropout(P) V
 // Causal: query i sees key j when j <= i + Lk - Lq. A query that sees no key, or whose scores are all -inf,
 // gives 0 and has gradient 0.
 //
 // Layouts: heads lie side by side in a row, (T, H*D); q, k and v may be ranges of columns. Bias
-// (1 or B, H, rows, columns) is read at [b or 0, h, i, j] with i and j counted within the sequence; the relative
-// bias comes from a table by the distance of query and key (relative_bias.h).
+// (1 or B, H, rows, columns) is read at [b or 0, h, i, j] with i and j counted within the sequence;
+// the relative bias comes from a table by the distance of query and key (relative_bias.h).
 // Row statistics: lse (H, Tq) = log sum exp of the row of S, -inf for a row that sees nothing.
 //
 // Dropout: the element index in the sense of core/random.h is ((query row * H + h) << 32) + j, query row

@@ -165,22 +165,24 @@ class HeadGradient {
   void add_strip(const AttentionTile& tile, float* p, float* ds) {
     at_.scores(tile, use_.keys_transposed, p, use_.stride);
     if (wants_ds_) {
-      HeadProduct product = strip_product(tile, ds);
-      product.a = d_o(tile.row), product.a_row = static_cast<size_t>(a_.d_o_stride);
-      product.columns = at_.padded(tile.keys), product.k = at_.size;
+      HeadProduct product{};
+      product.rows = static_cast<size_t>(tile.rows), product.columns = at_.padded(tile.keys);
+      product.k = at_.size;
+      product.a = d_o(tile.row), product.a_row = static_cast<size_t>(a_.d_o_stride), product.a_step = 1;
       product.b = use_.values_transposed;
       product.b_step = at_.kernels.width, product.b_vector = at_.kernels.width * at_.size;
       product.c = ds, product.ldc = use_.stride;
       product.scale = 1.0f;
       at_.kernels.multiply(product);
     }
-    const bool whole = tile.key == 0 && seq_.visible(in_.causal, tile.row + tile.rows - 1) <= tile.keys;
     const float* lse = a_.lse + at_.head * in_.q_rows + seq_.row + tile.row;
     at_.kernels.differentiate(at_.strip(tile, p, use_.stride), wants_ds_ ? ds : nullptr, lse,
-                              whole ? nullptr : use_.delta + tile.row, use_.mask);
+                              use_.delta + tile.row, use_.mask);
     if (a_.dq) {
-      HeadProduct product = strip_product(tile, ds);
-      product.columns = at_.size, product.k = static_cast<size_t>(tile.keys);
+      HeadProduct product{};
+      product.rows = static_cast<size_t>(tile.rows), product.columns = at_.size;
+      product.a = ds, product.a_row = use_.stride, product.a_step = 1;
+      product.k = static_cast<size_t>(tile.keys);
       product.b = use_.keys, product.b_step = use_.width, product.b_vector = at_.kernels.width;
       product.c = a_.dq + (seq_.row + tile.row) * a_.dq_stride + column_;
       product.ldc = static_cast<size_t>(a_.dq_stride);
@@ -190,14 +192,6 @@ class HeadGradient {
     }
     if (a_.dbias) add_bias_gradient(tile, ds);
     if (table_sums_) add_by_distance(tile, ds);
-  }
-
-  // A product whose A are the rows of a strip of scores.
-  HeadProduct strip_product(const AttentionTile& tile, const float* scores) const {
-    HeadProduct product{};
-    product.rows = static_cast<size_t>(tile.rows);
-    product.a = scores, product.a_row = use_.stride, product.a_step = 1;
-    return product;
   }
 
   // Causal: dV and dK of so many keys at a time skip the rows that see none of them, whose scores are not

@@ -1,8 +1,8 @@
-// Forward: a job is a range of query rows of one (sequence, head). It packs keys and values, a block at a time,
-// and takes its rows through them in strips of a register tile's height, whose scores stay in L1: scores,
-// probabilities relative to the largest score so far, product with V. A larger score in a later block rescales
-// what came before (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018); up to 512 keys
-// there is one block and nothing to rescale.
+// Forward: a job is a range of query rows of one (sequence, head). It packs keys and values, a block at a
+// time, and takes its rows through them in strips of a register tile's height, whose scores stay in L1:
+// scores, probabilities relative to the largest score so far, product with V. A larger score in a later block
+// rescales what came before (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018); up
+// to 512 keys there is one block and nothing to rescale.
 #include <algorithm>
 #include <cmath>
 #include <limits>

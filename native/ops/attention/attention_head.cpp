@@ -67,7 +67,8 @@ void AttentionHead::add_bias(const AttentionTile& tile, float* s, size_t stride)
   for (int64_t i = 0; i < tile.rows; i++) {
     float* row = s + static_cast<size_t>(i) * stride;
     const auto add = [&](const float* bias) {
-      athanor::kernels().arithmetic(Arithmetic::add, row, row, bias + tile.key, static_cast<size_t>(tile.keys));
+      athanor::kernels().arithmetic(Arithmetic::add, row, row, bias + tile.key,
+                                    static_cast<size_t>(tile.keys));
     };
     if (in.bias) add(in.bias + (plane * in.bias_rows + tile.row + i) * in.bias_columns);
     if (relative.given()) add(relative.row(head, tile.row + i, sequence.rows, sequence.keys));
@@ -80,6 +81,7 @@ ScoreStrip AttentionHead::strip(const AttentionTile& tile, float* s, size_t stri
   strip.rows = static_cast<size_t>(tile.rows), strip.keys = static_cast<size_t>(tile.keys);
   strip.visible = (in.causal ? tile.row + sequence.keys - sequence.rows + 1 : sequence.keys) - tile.key;
   strip.visible_step = in.causal ? 1 : 0;
+  strip.whole = tile.key == 0 && sequence.visible(in.causal, tile.row + tile.rows - 1) <= tile.keys;
   strip.p = in.p, strip.seed = in.seed, strip.call = in.call;
   const uint64_t row = static_cast<uint64_t>((sequence.row + tile.row) * in.heads + head);
   strip.element = (row << 32) + static_cast<uint64_t>(tile.key);

@@ -42,8 +42,8 @@ std::vector<AttentionSequence> attention_sequences(const AttentionInputs& in);
 // Key blocks of equal size, at most attention_block_keys; a multiple of 16 but for the last.
 int64_t attention_key_block(int64_t keys);
 
-// Row stride for scores of `keys` columns: whole cache lines, and not a multiple of 4096 bytes, where all rows
-// would compete for the same lines of L1.
+// Row stride for scores of `keys` columns: whole cache lines, and not a multiple of 4096 bytes, where all
+// rows would compete for the same lines of L1.
 int64_t attention_score_stride(int64_t keys);
 
 // What one (sequence, head) computes with; the pointers are at its first query and key row.
@@ -60,7 +60,8 @@ class AttentionHead {
   // How many strips `rows` are cut into, evenly; a strip is at most kernels.rows high.
   int64_t strips(int64_t rows) const;
 
-  // Scores of a tile: s (rows, keys up to whole vectors) = scale Q K^T + biases, with K packed by pack_transposed.
+  // Scores of a tile: s (rows, keys up to whole vectors) = scale Q K^T + biases, with K packed by
+  // pack_transposed.
   void scores(const AttentionTile& tile, const float* packed_keys, float* s, size_t stride) const;
   void add_bias(const AttentionTile& tile, float* s, size_t stride) const;
 

@@ -45,7 +45,8 @@ RelativeBias::RelativeBias(const AttentionInputs& in) : in_(in) {
   }
 }
 
-void RelativeBias::add_to_buckets(double* target, const float* by_distance, int64_t rows, int64_t keys) const {
+void RelativeBias::add_to_buckets(double* target, const float* by_distance, int64_t rows,
+                                  int64_t keys) const {
   const int32_t* bucket = bucket_.data() + most_keys_ - keys;
   for (int64_t d = 0; d < rows + keys - 1; d++) target[bucket[d]] += static_cast<double>(by_distance[d]);
 }

@@ -1,10 +1,10 @@
 // T5's relative position bias (Raffel et al., "Exploring the Limits of Transfer Learning with a Unified
-// Text-to-Text Transformer", 2020, section 2.1; T5Attention of Transformers): the score of query i and key j of
-// a head gets table[bucket(distance), head], distance = j - (i + Lk - Lq). Queries end with the keys, as in
-// causal attention: with a cache the last rows are placed rightly.
+// Text-to-Text Transformer", 2020, section 2.1; T5Attention of Transformers): the score of query i and key j
+// of a head gets table[bucket(distance), head], distance = j - (i + Lk - Lq). Queries end with the keys, as
+// in causal attention: with a cache the last rows are placed rightly.
 //
-// A bias depends on the distance alone, so a head needs one row of Lk + Lq - 1 numbers, of which query i reads
-// a window.
+// A bias depends on the distance alone, so a head needs one row of Lk + Lq - 1 numbers, of which query i
+// reads a window.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 namespace athanor {
 
 // The bucket of key position minus query position. Bidirectional: half of the buckets are for keys that come
-// later, which otherwise share the bucket of distance 0. The first half of what remains are exact distances, the
-// other grows with their logarithm up to max_distance. The last takes everything beyond.
+// later, which otherwise share the bucket of distance 0. The first half of what remains are exact distances,
+// the other grows with their logarithm up to max_distance. The last takes everything beyond.
 int64_t relative_bucket(int64_t distance, bool bidirectional, int64_t buckets, int64_t max_distance);
 
 // The first bucket that holds more than one distance; max_distance must lie above.
