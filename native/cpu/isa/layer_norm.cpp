@@ -52,8 +52,10 @@ ATHANOR_INLINE Row row_of(float* y, float* sum, const float* x, const float* res
   return {x, sum_over(x, n, 0.0f, of)};
 }
 
+// In double: three roundings in float would double the error of a whole row.
 float spread_of(double squares, size_t n, float eps) {
-  return 1.0f / __builtin_sqrtf(static_cast<float>(squares / static_cast<double>(n)) + eps);
+  double mean = squares / static_cast<double>(n);
+  return static_cast<float>(1.0 / __builtin_sqrt(mean + static_cast<double>(eps)));
 }
 
 // The gradient of y = v weight, v = (s - mean) rstd, of one row. With `centered`, mean depends on s too.
@@ -117,17 +119,19 @@ void layer_norm(float* y, float* sum, const float* x, const float* residual, con
   double missed = sums.first / count;
   float rest = static_cast<float>(missed);
   float spread = spread_of(sums.second - sums.first * missed, n, eps);
+  float shift = rest * spread;  // off a product: one rounding less
   if (bias == nullptr) {
-    map(y, s, weight, n, [=](vf v, vf w) { return (v - center - rest) * spread * w; });
+    map(y, s, weight, n, [=](vf v, vf w) { return ((v - center) * spread - shift) * w; });
   } else {
     for_vectors(
         n,
         [&](size_t i) {
-          store(y + i, (load(s + i) - center - rest) * spread * load(weight + i) + load(bias + i));
+          vf v = (load(s + i) - center) * spread - shift;
+          store(y + i, v * load(weight + i) + load(bias + i));
         },
         [&](size_t i, size_t lanes) {
-          vf v = (load_part(s + i, lanes) - center - rest) * spread * load_part(weight + i, lanes);
-          store_part(y + i, v + load_part(bias + i, lanes), lanes);
+          vf v = (load_part(s + i, lanes) - center) * spread - shift;
+          store_part(y + i, v * load_part(weight + i, lanes) + load_part(bias + i, lanes), lanes);
         });
   }
   *mean = center + rest;
