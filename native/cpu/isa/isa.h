@@ -46,7 +46,7 @@ void rms_norm_backward(float* dx, float* dweight, const float* dy, const float* 
 
 void dropout(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_t call, uint64_t first);
 
-void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step);
+void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step, double* squares);
 void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);
 
 }  // namespace ATHANOR_ISA
