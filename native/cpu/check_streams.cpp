@@ -108,6 +108,8 @@ void check_adamw(const Kernels& kernels, size_t n, Failures& failures) {
   AdamwStep s{1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.271f, 0.003f, 0.5f, 0.1f, 0.001f};
   std::vector<float> new_m = m, new_v = v;
   std::vector<double> expected_m(n), expected_v(n), expected_p(n);
+  double found = 0, expected_squares = 0;
+  double* squares = nullptr;
   for (size_t i = 0; i < n; i++) {
     double gradient = static_cast<double>(g[i]) * s.gradient_scale;
     expected_m[i] = s.beta1 * static_cast<double>(m[i]) + static_cast<double>(s.one_minus_beta1) * gradient;
@@ -121,10 +123,17 @@ void check_adamw(const Kernels& kernels, size_t n, Failures& failures) {
     std::memcpy(y, p.data(), n * sizeof(float));
     new_m = m;
     new_v = v;
-    kernels.adamw(y, g.data(), new_m.data(), new_v.data(), n, s);
+    kernels.adamw(y, g.data(), new_m.data(), new_v.data(), n, s, squares);
   };
-  check_map(
-      "adamw", n, 3e-7, run, [&](size_t i) { return expected_p[i]; }, failures);
+  for (double* wanted : {static_cast<double*>(nullptr), &found}) {
+    squares = wanted;
+    check_map(
+        "adamw", n, 3e-7, run, [&](size_t i) { return expected_p[i]; }, failures);
+  }
+  for (size_t i = 0; i < n; i++) expected_squares += static_cast<double>(g[i]) * g[i];
+  if (std::fabs(found - expected_squares) > 1e-12 * expected_squares) {
+    failures.push_back("adamw: wrong sum of squares for length " + std::to_string(n));
+  }
   for (size_t i = 0; i < longest; i++) {
     double error = i < n ? std::fmax(std::fabs(new_m[i] - expected_m[i]), std::fabs(new_v[i] - expected_v[i]))
                          : std::fabs(new_m[i] - m[i]) + std::fabs(new_v[i] - v[i]);

@@ -85,7 +85,9 @@ struct Kernels {
   // y = keep ? x / (1 - p) : 0 with the bits of core/random.h: element i of the call uses index first + i.
   void (*dropout)(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_t call, uint64_t first);
 
-  void (*adamw)(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step);
+  // squares, when given, receives the sum of g^2 in double.
+  void (*adamw)(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step,
+                double* squares);
   void (*sgd)(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);  // buffer may be null
 
   void (*from_bf16)(float* y, const uint16_t* x, size_t n);

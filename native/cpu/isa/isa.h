@@ -54,7 +54,7 @@ void dropout(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_
 void soften(const ScoreStrip& strip, float* largest, float* total, float* row_keep, float* row_scale);
 void differentiate(const ScoreStrip& strip, float* dp, const float* lse, const float* delta, float* mask);
 
-void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step);
+void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step, double* squares);
 void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);
 
 }  // namespace ATHANOR_ISA

@@ -5,7 +5,20 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step) {
+namespace {
+
+// The squares of a vector's lanes, in double, where they are exact.
+ATHANOR_INLINE vd squares_of(vf x) {
+  float lane[W];
+  store(lane, x);
+  vd low = __builtin_convertvector(*reinterpret_cast<const vf_half_any*>(lane), vd);
+  vd high = __builtin_convertvector(*reinterpret_cast<const vf_half_any*>(lane + W / 2), vd);
+  return low * low + high * high;
+}
+
+template <bool with_squares>
+ATHANOR_INLINE double adamw_with(float* p, const float* g, float* m, float* v, size_t n,
+                                 const AdamwStep& step) {
   float decay = 1.0f - step.learning_rate * step.weight_decay;
   float size = step.learning_rate / step.bias_correction1;
   float root = __builtin_sqrtf(step.bias_correction2);
@@ -17,26 +30,28 @@ void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwSt
     second = second * beta2 + gradient * gradient * rate2;
     parameter = parameter * decay - first * size / (square_root(second) / root + eps);
   };
+  vd squares{};
   for_vectors(
       n,
       [&](size_t i) {
-        vf parameter = load(p + i), first = load(m + i), second = load(v + i);
-        one(load(g + i), parameter, first, second);
+        vf gradient = load(g + i), parameter = load(p + i), first = load(m + i), second = load(v + i);
+        if (with_squares) squares += squares_of(gradient);
+        one(gradient, parameter, first, second);
         store(p + i, parameter);
         store(m + i, first);
         store(v + i, second);
       },
       [&](size_t i, size_t lanes) {
         vf parameter = load_part(p + i, lanes), first = load_part(m + i, lanes);
-        vf second = load_part(v + i, lanes);
-        one(load_part(g + i, lanes), parameter, first, second);
+        vf gradient = load_part(g + i, lanes), second = load_part(v + i, lanes);
+        if (with_squares) squares += squares_of(gradient);
+        one(gradient, parameter, first, second);
         store_part(p + i, parameter, lanes);
         store_part(m + i, first, lanes);
         store_part(v + i, second, lanes);
       });
+  return sum_lanes(squares);
 }
-
-namespace {
 
 template <bool nesterov, bool first>
 ATHANOR_INLINE void sgd_with_momentum(float* p, const float* g, float* buffer, size_t n,
@@ -66,6 +81,14 @@ ATHANOR_INLINE void sgd_with_momentum(float* p, const float* g, float* buffer, s
 }
 
 }  // namespace
+
+void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step, double* squares) {
+  if (squares == nullptr) {
+    adamw_with<false>(p, g, m, v, n, step);
+  } else {
+    *squares = adamw_with<true>(p, g, m, v, n, step);
+  }
+}
 
 void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step) {
   if (buffer == nullptr) {

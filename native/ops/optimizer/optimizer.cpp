@@ -48,6 +48,12 @@ std::vector<std::vector<OptimizerEntry>> slices_of(const std::vector<OptimizerEn
   return slices;
 }
 
+// What depends on v and reads none of its elements.
+View dependency(View v) {
+  v.shape = Shape{0};
+  return v;
+}
+
 // Enqueues the update of one slice, which also reads `read` and writes to `extra`.
 template <class Body>
 void run_slice(Call& c, std::vector<OptimizerEntry> slice, std::vector<View> read, const View& extra,
@@ -103,7 +109,9 @@ void OptimizerCall::finish(float max_norm, const Update& update) {
     c_.fail(ErrorCode::argument, "parameters and their states must be different tensors, got one twice");
   }
   std::vector<View> all;
-  for (const OptimizerEntry& e : entries_) all.insert(all.end(), {e.p, e.g, e.m, e.v});
+  for (const OptimizerEntry& e : entries_) {
+    for (const View& v : {e.p, e.g, e.m, e.v}) all.push_back(dependency(v));
+  }
   View norm = c_.make(DType::f32, Shape{});
   c_.result(norm);
   if (max_norm > 0) {
@@ -116,8 +124,11 @@ void OptimizerCall::finish(float max_norm, const Update& update) {
 void OptimizerCall::update_with_norm(float max_norm, const View& norm, const std::vector<View>& all,
                                      const Update& update) {
   auto entries = std::make_shared<const std::vector<OptimizerEntry>>(entries_);
-  // Reads everything, so that a mark on any gradient or state marks the norm, and with it skips every slice.
-  c_.run(all, {norm}, [=](Execution& e) {
+  // Depends on everything, so that a mark on any gradient or state marks the norm, and with it skips every
+  // slice.
+  std::vector<View> read = all;
+  for (const OptimizerEntry& e : entries_) read.push_back(e.g);
+  c_.run(read, {norm}, [=](Execution& e) {
     GradientNorm a{slots_of(*entries), norm.data<float>()};
     on_device(e, [&](auto device) { gradient_norm(device, a); });
   });

@@ -28,19 +28,16 @@ std::vector<Piece> cut(const std::vector<OptimizerSlot>& slots) {
   return pieces;
 }
 
-// Calls update(slot, begin, count) for every piece, on the pool. Returns the sum of squares of all gradients
-// if `wanted`: of each piece just before its update, which then finds the gradients in cache.
+// Calls update(slot, begin, count, squares) for every piece, on the pool. Returns the sum of what it wrote to
+// squares: the sum of squares of the piece's gradients, or nothing.
 template <class Update>
-double for_each_piece(const std::vector<OptimizerSlot>& slots, bool wanted, const Update& update) {
-  const Kernels& k = kernels();
+double for_each_piece(const std::vector<OptimizerSlot>& slots, const Update& update) {
   const std::vector<Piece> pieces = cut(slots);
   std::vector<double> squares(pieces.size());
   parallel_for(pieces.size(), [&](size_t i, Worker&) {
     const Piece& piece = pieces[i];
     const OptimizerSlot& slot = slots[static_cast<size_t>(piece.slot)];
-    const size_t count = static_cast<size_t>(piece.count);
-    if (wanted) squares[i] = k.sum_squares(slot.g + piece.begin, count);
-    update(slot, piece.begin, count);
+    update(slot, piece.begin, static_cast<size_t>(piece.count), &squares[i]);
   });
   double total = 0;
   for (double square : squares) total += square;
@@ -50,8 +47,11 @@ double for_each_piece(const std::vector<OptimizerSlot>& slots, bool wanted, cons
 }  // namespace
 
 void gradient_norm(Cpu, const GradientNorm& a) {
-  const double squares = for_each_piece(a.slots, true, [](const OptimizerSlot&, int64_t, size_t) {});
-  a.norm[0] = static_cast<float>(std::sqrt(squares));
+  const double total = for_each_piece(
+      a.slots, [](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
+        *squares = kernels().sum_squares(s.g + begin, n);
+      });
+  a.norm[0] = static_cast<float>(std::sqrt(total));
 }
 
 void norm_of_squares(Cpu, const NormOfSquares& a) {
@@ -65,11 +65,12 @@ void adamw_update(Cpu, const AdamwUpdate& a) {
   AdamwStep common = a.step;
   common.gradient_scale = clip_factor(a.clipping);
   const bool wanted = a.clipping.squares != nullptr;
-  const double total = for_each_piece(a.slots, wanted, [&](const OptimizerSlot& s, int64_t begin, size_t n) {
+  const double total = for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n,
+                                                   double* squares) {
     AdamwStep step = common;
     step.learning_rate = s.learning_rate;
     step.weight_decay = s.weight_decay;
-    k.adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, n, step);
+    k.adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, n, step, wanted ? squares : nullptr);
   });
   if (wanted) *a.clipping.squares = total;
 }
@@ -79,11 +80,13 @@ void sgd_update(Cpu, const SgdUpdate& a) {
   SgdStep common = a.step;
   common.gradient_scale = clip_factor(a.clipping);
   const bool wanted = a.clipping.squares != nullptr;
-  const double total = for_each_piece(a.slots, wanted, [&](const OptimizerSlot& s, int64_t begin, size_t n) {
+  const double total = for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n,
+                                                   double* squares) {
     SgdStep step = common;
     step.learning_rate = s.learning_rate;
     step.weight_decay = s.weight_decay;
     step.first = s.first;
+    if (wanted) *squares = k.sum_squares(s.g + begin, n);  // the update then finds them in cache
     k.sgd(s.p + begin, s.g + begin, s.m ? s.m + begin : nullptr, n, step);
   });
   if (wanted) *a.clipping.squares = total;
