@@ -1,0 +1,96 @@
+// Builds an Encoding from the tokens of one or two texts, as a post-processor says.
+
+import { Encoding, type EncodingFields, emptyFields, type TokenLookup } from "./encoding.js";
+import type { OffsetTrim, TemplatePiece } from "./stages.js";
+import type { TokenBlanks } from "./token-blanks.js";
+import type { TokenList } from "./token-list.js";
+import type { Window } from "./truncation.js";
+
+/** How tokens become an encoding. */
+export interface Assembly {
+  pieces: readonly TemplatePiece[];
+  trim: OffsetTrim | null;
+  /** Blanks at the ends of tokens, for `trim`. */
+  blanks: TokenBlanks;
+  lookup: TokenLookup;
+}
+
+/** The number of special tokens among the pieces. */
+export function addedCount(pieces: readonly TemplatePiece[]): number {
+  let count = 0;
+  for (const piece of pieces) if ("id" in piece) count++;
+  return count;
+}
+
+/** The encoding of one window of the texts. */
+export function assemble(
+  first: TokenList,
+  second: TokenList | null,
+  window: Window,
+  { pieces, trim, blanks, lookup }: Assembly,
+): Encoding {
+  let length = window.first[1] - window.first[0] + addedCount(pieces);
+  if (second !== null) length += window.second[1] - window.second[0];
+  const fields = emptyFields(length);
+  fields.attentionMask.fill(1);
+  let at = 0;
+  for (const piece of pieces) {
+    if ("id" in piece) {
+      fields.ids[at] = piece.id;
+      fields.typeIds[at] = piece.typeId;
+      fields.specialTokensMask[at++] = 1;
+      continue;
+    }
+    const tokens = piece.sequence === 0 ? first : second!;
+    const range = piece.sequence === 0 ? window.first : window.second;
+    copyTokens(tokens, range, piece, fields, at);
+    if (trim !== null) trimOffsets(tokens, range, fields, at, trim, blanks);
+    at += range[1] - range[0];
+  }
+  return new Encoding(fields, lookup);
+}
+
+function copyTokens(
+  tokens: TokenList,
+  [from, to]: readonly [number, number],
+  piece: { sequence: number; typeId: number },
+  fields: EncodingFields,
+  start: number,
+): void {
+  const { ids, starts, ends, words } = tokens;
+  let at = start;
+  for (let i = from; i < to; i++, at++) {
+    fields.ids[at] = ids[i];
+    fields.typeIds[at] = piece.typeId;
+    fields.offsets[2 * at] = starts[i];
+    fields.offsets[2 * at + 1] = ends[i];
+    fields.words[at] = words[i];
+    fields.sequences[at] = piece.sequence;
+  }
+}
+
+// As process_offsets of the tokenizers library: blanks are taken off the span, but one leading blank stays
+// where the tokenizer may have added it itself. It would stand for the first character of the text then.
+function trimOffsets(
+  tokens: TokenList,
+  [from, to]: readonly [number, number],
+  fields: EncodingFields,
+  start: number,
+  { addPrefixSpace }: OffsetTrim,
+  blanks: TokenBlanks,
+): void {
+  const { offsets } = fields;
+  for (let i = from; i < to; i++) {
+    const id = tokens.ids[i];
+    const own = tokens.blanks.size === 0 ? undefined : tokens.blanks.get(i);
+    let before = blanks.before(id) + (own?.[0] ?? 0);
+    const after = blanks.after(id) + (own?.[1] ?? 0);
+    if (before === 0 && after === 0) continue;
+    const at = 2 * (start + i - from);
+    if (before === 1 && addPrefixSpace && (i === from || offsets[at] === 0)) before = 0;
+    offsets[at] = Math.min(offsets[at] + before, offsets[at + 1]);
+    if (after > 0 && offsets[at + 1] >= after) {
+      offsets[at + 1] = Math.max(offsets[at + 1] - after, offsets[at]);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+// The families of tokenizers that load without tokenizer.json. The only list: a new family is one line here.
+
+import { bertFamily } from "./bert-folder.js";
+import type { Family } from "./family.js";
+import type { TokenizerFolder } from "./folder.js";
+
+// Where a folder names no class, the first whose files are all there is taken.
+const FAMILIES: readonly Family[] = [bertFamily];
+
+/** The family of a folder: by class, else by model type, else by its files; null if there is none. */
+export function familyFromFolder(folder: TokenizerFolder, className: string | undefined): Family | null {
+  if (className !== undefined) {
+    const name = className.replace(/Fast$/, "");
+    const found = FAMILIES.find(({ classes }) => classes.includes(name));
+    // A class that says nothing, such as PreTrainedTokenizerFast
+    if (found !== undefined || !/^PreTrainedTokenizer$|^TokenizersBackend$/.test(name)) return found ?? null;
+  }
+  const type = folder.model.model_type;
+  if (typeof type === "string") {
+    return FAMILIES.find(({ modelTypes }) => modelTypes.includes(type)) ?? null;
+  }
+  return FAMILIES.find(({ files }) => files.every((name) => folder.names.includes(name))) ?? null;
+}
