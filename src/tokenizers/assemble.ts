@@ -45,6 +45,7 @@ export function assemble(
     const range = piece.sequence === 0 ? window.first : window.second;
     copyTokens(tokens, range, piece, fields, at);
     if (trim !== null) trimOffsets(tokens, range, fields, at, trim, blanks);
+    if (tokens.texts.size > 0) copyTexts(tokens, range, fields, at);
     at += range[1] - range[0];
   }
   return new Encoding(fields, lookup);
@@ -66,6 +67,19 @@ function copyTokens(
     fields.offsets[2 * at + 1] = ends[i];
     fields.words[at] = words[i];
     fields.sequences[at] = piece.sequence;
+  }
+}
+
+function copyTexts(
+  { texts }: TokenList,
+  [from, to]: readonly [number, number],
+  fields: EncodingFields,
+  start: number,
+): void {
+  for (const [at, text] of texts) {
+    if (at < from || at >= to) continue;
+    fields.texts ??= new Map();
+    fields.texts.set(start + at - from, text);
   }
 }
 

@@ -1,10 +1,13 @@
 // Finds out which tokenizer a folder holds, and loads it.
 
 import { AthanorError } from "../errors.js";
+import type { AlbertTokenizerOptions } from "./families/albert.js";
 import type { BertTokenizerOptions } from "./families/bert.js";
 import { openFolder, type TokenizerFolder } from "./families/folder.js";
 import { familyFromFolder } from "./families/index.js";
 import { tokenizerFromJsonFolder } from "./families/json-folder.js";
+import type { MbartTokenizerOptions } from "./families/mbart.js";
+import type { T5TokenizerOptions } from "./families/t5.js";
 import { checkObject, wrong } from "./options.js";
 import type { Tokenizer } from "./tokenizer.js";
 
@@ -12,7 +15,11 @@ import type { Tokenizer } from "./tokenizer.js";
  * Options of `fromPretrained`: `class` names the tokenizer class, the others are those of
  * tokenizer_config.json in camel case and override the folder. Which there are depends on the family.
  */
-export interface AutoTokenizerOptions extends BertTokenizerOptions {
+export interface AutoTokenizerOptions
+  extends BertTokenizerOptions,
+    Pick<AlbertTokenizerOptions, "keepAccents">,
+    Pick<T5TokenizerOptions, "extraIds">,
+    Pick<MbartTokenizerOptions, "srcLang" | "tgtLang"> {
   class?: string;
   /** Treat a text as if it began with a blank (byte-level tokenizers). */
   addPrefixSpace?: boolean;
@@ -53,8 +60,11 @@ export const AutoTokenizer = {
     if (wanted !== undefined && typeof wanted !== "string") throw wrong(who, "class", "a string", wanted);
     const folder = await openFolder(path);
     const hasJson = folder.names.includes("tokenizer.json");
-    if (hasJson && wanted === undefined) return await tokenizerFromJsonFolder(folder, overrides);
     const stated = wanted ?? folder.config.tokenizer_class;
+    if (hasJson && wanted === undefined) {
+      const named = typeof stated === "string" ? familyFromFolder(folder, stated) : null;
+      return await tokenizerFromJsonFolder(folder, overrides, named?.json);
+    }
     const family = familyFromFolder(folder, typeof stated === "string" ? stated : undefined);
     if (family?.files.every((name) => folder.names.includes(name))) {
       return await family.load(folder, overrides);

@@ -1,17 +1,26 @@
 // What another thread needs to build the same tokenizer: plain data, cheap to send.
 
+import { buildMarian, type MarianDefinition } from "./families/marian.js";
 import { sourceFromJson } from "./from-json.js";
-import { buildStages, type EncodingStages, type Stages, type TokenizerSettings } from "./source.js";
+import {
+  buildStages,
+  type EncodingStages,
+  type Stages,
+  type TokenizerSettings,
+  targetStages,
+} from "./source.js";
+import type { Json } from "./stages.js";
 
 /** A tokenizer of stages: its tokenizer.json as text (its parse is cheaper than a copy of the object). */
 export interface JsonDefinition {
   kind: "json";
   json: string;
   settings: TokenizerSettings;
+  targetPostProcessor?: Json | null;
 }
 
 /** A kind of tokenizer for each way to build one. */
-export type TokenizerDefinition = JsonDefinition;
+export type TokenizerDefinition = JsonDefinition | MarianDefinition;
 
 /** What a definition builds. `target`: the stages for target text, where a family has its own. */
 export interface BuiltTokenizer {
@@ -22,6 +31,8 @@ export interface BuiltTokenizer {
 
 /** Builds the tokenizer again. */
 export function build(definition: TokenizerDefinition): BuiltTokenizer {
-  const source = sourceFromJson(definition.json);
-  return { stages: buildStages(source), target: null, settings: definition.settings };
+  if (definition.kind === "marian") return buildMarian(definition);
+  const stages = buildStages(sourceFromJson(definition.json));
+  const target = targetStages(stages, definition.targetPostProcessor);
+  return { stages, target, settings: definition.settings };
 }

@@ -10,6 +10,8 @@ export interface EncodingFields {
   words: Int32Array;
   sequences: Int32Array;
   overflowing: Encoding[];
+  /** The text of unknown tokens by their place, where the model shows it instead of its unknown token. */
+  texts: Map<number, string> | null;
 }
 
 /** Finds the token of an id. */
@@ -51,6 +53,7 @@ export class Encoding {
 
   readonly #words: Int32Array;
   readonly #sequences: Int32Array;
+  readonly #texts: Map<number, string> | null;
   readonly #lookup: TokenLookup;
   #tokens: string[] | null = null;
   #wordIds: (number | null)[] | null = null;
@@ -66,6 +69,7 @@ export class Encoding {
     this.overflowing = fields.overflowing;
     this.#words = fields.words;
     this.#sequences = fields.sequences;
+    this.#texts = fields.texts;
     this.#lookup = lookup;
   }
 
@@ -76,7 +80,7 @@ export class Encoding {
 
   /** The tokens as text. */
   get tokens(): string[] {
-    this.#tokens ??= Array.from(this.ids, (id) => this.#lookup(id) ?? "");
+    this.#tokens ??= Array.from(this.ids, (id, at) => this.#texts?.get(at) ?? this.#lookup(id) ?? "");
     return this.#tokens;
   }
 
@@ -102,6 +106,7 @@ export class Encoding {
       offsets: encoding.offsets,
       words: encoding.#words,
       sequences: encoding.#sequences,
+      texts: encoding.#texts,
       overflowing: encoding.overflowing,
     };
   }
@@ -118,6 +123,7 @@ export function emptyFields(length: number): EncodingFields {
     words: new Int32Array(length).fill(-1),
     sequences: new Int32Array(length).fill(-1),
     overflowing: [],
+    texts: null,
   };
 }
 

@@ -2,8 +2,10 @@
 
 import { readWordPieceDecoder } from "./decoders/wordpiece.js";
 import { badTokenizer, type Fields } from "./fields.js";
+import { readUnigram } from "./models/unigram.js";
 import { readWordPiece } from "./models/wordpiece.js";
 import { readBertNormalizer } from "./normalizers/bert.js";
+import { readPrecompiled } from "./normalizers/precompiled.js";
 import { readBertProcessing } from "./post-processors/bert.js";
 import { readTemplateProcessing } from "./post-processors/template.js";
 import { readBertPreTokenizer } from "./pre-tokenizers/bert.js";
@@ -13,6 +15,7 @@ type Readers<T> = Readonly<Record<string, StageReader<T>>>;
 
 const NORMALIZERS: Readers<Normalizer> = {
   BertNormalizer: readBertNormalizer,
+  Precompiled: readPrecompiled,
 };
 
 const PRE_TOKENIZERS: Readers<PreTokenizer> = {
@@ -21,6 +24,7 @@ const PRE_TOKENIZERS: Readers<PreTokenizer> = {
 
 const MODELS: Readers<Model> = {
   WordPiece: readWordPiece,
+  Unigram: readUnigram,
 };
 
 const POST_PROCESSORS: Readers<PostProcessor> = {

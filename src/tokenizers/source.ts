@@ -75,6 +75,8 @@ export interface TokenizerSource {
   stages: StagesJson;
   added: readonly SourceToken[];
   settings: TokenizerSettings;
+  /** What surrounds target text, where that differs. */
+  targetPostProcessor?: Json | null;
 }
 
 /** The stages that make tokens of one kind of text. */
@@ -109,6 +111,13 @@ export function buildStages({ stages, added }: TokenizerSource): Stages {
   };
 }
 
+/** The stages for target text; null where they are the same. */
+export function targetStages(stages: Stages, postProcessor: Json | null | undefined): EncodingStages | null {
+  if (!postProcessor) return null;
+  const read = stage("post_processor", postProcessor, readPostProcessor);
+  return { ...stages, postProcessor: read ?? stages.postProcessor };
+}
+
 /** tokenizer.json of a tokenizer. */
 export function tokenizerJson(stages: StagesJson, model: Model, added: AddedTokens): Json {
   const tokens = added.all.toSorted((a, b) => a.id - b.id);
@@ -129,9 +138,11 @@ function stage<T>(name: string, json: Json | null, read: (fields: Fields) => T):
   return json === null ? null : read(new Fields(`tokenizer.json: ${name}`, json));
 }
 
-// A token of the model keeps its id; the others get the next ones, in order. The last of several with the
-// same text counts.
-function withIds(tokens: readonly SourceToken[], model: Model): AddedToken[] {
+/**
+ * Added tokens with their ids. A token of the model keeps its id; the others get the next ones, in order. The last of
+ * several with the same text counts.
+ */
+export function withIds(tokens: readonly SourceToken[], model: Model): AddedToken[] {
   const found = new Map<string, AddedToken>();
   let next = tokens.length === 0 ? 0 : firstFree(model);
   for (const { id: stated, ...options } of tokens) {

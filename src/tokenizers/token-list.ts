@@ -33,10 +33,13 @@ export class TokenList {
   length = 0;
   /** For added tokens that took white space along: how much of it, by their place in the list. */
   readonly blanks = new Map<number, Blanks>();
+  /** For unknown tokens that are shown as the text they stand for: that text, by their place in the list. */
+  readonly texts = new Map<number, string>();
 
   clear(): void {
     this.length = 0;
     this.blanks.clear();
+    this.texts.clear();
     if (this.ids.length > KEEP) this.#resize(256);
   }
 
@@ -53,6 +56,12 @@ export class TokenList {
   /** As `push`, for an added token. */
   pushAdded(id: number, start: number, end: number, word: number, blanks: Blanks): void {
     if (blanks[0] > 0 || blanks[1] > 0) this.blanks.set(this.length, blanks);
+    this.push(id, start, end, word);
+  }
+
+  /** As `push`, for an unknown token that is to be shown as its text. */
+  pushText(id: number, start: number, end: number, word: number, text: string): void {
+    this.texts.set(this.length, text);
     this.push(id, start, end, word);
   }
 

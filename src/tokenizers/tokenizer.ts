@@ -27,6 +27,7 @@ import {
   type Stages,
   type TokenizerSettings,
   type TokenizerSource,
+  targetStages,
   tokenizerJson,
 } from "./source.js";
 import { TokenBlanks } from "./token-blanks.js";
@@ -48,13 +49,13 @@ export interface TokenizerParts {
 /** The parts of a tokenizer that is all stages of tokenizer.json. */
 export function partsOf(source: TokenizerSource): TokenizerParts {
   const stages = buildStages(source);
-  const { settings } = source;
+  const { settings, targetPostProcessor } = source;
   const json = () => JSON.stringify(tokenizerJson(source.stages, stages.model, stages.added));
   return {
     stages,
-    target: null,
+    target: targetStages(stages, targetPostProcessor),
     settings,
-    definition: () => ({ kind: "json", json: json(), settings }),
+    definition: () => ({ kind: "json", json: json(), settings, targetPostProcessor }),
     files: () => tokenizerFiles(json(), stages, settings),
   };
 }

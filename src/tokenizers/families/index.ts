@@ -1,11 +1,23 @@
 // The families of tokenizers that load without tokenizer.json. The only list: a new family is one line here.
 
+import { albertFamily } from "./albert.js";
 import { bertFamily } from "./bert-folder.js";
 import type { Family } from "./family.js";
 import type { TokenizerFolder } from "./folder.js";
+import { marianFamily } from "./marian.js";
+import { mbartFamily } from "./mbart.js";
+import { t5Family } from "./t5.js";
+import { xlmRobertaFamily } from "./xlm-roberta.js";
 
 // Where a folder names no class, the first whose files are all there is taken.
-const FAMILIES: readonly Family[] = [bertFamily];
+const FAMILIES: readonly Family[] = [
+  bertFamily,
+  t5Family,
+  albertFamily,
+  xlmRobertaFamily,
+  mbartFamily,
+  marianFamily,
+];
 
 /** The family of a folder: by class, else by model type, else by its files; null if there is none. */
 export function familyFromFolder(folder: TokenizerFolder, className: string | undefined): Family | null {

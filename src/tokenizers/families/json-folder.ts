@@ -5,7 +5,7 @@ import { wrong } from "../options.js";
 import type { SourceToken, StagesJson } from "../source.js";
 import type { Json } from "../stages.js";
 import { partsOf, Tokenizer } from "../tokenizer.js";
-import type { FamilyOptions } from "./family.js";
+import type { FamilyOptions, JsonAdjustment } from "./family.js";
 import type { TokenizerFolder } from "./folder.js";
 import { checkFamilyOptions, type OptionKind } from "./options.js";
 import { folderSettings, folderTokens } from "./settings.js";
@@ -30,10 +30,12 @@ const TOKEN_OPTIONS = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"].map((ro
 export async function tokenizerFromJsonFolder(
   folder: TokenizerFolder,
   options: FamilyOptions,
+  adjustment?: JsonAdjustment,
 ): Promise<Tokenizer> {
   const kinds = Object.fromEntries([
     ...Object.entries(STAGE_OPTIONS).map(([name, { kind }]): [string, OptionKind] => [name, kind]),
     ...TOKEN_OPTIONS,
+    ...Object.entries(adjustment?.options ?? {}),
   ]);
   checkFamilyOptions("AutoTokenizer", options, kinds);
   const source = sourceFromJson(await folder.text("tokenizer.json"));
@@ -45,9 +47,8 @@ export async function tokenizerFromJsonFolder(
   const known = new Set(source.added.map((token) => token.content));
   const more = named.tokens.filter((token) => !known.has(token.content));
   const added: SourceToken[] = [...source.added, ...more];
-  return new Tokenizer(
-    partsOf({ stages: source.stages, added, settings: { ...settings, special: named.special } }),
-  );
+  const loaded = { stages: source.stages, added, settings: { ...settings, special: named.special } };
+  return new Tokenizer(partsOf(adjustment?.adjust(loaded, folder, options) ?? loaded));
 }
 
 function setField(stages: StagesJson, name: string, value: unknown): void {

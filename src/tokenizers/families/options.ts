@@ -29,6 +29,7 @@ export type OptionKind =
   | "length"
   | "side"
   | "added tokens"
+  | "count"
   | "string";
 
 const COMMON: Readonly<Record<keyof CommonOptions, OptionKind>> = {
@@ -67,6 +68,7 @@ const CHECKS: Readonly<Record<OptionKind, (who: string, name: string, value: unk
   length: (who, name, value) => {
     if (value !== Number.POSITIVE_INFINITY) checkInteger(who, name, value, 1);
   },
+  count: (who, name, value) => checkInteger(who, name, value, 0),
   token: (who, name, value) => {
     if (typeof value !== "string" || value === "") {
       throw wrong(who, name, "a string with at least one character", value);

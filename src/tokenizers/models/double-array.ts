@@ -2,6 +2,8 @@
 // smallest, so that the arrays stay dense; a step is one addition and one comparison:
 //   child = base[node] + code[unit],  valid when check[child] === node
 
+import { repeatedToken } from "./vocabulary.js";
+
 // Free places looked at for a node with several children before it goes behind all others: the arrays grow by a few
 // percent, and building stays linear.
 const TRIES = 64;
@@ -16,15 +18,20 @@ export class DoubleArray {
   #next = new Int32Array(0);
   #previous = new Int32Array(0);
   #size = 1;
+  // All places from here on are free.
+  #end = 1;
   #largestCode = 0;
 
-  /** @param entries the strings, distinct and not empty, and the value of each. */
-  constructor(entries: Iterable<readonly [string, number]>) {
-    const sorted = [...entries].sort((a, b) => (a[0] < b[0] ? -1 : 1));
-    this.#assignCodes(sorted);
-    this.#grow(1024);
+  /**
+   * @param keys not empty
+   * @param values the value of each key
+   * @throws AthanorError ERR_TOKENIZER: a key appears twice.
+   */
+  constructor(keys: readonly string[], values: ArrayLike<number>) {
+    this.#assignCodes(keys);
+    this.#grow(2 * keys.length + 256);
     this.nodes.fill(-1, 1, 3);
-    this.#build(sorted);
+    this.#build(keys, values);
     this.#next = new Int32Array(0);
     this.#previous = new Int32Array(0);
   }
@@ -41,9 +48,9 @@ export class DoubleArray {
     return this.nodes[3 * node + 2];
   }
 
-  #assignCodes(entries: readonly (readonly [string, number])[]): void {
+  #assignCodes(keys: readonly string[]): void {
     const counts = new Int32Array(0x10000);
-    for (const [key] of entries) for (let i = 0; i < key.length; i++) counts[key.charCodeAt(i)]++;
+    for (const key of keys) for (let i = 0; i < key.length; i++) counts[key.charCodeAt(i)]++;
     const present: number[] = [];
     for (let unit = 0; unit < counts.length; unit++) if (counts[unit] > 0) present.push(unit);
     present.sort((a, b) => counts[b] - counts[a] || a - b);
@@ -51,41 +58,50 @@ export class DoubleArray {
     this.#largestCode = present.length;
   }
 
-  // Depth first, so that the nodes of a string lie near each other.
-  #build(entries: readonly (readonly [string, number])[]): void {
-    const pending = [{ node: 0, from: 0, to: entries.length, depth: 0 }];
-    for (let work = pending.pop(); work !== undefined; work = pending.pop()) {
-      const { node, to, depth } = work;
-      let from = work.from;
-      if (from < to && entries[from][0].length === depth) {
-        this.nodes[3 * node + 2] = entries[from][1];
-        from++;
-      }
-      if (from === to) continue;
-      // The ranges of entries with the same unit here
-      const starts: number[] = [];
-      const codes: number[] = [];
-      let before = -1;
-      for (let i = from; i < to; i++) {
-        const unit = entries[i][0].charCodeAt(depth);
-        if (unit !== before) {
-          starts.push(i);
-          codes.push(this.codes[unit]);
-          before = unit;
+  // Depth first, so that the nodes of a string lie near each other. The keys below a node form a linked list, which is
+  // dealt out by the next unit: no key is compared with another.
+  #build(keys: readonly string[], values: ArrayLike<number>): void {
+    const { codes } = this;
+    const following = Int32Array.from(keys, (_, i) => i + 1);
+    following[keys.length - 1] = -1;
+    const heads = new Int32Array(this.#largestCode + 1).fill(-1);
+    const pending = keys.length === 0 ? [] : [0, 0, 0]; // node, first key, depth
+    const present: number[] = [];
+    while (pending.length > 0) {
+      const depth = pending.pop()!;
+      let key = pending.pop()!;
+      const node = pending.pop()!;
+      present.length = 0;
+      while (key >= 0) {
+        const next = following[key];
+        if (keys[key].length === depth) this.#setValue(node, keys[key], values[key]);
+        else {
+          const code = codes[keys[key].charCodeAt(depth)];
+          if (heads[code] < 0) present.push(code);
+          following[key] = heads[code];
+          heads[code] = key;
         }
+        key = next;
       }
-      const base = this.#place(node, codes);
-      starts.push(to);
-      for (let i = codes.length - 1; i >= 0; i--) {
-        pending.push({ node: base + codes[i], from: starts[i], to: starts[i + 1], depth: depth + 1 });
+      if (present.length === 0) continue;
+      const base = this.#place(node, present);
+      for (const code of present) {
+        pending.push(base + code, heads[code], depth + 1);
+        heads[code] = -1;
       }
     }
+  }
+
+  #setValue(node: number, key: string, value: number): void {
+    const known = this.nodes[3 * node + 2];
+    if (known >= 0) throw repeatedToken("vocabulary", key, Math.min(known, value), Math.max(known, value));
+    this.nodes[3 * node + 2] = value;
   }
 
   // Gives a node a base under which the places of all its children are free, and takes them.
   #place(node: number, codes: readonly number[]): number {
     let base = -1;
-    let tries = codes.length === 1 ? Number.POSITIVE_INFINITY : TRIES;
+    let tries = TRIES;
     for (let place = this.#next[0]; place !== 0 && tries > 0; place = this.#next[place], tries--) {
       const candidate = place - codes[0];
       if (candidate >= 0 && this.#isFree(candidate, codes)) {
@@ -93,15 +109,14 @@ export class DoubleArray {
         break;
       }
     }
-    if (base < 0) {
-      base = this.#size;
-      this.#grow(this.#size + this.#largestCode + 1);
-    }
+    // Behind all others
+    if (base < 0) base = Math.max(this.#end - Math.min(...codes), 0);
     // A base may be looked up with any code
     if (base + this.#largestCode >= this.#size) this.#grow(base + this.#largestCode + 1);
     this.nodes[3 * node] = base;
     for (const code of codes) {
       const child = base + code;
+      this.#end = Math.max(this.#end, child + 1);
       this.nodes[3 * child + 1] = node;
       this.#next[this.#previous[child]] = this.#next[child];
       this.#previous[this.#next[child]] = this.#previous[child];

@@ -2,16 +2,9 @@
 // marks for blanks. Not the same as Unigram over words: sums are in single precision, user-defined symbols win, pieces
 // of the type "unused" are passed over. Source: model_interface.cc, unigram_model.cc and sentencepiece_processor.cc.
 
+import type { AthanorError } from "../../errors.js";
 import type { NormalizedText } from "../normalized-text.js";
-import {
-  BYTE,
-  CONTROL,
-  NORMAL,
-  type SentencePieceFile,
-  UNKNOWN,
-  UNUSED,
-  USER_DEFINED,
-} from "../sentencepiece/model-file.js";
+import { NORMAL, type SentencePieceFile, UNUSED, USER_DEFINED } from "../sentencepiece/model-file.js";
 import type { TokenList } from "../token-list.js";
 import { bytePieces, pushBytes } from "./byte-pieces.js";
 import { DoubleArray } from "./double-array.js";
@@ -19,6 +12,7 @@ import { PieceMerger } from "./piece-merger.js";
 import { type Segmenter, UNKNOWN_PIECE } from "./segmenter.js";
 import { TextPieces } from "./text-pieces.js";
 import { Viterbi } from "./viterbi.js";
+import { repeatedToken } from "./vocabulary.js";
 
 const UNKNOWN_PENALTY = 10;
 
@@ -39,11 +33,9 @@ export class SentencePieceModel {
     const { pieces, types } = file;
     this.ids = new Map(pieces.map((piece, id) => [piece, id]));
     this.#bytes = file.byteFallback ? bytePieces((piece) => this.ids.get(piece)) : null;
-    const ofType = (...wanted: number[]) =>
-      [...this.ids].filter(([, id]) => wanted.includes(types[id]));
-    const symbols = ofType(USER_DEFINED);
-    this.#symbols = symbols.length === 0 ? null : new DoubleArray(symbols);
-    this.#segmenter = this.#makeSegmenter(ofType);
+    if (this.ids.size < pieces.length) throw repeatedPiece(pieces);
+    this.#symbols = types.includes(USER_DEFINED) ? trieOf(file, USER_DEFINED) : null;
+    this.#segmenter = this.#makeSegmenter();
   }
 
   /** The end of the longest user-defined symbol at a place, or the place itself. */
@@ -99,18 +91,35 @@ export class SentencePieceModel {
     });
   }
 
-  #makeSegmenter(ofType: (...types: number[]) => [string, number][]): Segmenter {
+  #makeSegmenter(): Segmenter {
     const { file, symbolEnd } = this;
-    const trie = new DoubleArray(ofType(NORMAL, USER_DEFINED, UNUSED));
+    if (file.modelType === "unigram") {
+      const { scores, least } = unigramScores(file);
+      const usable = trieOf(file, NORMAL, USER_DEFINED);
+      return new Viterbi(usable, scores, Math.fround(least - UNKNOWN_PENALTY), true);
+    }
+    const trie = trieOf(file, NORMAL, USER_DEFINED, UNUSED);
     if (file.modelType === "bpe") {
       const isUnused = (id: number) => file.types[id] === UNUSED;
       return new PieceMerger({ trie, scores: Float64Array.from(file.scores), isUnused, symbolEnd });
     }
-    if (file.modelType !== "unigram") return new TextPieces({ trie, symbolEnd }, file.modelType === "word");
-    const { scores, least } = unigramScores(file);
-    const usable = new DoubleArray(ofType(NORMAL, USER_DEFINED));
-    return new Viterbi(usable, scores, Math.fround(least - UNKNOWN_PENALTY), true);
+    return new TextPieces({ trie, symbolEnd }, file.modelType === "word");
   }
+}
+
+// The pieces of some types, with their ids.
+function trieOf({ pieces, types }: SentencePieceFile, ...wanted: number[]): DoubleArray {
+  const ids: number[] = [];
+  for (let id = 0; id < pieces.length; id++) if (wanted.includes(types[id])) ids.push(id);
+  return new DoubleArray(
+    ids.map((id) => pieces[id]),
+    ids,
+  );
+}
+
+function repeatedPiece(pieces: readonly string[]): AthanorError {
+  const second = pieces.findIndex((piece, id) => pieces.indexOf(piece) < id);
+  return repeatedToken("SentencePiece model", pieces[second], pieces.indexOf(pieces[second]), second);
 }
 
 // A user-defined symbol scores as much as the best piece for each of its bytes, so that it always wins.
@@ -129,19 +138,4 @@ function unigramScores(file: SentencePieceFile): { scores: Float64Array; least: 
     scores[id] = Math.fround(encoder.encode(file.pieces[id]).length * greatest) - 0.1;
   }
   return { scores, least };
-}
-
-/** Whether a piece stands for no text of its own: control pieces such as `</s>`. */
-export function isControl(file: SentencePieceFile, id: number): boolean {
-  return file.types[id] === CONTROL;
-}
-
-/** Whether a piece is the unknown one. */
-export function isUnknown(file: SentencePieceFile, id: number): boolean {
-  return file.types[id] === UNKNOWN;
-}
-
-/** Whether a piece is a byte. */
-export function isByte(file: SentencePieceFile, id: number): boolean {
-  return file.types[id] === BYTE;
 }

@@ -3,6 +3,7 @@
 // bytes instead. Source: tokenizers 0.23.2, models/unigram/model.rs.
 
 import { AthanorError } from "../../errors.js";
+import type { Fields } from "../fields.js";
 import type { NormalizedText } from "../normalized-text.js";
 import type { Json, Model } from "../stages.js";
 import type { TokenList } from "../token-list.js";
@@ -43,7 +44,7 @@ export class Unigram implements Model {
     check(pieces, scores, options.unkId);
     this.#pieces = pieces;
     this.#scores = Float64Array.from(scores);
-    this.#trie = new DoubleArray(pieces.map((piece, id) => [piece, id] as const));
+    this.#trie = new DoubleArray(pieces, Int32Array.from(pieces.keys()));
     this.#unknown = options.unkId;
     this.#bytes = options.byteFallback ? bytePieces((piece) => this.tokenToId(piece)) : null;
     let least = Number.POSITIVE_INFINITY;
@@ -114,7 +115,7 @@ export class Unigram implements Model {
       out.push(ids[i], starts[begin], ends[end - 1], word);
     }
     if (unknownFrom >= 0) this.#appendUnknown(text, unknownFrom, to, word, out);
-    if (!anyUnknown) this.#remember(text, from, to, count, out);
+    if (!anyUnknown) this.#remember(text, from, to, count);
   }
 
   #appendUnknown(text: NormalizedText, from: number, to: number, word: number, out: TokenList): void {
@@ -136,7 +137,7 @@ export class Unigram implements Model {
     out.pushText(this.#unknown, start, end, word, unknown);
   }
 
-  #remember(text: NormalizedText, from: number, to: number, count: number, out: TokenList): void {
+  #remember(text: NormalizedText, from: number, to: number, count: number): void {
     const cache = this.#cache;
     const first = cache.add(text.units, from, to, count);
     if (first < 0) return;
@@ -151,12 +152,10 @@ export class Unigram implements Model {
 function check(pieces: readonly string[], scores: ArrayLike<number>, unkId: number | null): void {
   if (pieces.length === 0) throw wrong("at least one piece", "none");
   if (scores.length !== pieces.length) throw wrong(`${pieces.length} scores`, `${scores.length}`);
-  const seen = new Set<string>();
   for (let id = 0; id < pieces.length; id++) {
     const piece: unknown = pieces[id];
-    if (typeof piece !== "string" || piece === "") throw wrong(`a text as piece ${id}`, JSON.stringify(piece));
-    if (seen.has(piece)) throw wrong("distinct pieces", `${JSON.stringify(piece)} again as piece ${id}`);
-    seen.add(piece);
+    if (typeof piece !== "string" || piece === "")
+      throw wrong(`a text as piece ${id}`, JSON.stringify(piece));
     if (!Number.isFinite(scores[id])) throw wrong(`a finite number as score ${id}`, `${scores[id]}`);
   }
   if (unkId !== null && !(Number.isInteger(unkId) && unkId >= 0 && unkId < pieces.length)) {
@@ -166,4 +165,23 @@ function check(pieces: readonly string[], scores: ArrayLike<number>, unkId: numb
 
 function wrong(needed: string, came: string): AthanorError {
   return new AthanorError("ERR_TOKENIZER", `Unigram: the vocabulary must hold ${needed}, got ${came}`);
+}
+
+/** Unigram of tokenizer.json: `vocab` is an array of pieces with their scores. */
+export function readUnigram(fields: Fields): Unigram {
+  const entries = fields.array("vocab");
+  const pieces: string[] = new Array(entries.length);
+  const scores = new Float64Array(entries.length);
+  for (let id = 0; id < entries.length; id++) {
+    const entry = entries[id];
+    if (!Array.isArray(entry) || entry.length !== 2 || typeof entry[1] !== "number") {
+      throw fields.wrong("vocab", `pieces with a score each (entry ${id})`);
+    }
+    pieces[id] = entry[0];
+    scores[id] = entry[1];
+  }
+  return new Unigram(pieces, scores, {
+    unkId: fields.has("unk_id") ? fields.count("unk_id") : null,
+    byteFallback: fields.boolean("byte_fallback", false),
+  });
 }

@@ -3,8 +3,10 @@
 // cluster is gone); in any other cluster each character is looked up alone. Source: tokenizers 0.23.2,
 // normalizers/precompiled.rs, and NormalizedString::transform for which original character a new one stands for.
 
+import type { Fields } from "../fields.js";
 import type { NormalizedText } from "../normalized-text.js";
-import { type Charsmap, codePoint } from "../sentencepiece/charsmap.js";
+import { Charsmap, codePoint } from "../sentencepiece/charsmap.js";
+import type { Normalizer } from "../stages.js";
 import { clusterEnd, mayJoin } from "./graphemes.js";
 
 // What is known of a code unit: that it is copied unless something joins it, or that it is not so simple.
@@ -12,7 +14,7 @@ const PLAIN = 1;
 const OTHER = 2;
 
 /** Replaces characters by a compiled map. */
-export class Precompiled {
+export class Precompiled implements Normalizer {
   readonly #charsmap: Charsmap;
   readonly #kinds = new Uint8Array(0x10000);
   readonly #single = new Uint16Array(1);
@@ -21,11 +23,10 @@ export class Precompiled {
     this.#charsmap = charsmap;
   }
 
-  /** Appends the normalized form of `source[from, to)` to `out`. */
-  apply(source: NormalizedText, from: number, to: number, out: NormalizedText): void {
-    const { units, starts, ends } = source;
-    const run = new Replacing(source, from, to, out);
-    for (let at = from; at < to; ) {
+  normalize(input: NormalizedText, out: NormalizedText): void {
+    const { units, starts, ends, length: to } = input;
+    const run = new Replacing(input, out);
+    for (let at = 0; at < to; ) {
       if (run.inStep(at) && this.#isPlain(units, at, to)) {
         out.reserve(to - at);
         let length = out.length;
@@ -87,14 +88,13 @@ class Replacing {
   readonly #out: NormalizedText;
   readonly #begin: number;
   // The next old character that nothing stands for yet.
-  #cursor: number;
+  #cursor = 0;
   // Where the last new character begins that came in addition to the old ones; -1: the last one did not.
   #added = -1;
 
-  constructor(source: NormalizedText, from: number, to: number, out: NormalizedText) {
+  constructor(source: NormalizedText, out: NormalizedText) {
     this.#source = source;
-    this.#cursor = from;
-    this.#to = to;
+    this.#to = source.length;
     this.#out = out;
     this.#begin = out.length;
   }
@@ -185,4 +185,12 @@ function characters(units: Uint16Array, from: number, to: number): number {
   let count = 0;
   for (let at = from; at < to; count++) at += codePoint(units, at, to) > 0xffff ? 2 : 1;
   return count;
+}
+
+/** Precompiled of tokenizer.json: `precompiled_charsmap` in base 64. */
+export function readPrecompiled(fields: Fields): Precompiled {
+  const text = fields.string("precompiled_charsmap");
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.toString("base64") !== text) throw fields.wrong("precompiled_charsmap", "bytes in base 64");
+  return new Precompiled(Charsmap.parse(bytes));
 }

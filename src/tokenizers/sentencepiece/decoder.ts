@@ -20,7 +20,8 @@ export function decodePieces(
     const id = ids.get(pieces[i]) ?? unkId;
     if (types[id] === BYTE) {
       const bytes: number[] = [];
-      for (; i < pieces.length && types[ids.get(pieces[i]) ?? unkId] === BYTE; i++) bytes.push(BYTES.get(pieces[i])!);
+      for (; i < pieces.length && types[ids.get(pieces[i]) ?? unkId] === BYTE; i++)
+        bytes.push(BYTES.get(pieces[i])!);
       i--;
       text += bytesToText(bytes);
       continue;

@@ -47,7 +47,7 @@ const MOST_PIECES = 1 << 23;
  * Reads a SentencePiece model.
  *
  * @throws AthanorError ERR_TOKENIZER: bytes that are no such model: truncated, a field of another type, text that is
- *   not UTF-8, a score that is no number, an empty or a repeated piece, no piece at all, not exactly one unknown piece.
+ *   not UTF-8, a score that is no number, an empty piece, no piece at all, not exactly one unknown piece.
  */
 export function readSentencePiece(bytes: Uint8Array): SentencePieceFile {
   const file: SentencePieceFile = {
@@ -71,7 +71,7 @@ export function readSentencePiece(bytes: Uint8Array): SentencePieceFile {
   const types: number[] = [];
   const message = new WireReader(bytes, "the file");
   while (message.next()) {
-    if (message.field === 1) readPiece(message.message(`piece ${scores.length}`), file.pieces, scores, types);
+    if (message.field === 1) readPiece(message.message("a piece"), file.pieces, scores, types);
     else if (message.field === 2) readTrainer(message.message("trainer_spec"), file);
     else if (message.field === 3) readNormalizer(message.message("normalizer_spec"), file);
     else message.skip();
@@ -88,7 +88,7 @@ function readPiece(message: WireReader, pieces: string[], scores: number[], type
   let score = 0;
   let type = NORMAL;
   while (message.next()) {
-    if (message.field === 1) piece = text(message, `piece ${number}`);
+    if (message.field === 1) piece = message.text();
     else if (message.field === 2) score = message.float();
     else if (message.field === 3) type = message.uint32();
     else message.skip();
@@ -114,7 +114,7 @@ function readTrainer(message: WireReader, file: SentencePieceFile): void {
     else if (message.field === 41) file.bosId = message.int32();
     else if (message.field === 42) file.eosId = message.int32();
     else if (message.field === 43) file.padId = message.int32();
-    else if (message.field === 44) file.unkSurface = text(message, "unk_surface");
+    else if (message.field === 44) file.unkSurface = message.text();
     else message.skip();
   }
 }
@@ -134,51 +134,12 @@ function readNormalizer(message: WireReader, file: SentencePieceFile): void {
 function checkPieces(file: SentencePieceFile): void {
   const { pieces, types } = file;
   if (pieces.length === 0) throw wrong("the file", "at least one piece", "none");
-  const ids = new Map<string, number>();
   for (let id = 0; id < pieces.length; id++) {
-    const known = ids.get(pieces[id]);
-    if (known !== undefined) {
-      throw wrong("the file", "distinct pieces", `${JSON.stringify(pieces[id])} as ${known} and as ${id}`);
-    }
-    ids.set(pieces[id], id);
     if (types[id] !== UNKNOWN) continue;
     if (file.unkId >= 0) throw wrong("the file", "one unknown piece", `pieces ${file.unkId} and ${id}`);
     file.unkId = id;
   }
   if (file.unkId < 0) throw wrong("the file", "an unknown piece", "none");
-}
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function text(message: WireReader, what: string): string {
-  const bytes = message.bytes();
-  // Most pieces are short and ASCII but for the mark of a blank: cheaper than a call into the decoder
-  if (bytes.length <= 24) {
-    let made = "";
-    for (let i = 0; i < bytes.length; i++) {
-      if (bytes[i] < 0x80) made += String.fromCharCode(bytes[i]);
-      else if (bytes[i] === 0xe2 && bytes[i + 1] === 0x96 && bytes[i + 2] === 0x81) {
-        made += "\u2581";
-        i += 2;
-      } else return decode(bytes, what);
-    }
-    return made;
-  }
-  return decode(bytes, what);
-}
-
-function decode(bytes: Uint8Array, what: string): string {
-  try {
-    return decoder.decode(bytes);
-  } catch (cause) {
-    throw new AthanorError(
-      "ERR_TOKENIZER",
-      `SentencePiece model: ${what} must be UTF-8, got ${bytes.length} other bytes`,
-      {
-        cause,
-      },
-    );
-  }
 }
 
 function wrong(what: string, needed: string, came: string): AthanorError {

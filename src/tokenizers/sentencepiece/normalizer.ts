@@ -44,7 +44,8 @@ export class SentencePieceNormalizer {
     let at = from;
     if (removeExtraWhitespaces) at = this.#afterBlanks(input, from);
     if (at === input.length) return;
-    if (addDummyPrefix && !treatWhitespaceAsSuffix) this.#push(output, this.#blank, input.starts[at], input.ends[at]);
+    if (addDummyPrefix && !treatWhitespaceAsSuffix)
+      this.#push(output, this.#blank, input.starts[at], input.ends[at]);
     let afterBlank = removeExtraWhitespaces;
     while (at < input.length) {
       const found = this.#prefix(input.units, at, input.length);

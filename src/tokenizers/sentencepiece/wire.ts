@@ -9,10 +9,12 @@ export const FIXED64 = 1;
 export const BYTES = 2;
 export const FIXED32 = 5;
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Reads the fields of one message in `bytes[at, end)`. */
 export class WireReader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  // One buffer for all messages of a file: making one costs more than reading a piece
+  readonly #bytes: Buffer;
   readonly #what: string;
   readonly #end: number;
   #at: number;
@@ -22,8 +24,9 @@ export class WireReader {
   type = 0;
 
   constructor(bytes: Uint8Array, what: string, at = 0, end = bytes.length) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#what = what;
     this.#at = at;
     this.#end = end;
@@ -58,7 +61,7 @@ export class WireReader {
   float(): number {
     this.#expect(FIXED32);
     const at = this.#take(4);
-    return this.#view.getFloat32(at, true);
+    return this.#bytes.readFloatLE(at);
   }
 
   /** The bytes of the field, not copied. */
@@ -67,6 +70,21 @@ export class WireReader {
     const length = this.#varint();
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
+  }
+
+  /** The field as text. */
+  text(): string {
+    this.#expect(BYTES);
+    const length = this.#varint();
+    const at = this.#take(length);
+    // Several times faster than TextDecoder for short texts, but it does not complain
+    const text = this.#bytes.toString("utf8", at, at + length);
+    if (!text.includes("\ufffd")) return text;
+    try {
+      return decoder.decode(this.#bytes.subarray(at, at + length));
+    } catch {
+      throw this.#wrong(`UTF-8 in field ${this.field}`, `${length} other bytes`);
+    }
   }
 
   /** The field as a message of its own. */
