@@ -2,6 +2,7 @@
 // together are the piece with the greatest score become one, the leftmost first, until no two are a piece. Pieces of
 // the type "unused" help on the way and are taken apart again at the end.
 
+import { Heap } from "../heap.js";
 import type { DoubleArray } from "./double-array.js";
 import { type Segmenter, stepAt, UNKNOWN_PIECE } from "./segmenter.js";
 
@@ -30,7 +31,7 @@ export class PieceMerger implements Segmenter {
   #frozen = new Uint8Array(64);
   // How the unused piece at a place and of a length was made: place * (length of the text + 1) + length -> middle
   readonly #unused = new Map<number, number>();
-  readonly #agenda = new Agenda();
+  readonly #agenda = new Heap<Candidate>(isBefore);
 
   constructor(pieces: MergerPieces) {
     this.#pieces = pieces;
@@ -43,7 +44,7 @@ export class PieceMerger implements Segmenter {
     this.#unused.clear();
     this.#start(units, from, length);
     for (let at = 0; at >= 0; at = this.#after[at]) this.#consider(units, from, length, at, this.#after[at]);
-    for (let top = this.#agenda.pop(); top !== null; top = this.#agenda.pop()) {
+    for (let top = this.#agenda.pop(); top !== undefined; top = this.#agenda.pop()) {
       const { left, right, end } = top;
       // Taken by another pair in the meantime
       if (this.#ends[left] !== right || this.#ends[right] !== end) continue;
@@ -82,7 +83,7 @@ export class PieceMerger implements Segmenter {
     const end = this.#ends[right];
     const id = this.#idOf(units, from + left, from + end);
     if (id === UNKNOWN_PIECE) return;
-    this.#agenda.push(this.#pieces.scores[id], left, right, end);
+    this.#agenda.push({ score: this.#pieces.scores[id], left, right, end });
     if (this.#pieces.isUnused(id)) this.#unused.set(left * (length + 1) + end - left, right);
   }
 
@@ -139,48 +140,7 @@ interface Candidate {
   end: number;
 }
 
-// A binary heap: the greatest score first, then the leftmost.
-class Agenda {
-  readonly #heap: Candidate[] = [];
-
-  push(score: number, left: number, right: number, end: number): void {
-    const heap = this.#heap;
-    const added = { score, left, right, end };
-    let at = heap.length;
-    heap.push(added);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(added, heap[parent])) break;
-      heap[at] = heap[parent];
-      at = parent;
-    }
-    heap[at] = added;
-  }
-
-  pop(): Candidate | null {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined) return null;
-    if (heap.length === 0) return last;
-    const top = heap[0];
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1], heap[child])) child++;
-      if (!isBefore(heap[child], last)) break;
-      heap[at] = heap[child];
-      at = child;
-    }
-    heap[at] = last;
-    return top;
-  }
-
-  clear(): void {
-    this.#heap.length = 0;
-  }
-}
-
+// The greatest score first, then the leftmost.
 function isBefore(a: Candidate, b: Candidate): boolean {
   return a.score > b.score || (a.score === b.score && a.left < b.left);
 }
