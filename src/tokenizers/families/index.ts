@@ -1,11 +1,18 @@
 // The families of tokenizers that load without tokenizer.json. The only list: a new family is one line here.
 
 import { bertFamily } from "./bert-folder.js";
+import { gpt2Family, robertaFamily, unnamedByteLevelFamily } from "./byte-level.js";
 import type { Family } from "./family.js";
 import type { TokenizerFolder } from "./folder.js";
 
 // Where a folder names no class, the first whose files are all there is taken.
-const FAMILIES: readonly Family[] = [bertFamily];
+const FAMILIES: readonly Family[] = [
+  bertFamily,
+  // Before the two of which the files do not tell which one it is
+  unnamedByteLevelFamily,
+  gpt2Family,
+  robertaFamily,
+];
 
 /** The family of a folder: by class, else by model type, else by its files; null if there is none. */
 export function familyFromFolder(folder: TokenizerFolder, className: string | undefined): Family | null {
