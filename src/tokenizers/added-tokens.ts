@@ -2,10 +2,10 @@
 // those added to a trained vocabulary. The leftmost match counts, and of several at one place the longest.
 
 import { AthanorError } from "../errors.js";
-import { isWhiteSpace, isWordCharacter } from "./characters.js";
 import { find, Trie } from "./models/trie.js";
 import { NormalizedText } from "./normalized-text.js";
 import type { Json, Normalizer } from "./stages.js";
+import { characterClasses, isWhiteSpace, WORD } from "./unicode/classes.js";
 
 /** How an added token is matched. */
 export interface AddedTokenOptions {
@@ -172,4 +172,8 @@ function touchesWord(text: NormalizedText, begin: number, start: number, end: nu
   if (start === begin) return false;
   const isPair = start - 2 >= begin && text.codePointAt(start - 2, start) > 0xffff;
   return isWordCharacter(text.codePointAt(start - (isPair ? 2 : 1), start));
+}
+
+function isWordCharacter(point: number): boolean {
+  return (characterClasses()[point] & WORD) !== 0;
 }

@@ -1,7 +1,7 @@
 // How many blanks the tokens of a byte-level vocabulary begin and end with.
 
-import { isWhiteSpace } from "./characters.js";
 import type { TokenLookup } from "./encoding.js";
+import { isWhiteSpace } from "./unicode/classes.js";
 
 const UNKNOWN = 255;
 // What byte-level tokens write for a blank

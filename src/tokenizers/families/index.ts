@@ -2,6 +2,7 @@
 
 import { albertFamily } from "./albert.js";
 import { bertFamily } from "./bert-folder.js";
+import { gpt2Family, robertaFamily, unnamedByteLevelFamily } from "./byte-level.js";
 import type { Family } from "./family.js";
 import type { TokenizerFolder } from "./folder.js";
 import { marianFamily } from "./marian.js";
@@ -12,6 +13,10 @@ import { xlmRobertaFamily } from "./xlm-roberta.js";
 // Where a folder names no class, the first whose files are all there is taken.
 const FAMILIES: readonly Family[] = [
   bertFamily,
+  // Before the two of which the files do not tell which one it is
+  unnamedByteLevelFamily,
+  gpt2Family,
+  robertaFamily,
   t5Family,
   albertFamily,
   xlmRobertaFamily,
