@@ -101,6 +101,9 @@ export class Pipeline {
 
   #push(text: NormalizedText, found: AddedMatch, word: number, out: TokenList): void {
     const { starts, ends } = text;
+    // Shown as it was found: with the white space that it took along, or as the normalizer left it
+    const shown = text.slice(found.start, found.end);
+    if (shown !== this.#added.contentOf(found.id)) out.texts.set(out.length, shown);
     out.pushAdded(found.id, starts[found.start], ends[found.end - 1], word, [
       found.from - found.start,
       found.end - found.to,

@@ -65,10 +65,10 @@ export class Viterbi implements Segmenter {
         const id = nodes[3 * node + 2];
         if (id < 0) continue;
         if (i - at === step) known = true;
-        const score = here + scores[id];
+        const sum = here + scores[id];
+        const score = single ? Math.fround(sum) : sum;
         if (froms[i] < 0 || score > best[i]) {
-          // Compared before it is rounded, as in SentencePiece
-          best[i] = single ? Math.fround(score) : score;
+          best[i] = score;
           froms[i] = at;
           endIds[i] = id;
         }

@@ -103,6 +103,7 @@ function classes(): Uint8Array {
   addRanges(table, PICTOGRAPH, PICTOGRAPH_RANGES);
   for (const point of LINKERS) table[point] = LINKER;
   for (const [first, last] of CONSONANTS) table.fill(CONSONANT, first, last + 1);
+  table[0x0a] = CONTROL;
   table[0x200d] = ZWJ;
   table.fill(REGIONAL, 0x1f1e6, 0x1f200);
   table.fill(HANGUL_L, 0x1100, 0x1160).fill(HANGUL_L, 0xa960, 0xa97d);
