@@ -64,6 +64,7 @@ export class AddedTokens {
   readonly normalized: AddedMatcher | null;
   readonly #ids = new Map<string, number>();
   readonly #byId = new Map<number, AddedToken>();
+  readonly #decoded = new Map<number, string>();
 
   /** @param normalizer for tokens that are compared with normalized text. */
   constructor(tokens: readonly AddedToken[], normalizer: Normalizer | null) {
@@ -75,12 +76,12 @@ export class AddedTokens {
       this.#byId.set(token.id, token);
     }
     this.original = matcher(tokens.filter((token) => !token.normalized));
-    this.normalized = matcher(
-      tokens
-        .filter((token) => token.normalized)
-        .map((token) => ({ ...token, content: normalized(normalizer, token.content) }))
-        .filter((token) => token.content !== ""),
-    );
+    const changed = tokens
+      .filter((token) => token.normalized)
+      .map((token) => ({ ...token, content: normalized(normalizer, token.content) }))
+      .filter((token) => token.content !== "");
+    for (const { id, content } of changed) this.#decoded.set(id, content);
+    this.normalized = matcher(changed);
   }
 
   idOf(content: string): number | undefined {
@@ -89,6 +90,11 @@ export class AddedTokens {
 
   contentOf(id: number): string | undefined {
     return this.#byId.get(id)?.content;
+  }
+
+  /** The text that a token stands for when decoding: as it was found, in normalized text or in the original. */
+  decodedContentOf(id: number): string | undefined {
+    return this.#decoded.get(id) ?? this.contentOf(id);
   }
 
   isSpecial(id: number): boolean {

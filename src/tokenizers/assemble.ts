@@ -13,6 +13,8 @@ export interface Assembly {
   /** Blanks at the ends of tokens, for `trim`. */
   blanks: TokenBlanks;
   lookup: TokenLookup;
+  /** The two texts that the offsets count in. */
+  texts: readonly [string | readonly string[], string | readonly string[] | null];
 }
 
 /** The number of special tokens among the pieces. */
@@ -27,8 +29,9 @@ export function assemble(
   first: TokenList,
   second: TokenList | null,
   window: Window,
-  { pieces, trim, blanks, lookup }: Assembly,
+  assembly: Assembly,
 ): Encoding {
+  const { pieces, trim, blanks, texts, lookup } = assembly;
   let length = window.first[1] - window.first[0] + addedCount(pieces);
   if (second !== null) length += window.second[1] - window.second[0];
   const fields = emptyFields(length);
@@ -44,7 +47,7 @@ export function assemble(
     const tokens = piece.sequence === 0 ? first : second!;
     const range = piece.sequence === 0 ? window.first : window.second;
     copyTokens(tokens, range, piece, fields, at);
-    if (trim !== null) trimOffsets(tokens, range, fields, at, trim, blanks);
+    if (trim !== null) trimOffsets(tokens, texts[piece.sequence]!, range, fields, at, trim, blanks);
     if (tokens.texts.size > 0) copyTexts(tokens, range, fields, at);
     at += range[1] - range[0];
   }
@@ -84,9 +87,11 @@ function copyTexts(
 }
 
 // As process_offsets of the tokenizers library: blanks are taken off the span, but one leading blank stays
-// where the tokenizer may have added it itself. It would stand for the first character of the text then.
+// where the tokenizer may have added it itself. Blanks count as characters of the text, because an added one
+// has the span of the character after it, which may be a surrogate pair.
 function trimOffsets(
   tokens: TokenList,
+  text: string | readonly string[],
   [from, to]: readonly [number, number],
   fields: EncodingFields,
   start: number,
@@ -102,9 +107,18 @@ function trimOffsets(
     if (before === 0 && after === 0) continue;
     const at = 2 * (start + i - from);
     if (before === 1 && addPrefixSpace && (i === from || offsets[at] === 0)) before = 0;
-    offsets[at] = Math.min(offsets[at] + before, offsets[at + 1]);
-    if (after > 0 && offsets[at + 1] >= after) {
-      offsets[at + 1] = Math.max(offsets[at + 1] - after, offsets[at]);
+    const source = typeof text === "string" ? text : text[tokens.words[i]];
+    for (; before > 0 && offsets[at] < offsets[at + 1]; before--) {
+      offsets[at] += isPair(source, offsets[at]) ? 2 : 1;
+    }
+    for (let left = after; left > 0 && offsets[at + 1] > offsets[at]; left--) {
+      offsets[at + 1] -= isPair(source, offsets[at + 1] - 2) ? 2 : 1;
     }
   }
+}
+
+function isPair(text: string, at: number): boolean {
+  return (
+    at >= 0 && (text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00
+  );
 }

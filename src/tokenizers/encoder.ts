@@ -52,7 +52,8 @@ export class Encoder {
       pair !== null,
       how,
     );
-    const assembly: Assembly = { pieces, trim: this.#postProcessor.trim, ...this.#shared };
+    const { trim } = this.#postProcessor;
+    const assembly: Assembly = { pieces, trim, texts: [text, pair], ...this.#shared };
     const encoding = assemble(first, second, windows[0], assembly);
     if (resolved.returnOverflow) {
       for (const window of windows.slice(1)) {

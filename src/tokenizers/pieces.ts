@@ -37,15 +37,24 @@ export class Pieces {
   rewriteEach(
     rewrite: (text: NormalizedText, from: number, to: number, output: NormalizedText) => void,
   ): void {
+    this.rewriteAndSplitEach((text, from, to, output, spans) => {
+      const start = output.length;
+      rewrite(text, from, to, output);
+      if (output.length > start) spans.push(start, output.length);
+    });
+  }
+
+  /** Both at once: `rewrite` appends what becomes of `text[from, to)` to `output`, and its pieces to `spans`. */
+  rewriteAndSplitEach(
+    rewrite: (text: NormalizedText, from: number, to: number, output: NormalizedText, spans: Spans) => void,
+  ): void {
     const { text, spans } = this;
     const output = text === this.#first ? this.#second : this.#first;
     const result = this.#spareSpans;
     output.clear();
     result.clear();
     for (let i = 0; i < spans.length; i += 2) {
-      const start = output.length;
-      rewrite(text, spans.values[i], spans.values[i + 1], output);
-      if (output.length > start) result.push(start, output.length);
+      rewrite(text, spans.values[i], spans.values[i + 1], output, result);
     }
     this.text = output;
     this.spans = result;

@@ -243,7 +243,8 @@ export class Tokenizer {
       if (token === undefined) {
         throw wrong("decode", `ids[${i}]`, `an integer from 0 to ${this.#size - 1}`, ids[i]);
       }
-      if (!skipSpecialTokens || !stages.added.isSpecial(ids[i])) tokens.push(token);
+      if (skipSpecialTokens && stages.added.isSpecial(ids[i])) continue;
+      tokens.push(stages.added.decodedContentOf(ids[i]) ?? token);
     }
     const text = stages.decoder === null ? tokens.join(" ") : stages.decoder.decode(tokens).join("");
     const cleanUp = cleanUpTokenizationSpaces ?? settings.cleanUpTokenizationSpaces;

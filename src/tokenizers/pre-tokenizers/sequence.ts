@@ -3,6 +3,7 @@
 import type { Fields } from "../fields.js";
 import type { Pieces } from "../pieces.js";
 import type { PreTokenizer } from "../stages.js";
+import { readMarkedWords } from "./marked-words.js";
 
 /** Applies pre-tokenizers in order. */
 export class PreTokenizerSequence implements PreTokenizer {
@@ -22,5 +23,6 @@ export function readPreTokenizerSequence(
   fields: Fields,
   nested: (fields: Fields) => PreTokenizer,
 ): PreTokenizer {
-  return new PreTokenizerSequence(fields.objects("pretokenizers").map(nested));
+  const stages = fields.objects("pretokenizers");
+  return readMarkedWords(stages) ?? new PreTokenizerSequence(stages.map(nested));
 }

@@ -7,6 +7,7 @@ import {
   isDigit,
   isSpace,
   isWord,
+  isWordInBrackets,
   propertyTest,
   remembered,
 } from "./sets.js";
@@ -21,6 +22,8 @@ const CLASSES: Record<string, CharacterTest> = {
   w: isWord,
   h: (point) => point < 0x80 && /[0-9a-f]/i.test(String.fromCharCode(point)),
 };
+
+const isNoWord: CharacterTest = (point) => !isWord(point);
 
 /** Reads a set of characters, starting at `at`. */
 export class CharacterSetReader {
@@ -82,6 +85,9 @@ export class CharacterSetReader {
     }
     if (this.#text[this.at] === "[") return this.#bracket();
     const first = this.#item();
+    // Oniguruma's \w is not the same in brackets
+    if (first === isWord) return isWordInBrackets;
+    if (first === isNoWord) return negated(isWordInBrackets, true);
     if (typeof first !== "number") return first;
     const isRange = this.#text[this.at] === "-" && !["]", undefined].includes(this.#text[this.at + 1]);
     if (!isRange) return (point) => point === first;
@@ -110,6 +116,7 @@ export class CharacterSetReader {
     const name = String.fromCodePoint(point);
     this.at += name.length;
     const lower = name.toLowerCase();
+    if (name === "W") return isNoWord;
     if (Object.hasOwn(CLASSES, lower)) return negated(CLASSES[lower], name !== lower);
     if (lower === "p") return this.#braced(name === "P");
     if (Object.hasOwn(CONTROLS, name)) return CONTROLS[name];
@@ -128,7 +135,8 @@ export class CharacterSetReader {
 
   #property(name: string): CharacterTest {
     const special: Record<string, CharacterTest> = {
-      word: isWord,
+      Word: isWord,
+      word: isWordInBrackets,
       digit: isDigit,
       xdigit: CLASSES.h,
       alnum: (point) => isDigit(point) || propertyTest("Alphabetic")!(point),

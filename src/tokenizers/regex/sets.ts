@@ -61,9 +61,12 @@ export const isDigit: CharacterTest = remembered(
 const LATIN_NUMBERS = new Set([0xb2, 0xb3, 0xb9, 0xbc, 0xbd, 0xbe]);
 const JOINERS = new Set([0x200c, 0x200d]);
 
-/** `\w`. */
-export const isWord: CharacterTest = (point) =>
-  ((characterClasses()[point] & WORD) !== 0 && !JOINERS.has(point)) || LATIN_NUMBERS.has(point);
+/** `\w` in brackets. */
+export const isWordInBrackets: CharacterTest = (point) =>
+  (characterClasses()[point] & WORD) !== 0 && !JOINERS.has(point);
+
+/** `\w` elsewhere. */
+export const isWord: CharacterTest = (point) => isWordInBrackets(point) || LATIN_NUMBERS.has(point);
 
 /** `\p{name}`, or null for a name that is not known. */
 export function propertyTest(name: string): CharacterTest | null {

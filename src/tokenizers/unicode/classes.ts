@@ -50,6 +50,13 @@ const WHITE_SPACE_RANGES: readonly [number, number][] = [
 let classes: Uint8Array | null = null;
 let combining: Map<number, number> | null = null;
 
+/** 1 for each code unit that is white space: all of it is in the basic plane. */
+export function whiteSpaceUnits(): Uint8Array {
+  const units = new Uint8Array(0x10000);
+  for (const [first, last] of WHITE_SPACE_RANGES) units.fill(1, first, last + 1);
+  return units;
+}
+
 /** The classes of every code point. */
 export function characterClasses(): Uint8Array {
   if (classes === null) {
