@@ -7,4 +7,5 @@ export { Encoding } from "./encoding.js";
 export { BertTokenizer, type BertTokenizerOptions } from "./families/bert.js";
 export type { BatchOptions, EncodeOptions } from "./options.js";
 export { Tokenizer } from "./tokenizer.js";
+export * from "./trainers/index.js";
 export type { Side, TruncationStrategy } from "./truncation.js";

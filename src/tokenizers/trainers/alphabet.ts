@@ -1,5 +1,7 @@
 // The characters that a training starts from.
 
+import type { Pace } from "./pace.js";
+
 /** Options that say which characters. */
 export interface AlphabetOptions {
   /** Keep only so many characters, the most frequent ones. Default: all. */
@@ -9,9 +11,16 @@ export interface AlphabetOptions {
 }
 
 /** The characters of words, in the order of their code points. Of two as frequent as each other the lower one stays. */
-export function alphabetOf(words: ReadonlyMap<string, number>, options: AlphabetOptions): string[] {
+export async function alphabetOf(
+  words: ReadonlyMap<string, number>,
+  options: AlphabetOptions,
+  pace: Pace,
+): Promise<string[]> {
   const counts = new Map<string, number>();
+  let read = 0;
   for (const [word, count] of words) {
+    if (pace.isDue()) await pace.rest("count characters", read, words.size);
+    read++;
     for (const character of word) counts.set(character, (counts.get(character) ?? 0) + count);
   }
   for (const text of options.initialAlphabet ?? []) {

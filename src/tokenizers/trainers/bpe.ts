@@ -110,8 +110,10 @@ async function train(
   const words = await countWords(who, texts, options.words ?? splitAtBlanks, pace);
   const prefix = options.continuingSubwordPrefix ?? defaultPrefix;
   const suffix = options.endOfWordSuffix ?? "";
-  const symbols = [...new Set([...(options.specialTokens ?? []), ...alphabetOf(words, options)])];
-  const split = splitWords(words, symbols, prefix, suffix);
+  const symbols = [
+    ...new Set([...(options.specialTokens ?? []), ...(await alphabetOf(words, options, pace))]),
+  ];
+  const split = await splitWords(words, symbols, prefix, suffix, pace);
   const merges = new PairMerges({
     ...split,
     vocabSize: options.vocabSize ?? 30_000,
@@ -126,30 +128,35 @@ async function train(
 
 // Words as ids of their characters; those outside the alphabet are left out. Marked characters are symbols of their
 // own, in the order of their text, so that ids do not depend on the order of the words.
-function splitWords(
+async function splitWords(
   counts: ReadonlyMap<string, number>,
   alphabet: readonly string[],
   prefix: string,
   suffix: string,
-): { symbols: string[]; words: Int32Array[]; counts: number[] } {
+  pace: Pace,
+): Promise<{ symbols: string[]; words: Int32Array[]; counts: number[] }> {
   const known = new Set(alphabet);
   const marked = new Set<string>();
-  const split = [...counts.keys()].map((word) => {
+  const split: string[][] = [];
+  for (const word of counts.keys()) {
     const characters = [...word];
     const parts: string[] = [];
-    characters.forEach((character, i) => {
-      if (!known.has(character)) return;
-      const begin = i > 0 ? prefix : "";
-      const end = i === characters.length - 1 ? suffix : "";
-      const part = begin + character + end;
+    for (let i = 0; i < characters.length; i++) {
+      if (!known.has(characters[i])) continue;
+      const part = (i > 0 ? prefix : "") + characters[i] + (i === characters.length - 1 ? suffix : "");
       if (!known.has(part)) marked.add(part);
       parts.push(part);
-    });
-    return parts;
-  });
+    }
+    split.push(parts);
+    if (pace.isDue()) await pace.rest("split words", split.length, counts.size);
+  }
   const symbols = [...alphabet, ...[...marked].sort()];
   const ids = new Map(symbols.map((symbol, id) => [symbol, id]));
-  const words = split.map((parts) => Int32Array.from(parts, (part) => ids.get(part)!));
+  const words: Int32Array[] = [];
+  for (const parts of split) {
+    words.push(Int32Array.from(parts, (part) => ids.get(part)!));
+    if (pace.isDue()) await pace.rest("split words", words.length, counts.size);
+  }
   return { symbols, words, counts: [...counts.values()] };
 }
 

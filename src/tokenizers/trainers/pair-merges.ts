@@ -58,7 +58,7 @@ export class PairMerges {
       if (pace.isDue()) await pace.rest("count pairs", word, words.length);
     }
     pace.finish("count pairs", words.length);
-    this.#queueNew();
+    await this.#queueNew(pace);
     while (symbols.length < vocabSize) {
       const top = this.#heap.pop();
       if (top === undefined) break;
@@ -82,7 +82,7 @@ export class PairMerges {
       words[word] = this.#mergeWord(words[word], left, right, joined, counts[word], word);
       if (pace.isDue()) await pace.rest("merge pairs", symbols.length, vocabSize);
     }
-    this.#queueNew();
+    await this.#queueNew(pace);
   }
 
   // The id of the symbol that two make.
@@ -147,8 +147,9 @@ export class PairMerges {
   }
 
   // Candidates for the pairs that have come up since the last time.
-  #queueNew(): void {
+  async #queueNew(pace: Pace): Promise<void> {
     for (const [pair, words] of this.#places) {
+      if (pace.isDue()) await pace.rest("merge pairs", this.#task.symbols.length, this.#task.vocabSize);
       const count = this.#pairCounts.get(pair)!;
       if (count > 0) this.#heap.push({ left: Math.floor(pair / SHIFT), right: pair % SHIFT, count, words });
     }

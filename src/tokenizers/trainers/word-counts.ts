@@ -47,3 +47,8 @@ function isIterable(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   return Symbol.iterator in value || Symbol.asyncIterator in value;
 }
+
+/** What is between white space, each with the mark of a blank in front. */
+export function* markedWords(text: string): Iterable<string> {
+  for (const word of splitAtBlanks(text)) yield `\u2581${word}`;
+}
