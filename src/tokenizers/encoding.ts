@@ -96,6 +96,35 @@ export class Encoding {
     return this.#sequenceIds;
   }
 
+  /**
+   * The token that the character at a position of a text (UTF-16 code units) belongs to, or null when none
+   * does, as for white space. Of several, the first.
+   */
+  charToToken(position: number, sequence: 0 | 1 = 0): number | null {
+    const { offsets } = this;
+    for (let i = 0; i < this.ids.length; i++) {
+      if (this.#sequences[i] !== sequence) continue;
+      if (offsets[2 * i] <= position && position < offsets[2 * i + 1]) return i;
+    }
+    return null;
+  }
+
+  /** Start and end of a token in its text, or null for added special tokens, padding and no token at all. */
+  tokenToChars(token: number): [start: number, end: number] | null {
+    if (!(this.#sequences[token] >= 0)) return null;
+    return [this.offsets[2 * token], this.offsets[2 * token + 1]];
+  }
+
+  /** First token of a word of a text, and the token after its last one; or null when it has none. */
+  wordToTokens(word: number, sequence: 0 | 1 = 0): [start: number, end: number] | null {
+    let range: [number, number] | null = null;
+    for (let i = 0; i < this.ids.length; i++) {
+      if (this.#sequences[i] !== sequence || this.#words[i] !== word) continue;
+      range = [range?.[0] ?? i, i + 1];
+    }
+    return range;
+  }
+
   /** The arrays as they are, for padding and for the way to another thread. */
   static fields(encoding: Encoding): EncodingFields {
     return {

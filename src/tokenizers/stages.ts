@@ -28,6 +28,8 @@ export interface PreTokenizer {
 export interface Model {
   /** Number of ids: the greatest id is at most one less. */
   readonly size: number;
+  /** Whether blanks are part of its tokens, so that cleaning up decoded text would remove real ones. */
+  readonly keepsBlanks?: boolean;
   /** Appends the tokens of the word `text[from, to)`, which is word number `word`, to `out`. */
   tokenize(text: NormalizedText, from: number, to: number, word: number, out: TokenList): void;
   /** The id of a token, or undefined. */

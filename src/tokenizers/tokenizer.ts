@@ -6,6 +6,7 @@ import { StreamDecoder, type StreamDecoderOptions } from "./decoders/stream.js";
 import type { TokenizerDefinition } from "./definition.js";
 import { Encoder } from "./encoder.js";
 import type { Encoding } from "./encoding.js";
+import { badTokenizer } from "./fields.js";
 import { replaceFiles, tokenizerFiles } from "./files.js";
 import { sourceFromJson } from "./from-json.js";
 import {
@@ -225,7 +226,8 @@ export class Tokenizer {
    * Token ids back to text.
    *
    * `skipSpecialTokens` leaves special tokens out (default false). `cleanUpTokenizationSpaces` also removes
-   * blanks that English does not write (default: as the tokenizer was configured, else false).
+   * blanks that English does not write (default: as the tokenizer was configured, else false; never for BPE,
+   * whose tokens hold the blanks of the text).
    *
    * @throws AthanorError ERR_ARGUMENT: an id outside the vocabulary.
    */
@@ -236,7 +238,7 @@ export class Tokenizer {
     if (!isArrayLike(ids)) throw wrong("decode", "ids", "an array of token ids", ids);
     checkObject("decode", options);
     const { skipSpecialTokens = false, cleanUpTokenizationSpaces } = options;
-    const { stages, settings } = this.#parts;
+    const { stages } = this.#parts;
     const tokens: string[] = [];
     for (let i = 0; i < ids.length; i++) {
       const token = this.idToToken(ids[i]);
@@ -247,8 +249,7 @@ export class Tokenizer {
       tokens.push(stages.added.decodedContentOf(ids[i]) ?? token);
     }
     const text = stages.decoder === null ? tokens.join(" ") : stages.decoder.decode(tokens).join("");
-    const cleanUp = cleanUpTokenizationSpaces ?? settings.cleanUpTokenizationSpaces;
-    return cleanUp ? withoutBlanks(text, false) : text;
+    return this.#cleansUp(cleanUpTokenizationSpaces) ? withoutBlanks(text, false) : text;
   }
 
   /** As `decode`, for many sequences. */
@@ -274,7 +275,18 @@ export class Tokenizer {
     const { skipSpecialTokens, cleanUpTokenizationSpaces: cleanUp } = options;
     const raw = { skipSpecialTokens, cleanUpTokenizationSpaces: false };
     const decode = (ids: readonly number[]) => this.decode(ids, raw);
-    return new StreamDecoder(decode, cleanUp ?? this.#parts.settings.cleanUpTokenizationSpaces);
+    return new StreamDecoder(decode, this.#cleansUp(cleanUp));
+  }
+
+  /**
+   * The tokenizer.json of this tokenizer as an object, which `fromJson` and the tokenizers library read.
+   *
+   * @throws AthanorError ERR_TOKENIZER: it is of a kind that has none (Marian's, with two models).
+   */
+  toJson(): object {
+    const definition = this.#parts.definition();
+    if (definition.kind === "json") return JSON.parse(definition.json) as object;
+    throw badTokenizer("toJson", "called on a tokenizer that tokenizer.json can describe", definition);
   }
 
   /**
@@ -288,6 +300,12 @@ export class Tokenizer {
     await replaceFiles(folder, this.#parts.files());
   }
 
+  // As in Transformers, never for BPE
+  #cleansUp(wanted: boolean | undefined): boolean {
+    const { stages, settings } = this.#parts;
+    return (wanted ?? settings.cleanUpTokenizationSpaces) && !stages.model.keepsBlanks;
+  }
+
   #specialId(name: keyof SpecialTokens): number | null {
     const token = this.#parts.settings.special[name];
     return token == null ? null : this.tokenToId(token);
@@ -299,6 +317,8 @@ export class Tokenizer {
     const hasTarget = this.#target !== null;
     checkObject(who, options);
     const all = Object.keys(defaults).length === 0 ? options : { ...defaults, ...options };
+    // A multiple that was meant for padding goes with it
+    if (options.padding === false && options.padToMultipleOf === undefined) all.padToMultipleOf = undefined;
     return resolveOptions(who, all, { modelMaxLength, truncationSide, paddingSide, canPad, hasTarget });
   }
 

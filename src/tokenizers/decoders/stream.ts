@@ -26,7 +26,7 @@ export class StreamDecoder {
   // Length of the text of #ids that is settled
   #settled = 0;
   #pending = 0;
-  // Settled text from a place on before which cleaning up sees no further text
+  // Settled text that further text may still change the cleaning of
   #uncleaned = "";
 
   /** @param decode makes text of tokens, without cleaning up. */
@@ -74,13 +74,21 @@ export class StreamDecoder {
     this.#settled = short.length;
   }
 
-  // What is cleaned up begins with a blank, and no letter or digit comes before another blank of it: so a blank
-  // after one is where the text before is done.
+  // Cleaning up looks at blanks with something else than letters and digits beside them: a blank between two of
+  // those is where the text before is done.
   #cleaned(fresh: string): string {
     const text = this.#uncleaned + fresh;
-    let at = text.length;
-    while (at > 0 && !(text[at] === " " && /[\p{L}\p{N}]/u.test(text[at - 1]))) at--;
-    this.#uncleaned = text.slice(at);
-    return withoutBlanks(text.slice(0, at), false);
+    let at = text.length - 1;
+    while (at > 0 && !isBetweenWords(text, at)) at--;
+    this.#uncleaned = text.slice(Math.max(at, 0));
+    return withoutBlanks(text.slice(0, Math.max(at, 0)), false);
   }
+}
+
+function isBetweenWords(text: string, at: number): boolean {
+  return text[at] === " " && isLetter(text[at - 1]) && isLetter(text[at + 1]);
+}
+
+function isLetter(character: string | undefined): boolean {
+  return character !== undefined && /[\p{L}\p{N}]/u.test(character);
 }

@@ -33,6 +33,7 @@ const NOT_ASKED = -2;
 
 /** Merges by rank. */
 export class Bpe implements Model {
+  readonly keepsBlanks = true;
   readonly #tokens: Tokens;
   readonly #ids = new Map<string, number>();
   readonly #options: BpeOptions;
