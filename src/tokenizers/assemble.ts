@@ -13,6 +13,8 @@ export interface Assembly {
   /** Blanks at the ends of tokens, for `trim`. */
   blanks: TokenBlanks;
   lookup: TokenLookup;
+  /** The first window. The template says the types of its tokens; those of further windows are 0 and 1. */
+  main: Window;
   /** The two texts that the offsets count in. */
   texts: readonly [string | readonly string[], string | readonly string[] | null];
 }
@@ -31,7 +33,7 @@ export function assemble(
   window: Window,
   assembly: Assembly,
 ): Encoding {
-  const { pieces, trim, blanks, texts, lookup } = assembly;
+  const { pieces, trim, blanks, texts, lookup, main } = assembly;
   let length = window.first[1] - window.first[0] + addedCount(pieces);
   if (second !== null) length += window.second[1] - window.second[0];
   const fields = emptyFields(length);
@@ -46,7 +48,10 @@ export function assemble(
     }
     const tokens = piece.sequence === 0 ? first : second!;
     const range = piece.sequence === 0 ? window.first : window.second;
-    copyTokens(tokens, range, piece, fields, at);
+    // As in the tokenizers library, whose template reaches the tokens of the first window only
+    const isMain = range[0] === (piece.sequence === 0 ? main.first : main.second)[0];
+    const typeId = isMain ? piece.typeId : piece.sequence;
+    copyTokens(tokens, range, { sequence: piece.sequence, typeId }, fields, at);
     if (trim !== null) trimOffsets(tokens, texts[piece.sequence]!, range, fields, at, trim, blanks);
     if (tokens.texts.size > 0) copyTexts(tokens, range, fields, at);
     at += range[1] - range[0];

@@ -53,7 +53,13 @@ export class Encoder {
       how,
     );
     const { trim } = this.#postProcessor;
-    const assembly: Assembly = { pieces, trim, texts: [text, pair], ...this.#shared };
+    const assembly: Assembly = {
+      main: windows[0],
+      pieces,
+      trim,
+      texts: [text, pair],
+      ...this.#shared,
+    };
     const encoding = assemble(first, second, windows[0], assembly);
     if (resolved.returnOverflow) {
       for (const window of windows.slice(1)) {

@@ -1,9 +1,10 @@
 // Every case of the shared fixtures: Hugging Face tokenizers 0.23.2, transformers 5.18.0 (BertTokenizer,
-// GPT2Tokenizer).
+// GPT2Tokenizer, T5Tokenizer).
 
 import { beforeAll, describe, expect, test } from "@jest/globals";
 
 import { type BatchOptions, Tokenizer } from "../../src/tokenizers/index.js";
+import { loadFamily } from "./sentencepiece-folder.js";
 import { bert, expectError, gpt2, plain, readJson, toUtf16 } from "./support.js";
 
 type Pairs = [number, number][];
@@ -103,9 +104,11 @@ const NAMES = [
   "bert-base-chinese-lower",
   "gpt2",
   "gpt2-prefix-space",
+  "t5",
 ];
 
 async function load({ vocabulary, options }: Fixture): Promise<Tokenizer> {
+  if (vocabulary === "t5") return await loadFamily("t5");
   if (vocabulary !== "gpt2") return bert(vocabulary, { doLowerCase: options.do_lower_case });
   return await gpt2({ addPrefixSpace: options.add_prefix_space });
 }
