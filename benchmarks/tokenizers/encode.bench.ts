@@ -86,7 +86,7 @@ async function measure(name: string, text: string, folder: string): Promise<void
     engines.push(await python(args.python, script, files));
   }
   if (args.peers !== undefined) {
-    engines.push(nodeBinding(args.peers, files[0], lines), await javascript(args.peers, json, lines));
+    engines.push(nodeBinding(args.peers, files[0], lines), javascript(args.peers, json, lines));
   }
   const runs = Math.max(20, Number(args.runs));
   const found = await inTurns(engines, runs);

@@ -4,7 +4,6 @@ import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
 
 import { type Encoding, Tokenizer } from "../../src/tokenizers/index.js";
 
@@ -73,10 +72,9 @@ export function nodeBinding(peers: string, file: string, lines: string[]): Engin
 }
 
 /** Hugging Face's tokenizers in JavaScript: ids and tokens, without offsets. */
-export async function javascript(peers: string, json: string, lines: string[]): Promise<Engine> {
+export function javascript(peers: string, json: string, lines: string[]): Engine {
   const require = createRequire(join(resolve(peers), "package.json"));
-  const address = pathToFileURL(require.resolve("@huggingface/tokenizers"));
-  const module = (await import(address.href)) as Foreign;
+  const module = require("@huggingface/tokenizers") as Foreign;
   return {
     name: "@huggingface/tokenizers",
     run() {

@@ -93,12 +93,9 @@ function paddingDefaults(padding: Fields, maxLength: number | undefined): BatchO
   if (maxLength !== undefined && maxLength !== length) {
     throw padding.wrong("strategy", `"BatchLongest" or { "Fixed": ${maxLength} }, the length of truncation`);
   }
-  return {
-    padding: "max_length",
-    maxLength: length,
-    truncation: maxLength === undefined ? false : undefined,
-    ...more,
-  };
+  const fixed: BatchOptions = { padding: "max_length", maxLength: length, ...more };
+  // A length for padding is none for truncation
+  return maxLength === undefined ? { ...fixed, truncation: false } : fixed;
 }
 
 function usualSpecialTokens(stages: StagesJson, added: readonly SourceToken[]): SpecialTokens {

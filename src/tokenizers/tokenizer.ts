@@ -68,7 +68,9 @@ export class Tokenizer {
   readonly #parts: TokenizerParts;
   readonly #source: Encoder;
   readonly #target: Encoder | null;
-  readonly #lookup = (id: number): string | undefined => this.idToToken(id);
+  // Tokens by id: one place to look instead of two
+  readonly #tokens: (string | undefined)[];
+  readonly #lookup = (id: number): string | undefined => this.#tokens[id];
   readonly #size: number;
   #pool: WorkerPool | null = null;
 
@@ -77,6 +79,8 @@ export class Tokenizer {
     const { stages, target, settings } = parts;
     this.#parts = parts;
     this.#size = Math.max(stages.model.size, ...stages.added.all.map((token) => token.id + 1));
+    this.#tokens = Array.from({ length: this.#size }, (_, id) => stages.model.idToToken(id));
+    for (const { id, content } of stages.added.all) this.#tokens[id] = content;
     const shared = { lookup: this.#lookup, blanks: new TokenBlanks(this.#size, this.#lookup) };
     this.#source = new Encoder(stages, stages.added, shared);
     this.#target = target === null ? null : new Encoder(target, stages.added, shared);
@@ -144,7 +148,7 @@ export class Tokenizer {
   idToToken(id: number): string | undefined {
     // Names of array members are no ids
     if (typeof id !== "number") return undefined;
-    return this.#parts.stages.added.contentOf(id) ?? this.#parts.stages.model.idToToken(id);
+    return this.#tokens[id];
   }
 
   /**

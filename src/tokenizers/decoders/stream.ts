@@ -68,7 +68,8 @@ export class StreamDecoder {
   #forget(text: string): void {
     const kept = this.#ids.slice(-CONTEXT);
     const short = this.#decode(kept);
-    const isSame = text.endsWith(short.trimStart()) && !short.startsWith(REPLACEMENT);
+    // Tokens that are all left out would make the next one the first of a text
+    const isSame = short.trim() !== "" && text.endsWith(short.trimStart()) && !short.startsWith(REPLACEMENT);
     if (!isSame && this.#ids.length < MOST_TOKENS) return;
     this.#ids = kept;
     this.#settled = short.length;
