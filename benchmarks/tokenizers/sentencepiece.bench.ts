@@ -1,11 +1,13 @@
-// T5's tokenizer (Unigram, character map, marked words) on one thread, every field of every encoding read. Prints JSON.
+// T5's tokenizer (Unigram, character map, marked words) on one thread, every field of every encoding read.
+// Prints JSON.
 //
 //   node dist/benchmarks/tokenizers/sentencepiece.bench.js --model spiece.model --text FILE[.gz]
 //     [--runs 20] [--python PYTHON]
 //
-// Each run makes a fresh tokenizer, which is not timed, and encodes all lines in one call: no word is in a cache. With
-// --python (an interpreter that has `tokenizers`, `transformers`, `sentencepiece`) the tokenizers library does the same
-// in turn with ours, its parallelism off. The load of the model is timed too, in a process of its own each time.
+// Each run makes a fresh tokenizer, which is not timed, and encodes all lines in one call: no word is in a
+// cache. With --python (an interpreter that has `tokenizers`, `transformers`, `sentencepiece`) the tokenizers library
+// does the same in turn with ours, its parallelism off. The load of the model is timed too, in a process of
+// its own each time.
 
 import { execFileSync, spawn } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -78,7 +78,10 @@ export class Encoding {
     return this.ids.length;
   }
 
-  /** The tokens as text: those of the vocabulary, but an unknown token of Unigram and an added token as found in the text. */
+  /**
+   * The tokens as text: those of the vocabulary, but an unknown token of Unigram and an added token as found
+   * in the text.
+   */
   get tokens(): string[] {
     if (this.#tokens === null) {
       const { ids } = this;

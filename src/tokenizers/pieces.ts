@@ -44,7 +44,9 @@ export class Pieces {
     });
   }
 
-  /** Both at once: `rewrite` appends what becomes of `text[from, to)` to `output`, and its pieces to `spans`. */
+  /**
+   * Both at once: `rewrite` appends what becomes of `text[from, to)` to `output`, and its pieces to `spans`.
+   */
   rewriteAndSplitEach(
     rewrite: (text: NormalizedText, from: number, to: number, output: NormalizedText, spans: Spans) => void,
   ): void {

@@ -33,7 +33,8 @@ export class Pipeline {
 
   /**
    * Replaces the contents of `out` by the tokens of a text, or of words (offsets then count from each word).
-   * Stops after the word with which there are `limit` tokens (where the text comes as words: in each of them).
+   * Stops after the word with which there are `limit` tokens (where the text comes as words: in each of
+   * them).
    */
   run(text: string | readonly string[], limit: number, out: TokenList): void {
     out.clear();

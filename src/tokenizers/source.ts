@@ -139,8 +139,8 @@ function stage<T>(name: string, json: Json | null, read: (fields: Fields) => T):
 }
 
 /**
- * Added tokens with their ids. A token of the model keeps its id; the others get the next ones, in order. The last of
- * several with the same text counts.
+ * Added tokens with their ids. A token of the model keeps its id; the others get the next ones, in order. The
+ * last of several with the same text counts.
  */
 export function withIds(tokens: readonly SourceToken[], model: Model): AddedToken[] {
   const found = new Map<string, AddedToken>();

@@ -1,5 +1,5 @@
-// Families with a SentencePiece vocabulary on random Unicode: transformers 5.18.0, tokenizers 0.23.2; Marian's fixture:
-// transformers 5.18.0, sentencepiece 0.2.2. See make_sentencepiece.py.
+// Families with a SentencePiece vocabulary on random Unicode: transformers 5.18.0, tokenizers 0.23.2;
+// Marian's fixture: transformers 5.18.0, sentencepiece 0.2.2. See make_sentencepiece.py.
 
 import { describe, expect, test } from "@jest/globals";
 

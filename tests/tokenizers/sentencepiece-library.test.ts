@@ -1,5 +1,5 @@
-// SentencePiece models of all types as the SentencePiece library runs them (sentencepiece 0.2.2), and files that are
-// none.
+// SentencePiece models of all types as the SentencePiece library runs them (sentencepiece 0.2.2), and files
+// that are none.
 
 import { describe, expect, test } from "@jest/globals";
 
@@ -82,7 +82,8 @@ test("character maps that are none are refused", async () => {
   }
 });
 
-// Truncated anywhere, or with a few bytes changed, a file is refused with the code, or it is a model that works.
+// Truncated anywhere, or with a few bytes changed, a file is refused with the code, or it is a model that
+// works.
 test("damaged files, 600 seeded cases", () => {
   const next = uniform(20240);
   const whole = modelBytes("sentencepiece-test/test_sentencepiece_bpe_char.model");

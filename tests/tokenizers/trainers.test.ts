@@ -1,5 +1,5 @@
-// Trained vocabularies: BPE and WordPiece equal to those of the trainers of tokenizers 0.23.2 on a text whose counts
-// leave no choice; Unigram by its properties.
+// Trained vocabularies: BPE and WordPiece equal to those of the trainers of tokenizers 0.23.2 on a text whose
+// counts leave no choice; Unigram by its properties.
 
 import { expect, test } from "@jest/globals";
 

@@ -21,7 +21,9 @@ export interface Family {
   readonly classes: readonly string[];
   /** `model_type` in config.json of the models that use it. */
   readonly modelTypes: readonly string[];
-  /** The files that it cannot do without; a folder that has them, and names no class, is taken for its own. */
+  /**
+   * The files that it cannot do without; a folder that has them, and names no class, is taken for its own.
+   */
   readonly files: readonly string[];
   /** For a folder with a tokenizer.json whose tokenizer_config.json names a class of the family. */
   readonly json?: JsonAdjustment;

@@ -1,5 +1,5 @@
-// What is Marian's own in the way from text to tokens and back: a language code such as `>>rom<<` at the beginning of
-// a text is a token, and special tokens are not decoded as pieces.
+// What is Marian's own in the way from text to tokens and back: a language code such as `>>rom<<` at the
+// beginning of a text is a token, and special tokens are not decoded as pieces.
 
 import type { SentencePieceModel } from "../models/sentencepiece.js";
 import type { NormalizedText } from "../normalized-text.js";

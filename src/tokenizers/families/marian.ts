@@ -1,6 +1,7 @@
-// Marian's tokenizer (OPUS-MT): a SentencePiece model for the source language, one for the target language, and one
-// vocabulary for both (`separate_vocabs`: one each). `target: true` encodes target text. Source: transformers 5.18,
-// models/marian/tokenization_marian.py, without its optional punctuation normalizer, which it does not apply either.
+// Marian's tokenizer (OPUS-MT): a SentencePiece model for the source language, one for the target language,
+// and one vocabulary for both (`separate_vocabs`: one each). `target: true` encodes target text. Source:
+// transformers 5.18, models/marian/tokenization_marian.py, without its optional punctuation normalizer, which
+// it does not apply either.
 
 import { AddedTokens } from "../added-tokens.js";
 import type { BuiltTokenizer } from "../definition.js";
@@ -93,7 +94,10 @@ function marianTokenizer(definition: MarianDefinition): Tokenizer {
   });
 }
 
-/** Builds the stages. Throws ERR_TOKENIZER: a model that cannot be read, a vocabulary without the special tokens. */
+/**
+ * Builds the stages. Throws ERR_TOKENIZER: a model that cannot be read, a vocabulary without the special
+ * tokens.
+ */
 export function buildMarian(definition: MarianDefinition): BuiltTokenizer {
   const { settings } = definition;
   const sourceVocabulary = readTokens("vocab.json", definition.vocab);

@@ -1,6 +1,6 @@
-// mBART's tokenizer from `sentencepiece.bpe.model`: XLM-R's ids with 25 language codes before the mask. A text ends with
-// `</s>` and the code of its language, that of the target where `target` is set. As in the reference, characters are not
-// normalized. Source: transformers 5.18, models/mbart/tokenization_mbart.py.
+// mBART's tokenizer from `sentencepiece.bpe.model`: XLM-R's ids with 25 language codes before the mask. A
+// text ends with `</s>` and the code of its language, that of the target where `target` is set. As in the
+// reference, characters are not normalized. Source: transformers 5.18, models/mbart/tokenization_mbart.py.
 
 import { readSentencePiece } from "../sentencepiece/model-file.js";
 import { PLAIN_SETTINGS, type TokenizerSource } from "../source.js";

@@ -1,5 +1,5 @@
-// What the families have in common whose vocabulary is a SentencePiece model and whose reference is the tokenizers
-// library: Unigram over words that are marked by a blank in front.
+// What the families have in common whose vocabulary is a SentencePiece model and whose reference is the
+// tokenizers library: Unigram over words that are marked by a blank in front.
 
 import { CONTROL, type SentencePieceFile, USER_DEFINED } from "../sentencepiece/model-file.js";
 import { missingToken, type SourceToken } from "../source.js";
@@ -56,8 +56,8 @@ export function metaspaceJson(prefix: boolean): Json {
 }
 
 /**
- * A template: texts are `$A` and `$B`, anything else is a special token; a colon and a number at the end say the type
- * id, which is 0 otherwise.
+ * A template: texts are `$A` and `$B`, anything else is a special token; a colon and a number at the end say
+ * the type id, which is 0 otherwise.
  */
 export function templateJson(single: string, pair: string, ids: Readonly<Record<string, number>>): Json {
   const piece = (part: string): Json => {

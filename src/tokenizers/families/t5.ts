@@ -1,5 +1,5 @@
-// T5's tokenizer from `spiece.model`: the pieces, then the sentinels `<extra_id_99>` to `<extra_id_0>`. Each text ends
-// with `</s>`. Source: transformers 5.18, models/t5/tokenization_t5.py and T5Converter.
+// T5's tokenizer from `spiece.model`: the pieces, then the sentinels `<extra_id_99>` to `<extra_id_0>`. Each
+// text ends with `</s>`. Source: transformers 5.18, models/t5/tokenization_t5.py and T5Converter.
 
 import { readSentencePiece } from "../sentencepiece/model-file.js";
 import { PLAIN_SETTINGS, type TokenizerSource } from "../source.js";

@@ -1,6 +1,6 @@
-// XLM-R's tokenizer from `sentencepiece.bpe.model`. The ids are those of fairseq: `<s>`, `<pad>`, `</s>`, `<unk>` take
-// the first four places instead of the model's first three pieces, `<mask>` comes last. Source: transformers 5.18,
-// models/xlm_roberta/tokenization_xlm_roberta.py and XLMRobertaConverter.
+// XLM-R's tokenizer from `sentencepiece.bpe.model`. The ids are those of fairseq: `<s>`, `<pad>`, `</s>`,
+// `<unk>` take the first four places instead of the model's first three pieces, `<mask>` comes last. Source:
+// transformers 5.18, models/xlm_roberta/tokenization_xlm_roberta.py and XLMRobertaConverter.
 
 import { readSentencePiece, type SentencePieceFile } from "../sentencepiece/model-file.js";
 import { PLAIN_SETTINGS, type SpecialTokens, type TokenizerSource } from "../source.js";

@@ -1,4 +1,5 @@
-// Byte fallback: a character that the vocabulary lacks becomes the pieces of its UTF-8 bytes, `<0x00>` to `<0xFF>`.
+// Byte fallback: a character that the vocabulary lacks becomes the pieces of its UTF-8 bytes, `<0x00>` to
+// `<0xFF>`.
 
 import type { TokenList } from "../token-list.js";
 

@@ -1,11 +1,11 @@
-// A double-array trie (Aoe 1989) over UTF-16 code units. Units that occur get small codes, the most frequent ones the
-// smallest, so that the arrays stay dense; a step is one addition and one comparison:
+// A double-array trie (Aoe 1989) over UTF-16 code units. Units that occur get small codes, the most frequent
+// ones the smallest, so that the arrays stay dense; a step is one addition and one comparison:
 //   child = base[node] + code[unit],  valid when check[child] === node
 
 import { repeatedToken } from "./vocabulary.js";
 
-// Free places looked at for a node with several children before it goes behind all others: the arrays grow by a few
-// percent, and building stays linear.
+// Free places looked at for a node with several children before it goes behind all others: the arrays grow by
+// a few percent, and building stays linear.
 const TRIES = 64;
 
 /** Maps strings to non-negative integers; built once, then walked. The root is node 0. */
@@ -58,8 +58,8 @@ export class DoubleArray {
     this.#largestCode = present.length;
   }
 
-  // Depth first, so that the nodes of a string lie near each other. The keys below a node form a linked list, which is
-  // dealt out by the next unit: no key is compared with another.
+  // Depth first, so that the nodes of a string lie near each other. The keys below a node form a linked list,
+  // which is dealt out by the next unit: no key is compared with another.
   #build(keys: readonly string[], values: ArrayLike<number>): void {
     const { codes } = this;
     const following = Int32Array.from(keys, (_, i) => i + 1);

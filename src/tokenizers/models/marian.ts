@@ -1,5 +1,6 @@
-// Marian's model: the pieces of a SentencePiece model, with the ids of a vocabulary that source and target language
-// share (vocab.json). A piece that the vocabulary lacks is unknown, whatever the SentencePiece model says of it.
+// Marian's model: the pieces of a SentencePiece model, with the ids of a vocabulary that source and target
+// language share (vocab.json). A piece that the vocabulary lacks is unknown, whatever the SentencePiece model
+// says of it.
 
 import { AthanorError } from "../../errors.js";
 import type { NormalizedText } from "../normalized-text.js";
@@ -19,7 +20,8 @@ export class MarianModel implements Model {
 
   /**
    * @param vocabulary from which ids come
-   * @param shown the tokens of ids: those of the target language, where the two have vocabularies of their own
+   * @param shown the tokens of ids: those of the target language, where the two have vocabularies of their
+   * own
    */
   constructor(pieces: SentencePieceModel, vocabulary: Tokens, shown: Tokens, unkToken: string) {
     this.#pieces = pieces;
@@ -32,7 +34,8 @@ export class MarianModel implements Model {
     if (unknown === undefined) {
       throw new AthanorError(
         "ERR_TOKENIZER",
-        `Marian: vocab.json must hold the unknown token ${JSON.stringify(unkToken)}, got ${this.#ids.size} others`,
+        `Marian: vocab.json must hold the unknown token ${JSON.stringify(unkToken)}, ` +
+          `got ${this.#ids.size} others`,
       );
     }
     this.#unknown = unknown;

@@ -1,6 +1,6 @@
-// Byte-pair encoding as SentencePiece has it (bpe_model.cc): a text starts as characters, and the two neighbours that
-// together are the piece with the greatest score become one, the leftmost first, until no two are a piece. Pieces of
-// the type "unused" help on the way and are taken apart again at the end.
+// Byte-pair encoding as SentencePiece has it (bpe_model.cc): a text starts as characters, and the two
+// neighbours that together are the piece with the greatest score become one, the leftmost first, until no two
+// are a piece. Pieces of the type "unused" help on the way and are taken apart again at the end.
 
 import { Heap } from "../heap.js";
 import type { DoubleArray } from "./double-array.js";
@@ -15,7 +15,10 @@ export interface MergerPieces {
   trie: DoubleArray;
   scores: Float64Array;
   isUnused(id: number): boolean;
-  /** The end of the user-defined symbol that begins at a place, or the place itself. Such a symbol stays whole. */
+  /**
+   * The end of the user-defined symbol that begins at a place, or the place itself. Such a symbol stays
+   * whole.
+   */
   symbolEnd(units: Uint16Array, at: number, to: number): number;
 }
 
@@ -24,12 +27,14 @@ export class PieceMerger implements Segmenter {
   ids = new Int32Array(64);
   begins = new Int32Array(64);
   readonly #pieces: MergerPieces;
-  // Symbols by the place of their first unit: end (0: merged away), neighbours (-1: none), whether they stay as they are
+  // Symbols by the place of their first unit: end (0: merged away), neighbours (-1: none), whether they stay
+  // as they are
   #ends = new Int32Array(64);
   #before = new Int32Array(64);
   #after = new Int32Array(64);
   #frozen = new Uint8Array(64);
-  // How the unused piece at a place and of a length was made: place * (length of the text + 1) + length -> middle
+  // How the unused piece at a place and of a length was made: place * (length of the text + 1) + length ->
+  // middle
   readonly #unused = new Map<number, number>();
   readonly #agenda = new Heap<Candidate>(isBefore);
 

@@ -1,6 +1,7 @@
-// A SentencePiece model as the SentencePiece library runs it: the algorithm that its file names, over a whole text with
-// marks for blanks. Not the same as Unigram over words: sums are in single precision, user-defined symbols win, pieces
-// of the type "unused" are passed over. Source: model_interface.cc, unigram_model.cc and sentencepiece_processor.cc.
+// A SentencePiece model as the SentencePiece library runs it: the algorithm that its file names, over a whole
+// text with marks for blanks. Not the same as Unigram over words: sums are in single precision, user-defined
+// symbols win, pieces of the type "unused" are passed over. Source: model_interface.cc, unigram_model.cc and
+// sentencepiece_processor.cc.
 
 import type { AthanorError } from "../../errors.js";
 import type { NormalizedText } from "../normalized-text.js";
@@ -54,7 +55,10 @@ export class SentencePieceModel {
     return end;
   };
 
-  /** Cuts `text[from, to)` into pieces; unknown characters side by side are one, unless they fall back to bytes. */
+  /**
+   * Cuts `text[from, to)` into pieces; unknown characters side by side are one, unless they fall back to
+   * bytes.
+   */
   pieces(text: NormalizedText, from: number, to: number, sink: PieceSink): void {
     const count = this.#segmenter.run(text.units, from, to);
     const { ids, begins } = this.#segmenter;

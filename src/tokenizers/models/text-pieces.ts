@@ -1,4 +1,5 @@
-// The two plain kinds of SentencePiece models: every character a piece (char_model.cc), or every word (word_model.cc).
+// The two plain kinds of SentencePiece models: every character a piece (char_model.cc), or every word
+// (word_model.cc).
 
 import type { MergerPieces } from "./piece-merger.js";
 import { type Segmenter, stepAt, UNKNOWN_PIECE } from "./segmenter.js";

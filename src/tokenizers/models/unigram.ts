@@ -1,6 +1,6 @@
-// Unigram (Kudo 2018, "Subword Regularization"): every piece has a log probability, and a word becomes the pieces with
-// the greatest sum. Unknown characters side by side are one token; with byte fallback they become the pieces of their
-// bytes instead. Source: tokenizers 0.23.2, models/unigram/model.rs.
+// Unigram (Kudo 2018, "Subword Regularization"): every piece has a log probability, and a word becomes the
+// pieces with the greatest sum. Unknown characters side by side are one token; with byte fallback they become
+// the pieces of their bytes instead. Source: tokenizers 0.23.2, models/unigram/model.rs.
 
 import { AthanorError } from "../../errors.js";
 import type { Fields } from "../fields.js";
@@ -37,7 +37,8 @@ export class Unigram implements Model {
   /**
    * @param pieces the vocabulary: the id of a piece is its place.
    * @param scores the log probability of each.
-   * @throws AthanorError ERR_TOKENIZER: no pieces; a piece that is empty, no string or repeated; a score that is no
+   * @throws AthanorError ERR_TOKENIZER: no pieces; a piece that is empty, no string or repeated; a score that
+   * is no
    *   finite number; another number of scores than of pieces; an unknown id outside the vocabulary.
    */
   constructor(pieces: readonly string[], scores: ArrayLike<number>, options: UnigramOptions) {

@@ -1,7 +1,8 @@
-// The most likely segmentation of a text into pieces (Kudo 2018, section 3.2): a piece that ends at a place extends the
-// best segmentation up to its beginning. A character that is no piece may be taken as unknown, at a score below all
-// pieces. Two variants, since scores are sums that round: double precision as in the tokenizers library
-// (unigram/model.rs, encode_optimized), single precision as in SentencePiece (unigram_model.cc, EncodeOptimized).
+// The most likely segmentation of a text into pieces (Kudo 2018, section 3.2): a piece that ends at a place
+// extends the best segmentation up to its beginning. A character that is no piece may be taken as unknown, at
+// a score below all pieces. Two variants, since scores are sums that round: double precision as in the
+// tokenizers library (unigram/model.rs, encode_optimized), single precision as in SentencePiece
+// (unigram_model.cc, EncodeOptimized).
 
 import type { DoubleArray } from "./double-array.js";
 import { type Segmenter, stepAt, UNKNOWN_PIECE } from "./segmenter.js";

@@ -1,6 +1,6 @@
-// Tokens of words seen before. Text repeats itself: nine words of ten have been met already, and finding one costs a
-// tenth of segmenting it. All in typed arrays, since a string per word would cost more than it saves; bounded, and
-// emptied as a whole when it is full.
+// Tokens of words seen before: text repeats itself, and finding a word costs less than segmenting it. All in
+// typed arrays, since a string per word would cost more than it saves; bounded, and emptied as a whole when it is
+// full.
 
 const SLOTS = 1 << 16; // a power of two
 const MOST_WORDS = SLOTS / 2;
@@ -48,8 +48,8 @@ export class WordCache {
   }
 
   /**
-   * Makes room for the tokens of the word that `find` has just not found: `ids` and `ends` are to be filled from the
-   * place that is returned. -1: this word is not kept.
+   * Makes room for the tokens of the word that `find` has just not found: `ids` and `ends` are to be filled
+   * from the place that is returned. -1: this word is not kept.
    */
   add(units: Uint16Array, from: number, to: number, tokens: number): number {
     const length = to - from;

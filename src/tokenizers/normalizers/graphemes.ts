@@ -1,8 +1,8 @@
-// Extended grapheme clusters: what a reader takes for one character, such as a letter with its accents. A SentencePiece
-// character map is applied cluster by cluster in the tokenizers library, so the borders decide what a text becomes.
-// Source: Unicode Standard Annex 29, section 3.1.1; tables as tokenizers 0.23.2 has them, written out because those of
-// the running Node change with its version. Each list holds, in base 36, the gap before a range and its length less
-// one; tests/fixtures/tokenizers/make_graphemes.py makes them.
+// Extended grapheme clusters: what a reader takes for one character, such as a letter with its accents. A
+// SentencePiece character map is applied cluster by cluster in the tokenizers library, so the borders decide
+// what a text becomes. Source: Unicode Standard Annex 29, section 3.1.1; tables as tokenizers 0.23.2 has
+// them, written out because those of the running Node change with its version. Each list holds, in base 36,
+// the gap before a range and its length less one; tests/fixtures/tokenizers/make_graphemes.py makes them.
 
 import { codePoint } from "../sentencepiece/charsmap.js";
 

@@ -1,7 +1,8 @@
-// The character map of a SentencePiece model as the tokenizers library applies it: a grapheme cluster of less than 6
-// bytes of UTF-8 becomes the replacement of the shortest text of the map that it begins with (whatever follows in the
-// cluster is gone); in any other cluster each character is looked up alone. Source: tokenizers 0.23.2,
-// normalizers/precompiled.rs, and NormalizedString::transform for which original character a new one stands for.
+// The character map of a SentencePiece model as the tokenizers library applies it: a grapheme cluster of less
+// than 6 bytes of UTF-8 becomes the replacement of the shortest text of the map that it begins with (whatever
+// follows in the cluster is gone); in any other cluster each character is looked up alone. Source: tokenizers
+// 0.23.2, normalizers/precompiled.rs, and NormalizedString::transform for which original character a new one
+// stands for.
 
 import type { Fields } from "../fields.js";
 import type { NormalizedText } from "../normalized-text.js";
@@ -99,8 +100,8 @@ class Replacing {
     this.#begin = out.length;
   }
 
-  // Whether the character at `at` is the next old one. It is not after characters were removed at the very beginning:
-  // the reference does not count those, and all offsets after them are early by as much.
+  // Whether the character at `at` is the next old one. It is not after characters were removed at the very
+  // beginning: the reference does not count those, and all offsets after them are early by as much.
   inStep(at: number): boolean {
     return this.#cursor === at;
   }

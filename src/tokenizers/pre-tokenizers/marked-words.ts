@@ -1,5 +1,6 @@
-// WhitespaceSplit and Metaspace in one go, as all tokenizers with a SentencePiece vocabulary begin: what is between
-// white space is a word with a mark in front. One pass over the text, where two stages copy every word by itself.
+// WhitespaceSplit and Metaspace in one go, as all tokenizers with a SentencePiece vocabulary begin: what is
+// between white space is a word with a mark in front. One pass over the text, where two stages copy every
+// word by itself.
 
 import type { Fields } from "../fields.js";
 import type { NormalizedText } from "../normalized-text.js";

@@ -1,8 +1,9 @@
-// The compiled character map of a SentencePiece model: a double-array trie (Darts-clone) over UTF-8 from texts to the
-// place of their replacement, then all replacements, each ended by a zero byte. Layout: four bytes with the size of
-// the trie in bytes, the trie as 32-bit units, the replacements. In a unit bits 0 to 7 are the label, bit 8 says
-// that a value follows, the upper bits are the offset to the children; the highest bit marks a value.
-// Source: sentencepiece normalizer.cc (PrefixMatcher, DecodePrecompiledCharsMap) and darts.h of Darts-clone.
+// The compiled character map of a SentencePiece model: a double-array trie (Darts-clone) over UTF-8 from
+// texts to the place of their replacement, then all replacements, each ended by a zero byte. Layout: four
+// bytes with the size of the trie in bytes, the trie as 32-bit units, the replacements. In a unit bits 0 to 7
+// are the label, bit 8 says that a value follows, the upper bits are the offset to the children; the highest
+// bit marks a value. Source: sentencepiece normalizer.cc (PrefixMatcher, DecodePrecompiledCharsMap) and
+// darts.h of Darts-clone.
 
 import { AthanorError } from "../../errors.js";
 

@@ -1,5 +1,6 @@
-// Pieces back to text as the SentencePiece library does it (sentencepiece_processor.cc, Decode): marks become blanks,
-// the one at the very beginning goes, bytes are put together to characters, control pieces say nothing.
+// Pieces back to text as the SentencePiece library does it (sentencepiece_processor.cc, Decode): marks become
+// blanks, the one at the very beginning goes, bytes are put together to characters, control pieces say
+// nothing.
 
 import { bytePiece, bytesToText } from "../models/byte-pieces.js";
 import { BYTE, CONTROL, type SentencePieceFile, UNKNOWN } from "./model-file.js";

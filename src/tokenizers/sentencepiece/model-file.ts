@@ -1,6 +1,6 @@
-// The file of a SentencePiece model (spiece.model, source.spm): a protocol buffer with the pieces and their scores,
-// and with what the trainer was told. Source: sentencepiece_model.proto of google/sentencepiece; field numbers below
-// are those of that file. Unknown fields are passed over.
+// The file of a SentencePiece model (spiece.model, source.spm): a protocol buffer with the pieces and their
+// scores, and with what the trainer was told. Source: sentencepiece_model.proto of google/sentencepiece;
+// field numbers below are those of that file. Unknown fields are passed over.
 
 import { AthanorError } from "../../errors.js";
 import { WireReader } from "./wire.js";
@@ -46,7 +46,8 @@ const MOST_PIECES = 1 << 23;
 /**
  * Reads a SentencePiece model.
  *
- * @throws AthanorError ERR_TOKENIZER: bytes that are no such model: truncated, a field of another type, text that is
+ * @throws AthanorError ERR_TOKENIZER: bytes that are no such model: truncated, a field of another type, text
+ * that is
  *   not UTF-8, a score that is no number, an empty piece, no piece at all, not exactly one unknown piece.
  */
 export function readSentencePiece(bytes: Uint8Array): SentencePieceFile {

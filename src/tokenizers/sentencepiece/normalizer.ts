@@ -1,7 +1,7 @@
-// Normalization as the SentencePiece library does it (normalizer.cc): the longest text of the character map that
-// begins at a place is replaced; blanks in a row become one, those at the ends go; each blank is written as U+2581,
-// and one stands before the text. A blank's mark has the span of the character after it, as has the one in front: a
-// token is then the word itself and not the blank before it.
+// Normalization as the SentencePiece library does it (normalizer.cc): the longest text of the character map
+// that begins at a place is replaced; blanks in a row become one, those at the ends go; each blank is written
+// as U+2581, and one stands before the text. A blank's mark has the span of the character after it, as has
+// the one in front: a token is then the word itself and not the blank before it.
 
 import type { NormalizedText } from "../normalized-text.js";
 import { Charsmap, codePoint } from "./charsmap.js";

@@ -1,6 +1,6 @@
-// Protocol buffers, the part that a reader of a known message needs: fields of four wire types, skipped or read in
-// place. Nothing is trusted: every length is checked against the bytes that are there before it is used.
-// Source: the "Encoding" page of the Protocol Buffers documentation.
+// Protocol buffers, the part that a reader of a known message needs: fields of four wire types, skipped or
+// read in place. Nothing is trusted: every length is checked against the bytes that are there before it is
+// used. Source: the "Encoding" page of the Protocol Buffers documentation.
 
 import { AthanorError } from "../../errors.js";
 

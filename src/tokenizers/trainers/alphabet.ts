@@ -10,7 +10,10 @@ export interface AlphabetOptions {
   initialAlphabet?: readonly string[];
 }
 
-/** The characters of words, in the order of their code points. Of two as frequent as each other the lower one stays. */
+/**
+ * The characters of words, in the order of their code points. Of two as frequent as each other the lower one
+ * stays.
+ */
 export async function alphabetOf(
   words: ReadonlyMap<string, number>,
   options: AlphabetOptions,

@@ -1,4 +1,5 @@
-// Trains BPE and, as the tokenizers library does, WordPiece, whose vocabulary is that of BPE with marked symbols.
+// Trains BPE and, as the tokenizers library does, WordPiece, whose vocabulary is that of BPE with marked
+// symbols.
 
 import { checkInteger, checkObject, wrong } from "../options.js";
 import type { Json } from "../stages.js";
@@ -36,7 +37,8 @@ export interface TrainedBpe {
 /**
  * Learns a BPE vocabulary. The same texts and options give the same vocabulary.
  *
- * @throws AthanorError ERR_ARGUMENT (rejection): texts or options of the wrong kind, no word at all. ERR_ABORTED: the
+ * @throws AthanorError ERR_ARGUMENT (rejection): texts or options of the wrong kind, no word at all.
+ * ERR_ABORTED: the
  *   signal.
  * @example
  * const { model } = await trainBpe(["low lower lowest"], { vocabSize: 12 });
@@ -65,8 +67,8 @@ export interface WordPieceTrainerOptions extends Omit<BpeTrainerOptions, "maxTok
 }
 
 /**
- * Learns a WordPiece vocabulary; tokens inside a word carry `##` unless `continuingSubwordPrefix` says otherwise. Its
- * `tokens` are what `BertTokenizer.fromVocabulary` takes.
+ * Learns a WordPiece vocabulary; tokens inside a word carry `##` unless `continuingSubwordPrefix` says
+ * otherwise. Its `tokens` are what `BertTokenizer.fromVocabulary` takes.
  *
  * @throws AthanorError ERR_ARGUMENT (rejection): as `trainBpe`, or no unknown token among the special ones.
  * @example
@@ -126,8 +128,8 @@ async function train(
   return { tokens, merges: merges.merges.map(([left, right]) => [tokens[left], tokens[right]]) };
 }
 
-// Words as ids of their characters; those outside the alphabet are left out. Marked characters are symbols of their
-// own, in the order of their text, so that ids do not depend on the order of the words.
+// Words as ids of their characters; those outside the alphabet are left out. Marked characters are symbols of
+// their own, in the order of their text, so that ids do not depend on the order of the words.
 async function splitWords(
   counts: ReadonlyMap<string, number>,
   alphabet: readonly string[],

@@ -1,5 +1,6 @@
-// All ways to cut a word into pieces, for Unigram training: expected counts by the forward-backward algorithm, and the
-// best way by Viterbi. Scores are log probabilities; a piece with score -Infinity is not in the vocabulary any more.
+// All ways to cut a word into pieces, for Unigram training: expected counts by the forward-backward
+// algorithm, and the best way by Viterbi. Scores are log probabilities; a piece with score -Infinity is not
+// in the vocabulary any more.
 
 import { find, Trie } from "../models/trie.js";
 
@@ -32,7 +33,9 @@ export class Lattice {
     this.scores[id] = score;
   }
 
-  /** Adds `weight` times the probability of each piece's use in a word to `expected`. Returns the word's own. */
+  /**
+   * Adds `weight` times the probability of each piece's use in a word to `expected`. Returns the word's own.
+   */
   expect(word: string, weight: number, expected: Float64Array): number {
     this.#enumerate(word, -1);
     const alpha = this.#alpha.fill(Number.NEGATIVE_INFINITY, 0, word.length + 1);
@@ -56,7 +59,10 @@ export class Lattice {
     return total;
   }
 
-  /** The best way through a word without the piece `banned` (-1: with all); its score, or -Infinity without a way. */
+  /**
+   * The best way through a word without the piece `banned` (-1: with all); its score, or -Infinity without a
+   * way.
+   */
   best(word: string, banned = -1): number {
     this.#enumerate(word, banned);
     const alpha = this.#alpha.fill(Number.NEGATIVE_INFINITY, 0, word.length + 1);

@@ -1,5 +1,5 @@
-// What keeps a long training civil: it rests every millisecond or so, that other work may run, it reports how far it
-// is, and it ends when it is told to.
+// What keeps a long training civil: it rests every millisecond or so, that other work may run, it reports how
+// far it is, and it ends when it is told to.
 
 import { setImmediate } from "node:timers/promises";
 

@@ -1,7 +1,8 @@
-// Byte-pair encoding, learned (Sennrich et al. 2016): words start as characters, and again and again the most frequent
-// pair of neighbours becomes one symbol. Counts are kept up to date word by word, and candidates wait in a heap with
-// counts that may be out of date: these are corrected when they come up. Of pairs as frequent as each other that with
-// the lower ids is first. Source: tokenizers 0.23.2, models/bpe/trainer.rs, which this follows to the order of merges.
+// Byte-pair encoding, learned (Sennrich et al. 2016): words start as characters, and again and again the most
+// frequent pair of neighbours becomes one symbol. Counts are kept up to date word by word, and candidates
+// wait in a heap with counts that may be out of date: these are corrected when they come up. Of pairs as
+// frequent as each other that with the lower ids is first. Source: tokenizers 0.23.2, models/bpe/trainer.rs,
+// which this follows to the order of merges.
 
 import { Heap } from "../heap.js";
 import type { Pace } from "./pace.js";

@@ -1,6 +1,6 @@
-// Texts that occur at least twice within words, from which a Unigram training starts: by length, a longer one only
-// where both of its shorter halves occur often enough, so that memory is bounded by what is frequent. Of texts that
-// always go on with the same character only the longest is kept, as a suffix tree would have it.
+// Texts that occur at least twice within words, from which a Unigram training starts: by length, a longer one
+// only where both of its shorter halves occur often enough, so that memory is bounded by what is frequent. Of
+// texts that always go on with the same character only the longest is kept, as a suffix tree would have it.
 
 import type { Pace } from "./pace.js";
 

@@ -1,7 +1,7 @@
-// Trains Unigram (Kudo 2018, section 3.2): starts with many pieces, estimates their probabilities by expectation
-// maximization, and drops those whose loss costs the least likelihood until so many are left as are wanted. Every
-// character of the text stays. Source: trainer_interface and unigram_model_trainer.cc of SentencePiece, and
-// models/unigram/trainer.rs of tokenizers 0.23.2.
+// Trains Unigram (Kudo 2018, section 3.2): starts with many pieces, estimates their probabilities by
+// expectation maximization, and drops those whose loss costs the least likelihood until so many are left as
+// are wanted. Every character of the text stays. Source: trainer_interface and unigram_model_trainer.cc of
+// SentencePiece, and models/unigram/trainer.rs of tokenizers 0.23.2.
 
 import { checkInteger, checkObject, wrong } from "../options.js";
 import type { Json } from "../stages.js";
@@ -45,10 +45,11 @@ const SURPLUS = 1.1;
 const STEP = 1e-4;
 
 /**
- * Learns a Unigram vocabulary. The same texts and options give the same vocabulary. By default a word is what is between
- * white space with the mark U+2581 in front, as a tokenizer with `Metaspace` sees it.
+ * Learns a Unigram vocabulary. The same texts and options give the same vocabulary. By default a word is what
+ * is between white space with the mark U+2581 in front, as a tokenizer with `Metaspace` sees it.
  *
- * @throws AthanorError ERR_ARGUMENT (rejection): texts or options of the wrong kind, no word at all, more characters than
+ * @throws AthanorError ERR_ARGUMENT (rejection): texts or options of the wrong kind, no word at all, more
+ * characters than
  *   pieces wanted. ERR_ABORTED: the signal.
  * @example
  * const { model } = await trainUnigram(["some text and some more"], { vocabSize: 20 });
@@ -198,7 +199,8 @@ class UnigramTraining {
     this.#left = kept;
   }
 
-  // What it would cost in likelihood to write each piece by other ones. Infinity: it cannot be; none: it is not used.
+  // What it would cost in likelihood to write each piece by other ones. Infinity: it cannot be; none: it is
+  // not used.
   async #losses(): Promise<Map<number, number>> {
     const { words, counts } = this.#split;
     const pace = this.#pace;

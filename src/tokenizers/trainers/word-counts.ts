@@ -6,8 +6,8 @@ import type { Pace, TrainingControl } from "./pace.js";
 /** Options of every trainer that say what to read. */
 export interface TrainingTexts extends TrainingControl {
   /**
-   * The words of a text, as the tokenizer will see them: normalized and split. Default: what is between white space,
-   * as it is.
+   * The words of a text, as the tokenizer will see them: normalized and split. Default: what is between white
+   * space, as it is.
    */
   words?: (text: string) => Iterable<string>;
 }

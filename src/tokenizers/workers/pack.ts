@@ -1,6 +1,6 @@
 // Encodings as one array of integers, which moves between threads without a copy. Layout per encoding: number
-// of tokens, number of overflow windows, number of texts of unknown tokens, the seven arrays, the texts (place,
-// length, code units), then the windows likewise.
+// of tokens, number of overflow windows, number of texts of unknown tokens, the seven arrays, the texts
+// (place, length, code units), then the windows likewise.
 
 import { ARRAY_FIELDS, Encoding, type EncodingFields, type TokenLookup } from "../encoding.js";
 
