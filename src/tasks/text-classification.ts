@@ -2,7 +2,7 @@
 // in, label and scores out. GLUE-like data fits as it is.
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
-import type { TextOrPair } from "../tokenizers/tokenizer.js";
+import type { TextOrPair } from "../tokenizers/batch.js";
 import type { DataRow, OutputValues, PrepareContext, Task, TrainableModel } from "../training/task.js";
 
 export interface TextClassificationOptions {

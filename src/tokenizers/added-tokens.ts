@@ -2,6 +2,10 @@
 // those added to a trained vocabulary. The leftmost match counts, and of several at one place the longest.
 
 import { AthanorError } from "../errors.js";
+import { find, Trie } from "./models/trie.js";
+import { NormalizedText } from "./normalized-text.js";
+import type { Json, Normalizer } from "./stages.js";
+import { characterClasses, isWhiteSpace, WORD } from "./unicode/classes.js";
 
 /** How an added token is matched. */
 export interface AddedTokenOptions {
@@ -22,10 +26,12 @@ export interface AddedTokenOptions {
 /** An added token with its id; nothing is left open. */
 export type AddedToken = Required<AddedTokenOptions> & { id: number };
 
-/** A token found in `text[start, end)`. */
+/** A token found: `text[start, end)` belongs to it, of which `text[from, to)` is the token itself. */
 export interface AddedMatch {
   id: number;
   start: number;
+  from: number;
+  to: number;
   end: number;
 }
 
@@ -43,6 +49,12 @@ export function addedToken(options: AddedTokenOptions, id: number): AddedToken {
   };
 }
 
+/** An added token as tokenizer.json and tokenizer_config.json have it. */
+export function addedTokenJson(token: AddedToken): Json {
+  const { content, lstrip, normalized, rstrip, singleWord, special } = token;
+  return { content, single_word: singleWord, lstrip, rstrip, normalized, special };
+}
+
 /** A set of added tokens. */
 export class AddedTokens {
   readonly all: readonly AddedToken[];
@@ -52,9 +64,10 @@ export class AddedTokens {
   readonly normalized: AddedMatcher | null;
   readonly #ids = new Map<string, number>();
   readonly #byId = new Map<number, AddedToken>();
+  readonly #decoded = new Map<number, string>();
 
-  /** @param normalize what the normalizer makes of a token; for tokens compared with normalized text. */
-  constructor(tokens: readonly AddedToken[], normalize: (text: string) => string) {
+  /** @param normalizer for tokens that are compared with normalized text. */
+  constructor(tokens: readonly AddedToken[], normalizer: Normalizer | null) {
     this.all = tokens;
     for (const token of tokens) {
       if (token.content === "")
@@ -63,12 +76,12 @@ export class AddedTokens {
       this.#byId.set(token.id, token);
     }
     this.original = matcher(tokens.filter((token) => !token.normalized));
-    this.normalized = matcher(
-      tokens
-        .filter((token) => token.normalized)
-        .map((token) => ({ ...token, content: normalize(token.content) }))
-        .filter((token) => token.content !== ""),
-    );
+    const changed = tokens
+      .filter((token) => token.normalized)
+      .map((token) => ({ ...token, content: normalized(normalizer, token.content) }))
+      .filter((token) => token.content !== "");
+    for (const { id, content } of changed) this.#decoded.set(id, content);
+    this.normalized = matcher(changed);
   }
 
   idOf(content: string): number | undefined {
@@ -79,6 +92,11 @@ export class AddedTokens {
     return this.#byId.get(id)?.content;
   }
 
+  /** The text that a token stands for when decoding: as it was found, in normalized text or in the original. */
+  decodedContentOf(id: number): string | undefined {
+    return this.#decoded.get(id) ?? this.contentOf(id);
+  }
+
   isSpecial(id: number): boolean {
     return this.#byId.get(id)?.special ?? false;
   }
@@ -86,29 +104,58 @@ export class AddedTokens {
 
 /** Finds tokens in a text. */
 export class AddedMatcher {
-  readonly #pattern: RegExp;
-  readonly #tokens: ReadonlyMap<string, AddedToken>;
+  readonly #tokens: ReadonlyMap<number, AddedToken>;
+  readonly #trie: Trie;
+  readonly #root: number;
+  // Whether a token begins with the unit: hardly any place of a text passes this
+  readonly #begins = new Uint8Array(0x10000);
 
   constructor(tokens: readonly AddedToken[]) {
-    this.#tokens = new Map(tokens.map((token) => [token.content, token]));
-    const longestFirst = [...this.#tokens.keys()].sort((a, b) => b.length - a.length);
-    this.#pattern = new RegExp(longestFirst.map((content) => escaped(content)).join("|"), "g");
+    this.#tokens = new Map(tokens.map((token) => [token.id, token]));
+    this.#trie = new Trie(tokens.reduce((sum, token) => sum + token.content.length, 0));
+    this.#root = this.#trie.root();
+    for (const token of tokens) {
+      this.#trie.set(this.#root, token.content, 0, token.id);
+      this.#begins[token.content.charCodeAt(0)] = 1;
+    }
   }
 
-  /** The first token at or after `from`, or null. */
-  find(text: string, from: number): AddedMatch | null {
-    this.#pattern.lastIndex = from;
-    for (;;) {
-      const found = this.#pattern.exec(text);
-      if (found === null) return null;
-      const token = this.#tokens.get(found[0])!;
-      let start = found.index;
-      let end = this.#pattern.lastIndex;
-      if (token.singleWord && (isWord(text, start - 1) || isWord(text, end))) continue;
-      if (token.lstrip) while (start > from && /\s/u.test(text[start - 1])) start--;
-      if (token.rstrip) while (end < text.length && /\s/u.test(text[end])) end++;
-      return { id: token.id, start, end };
+  /**
+   * The first token in `text[from, to)`, or null. White space is taken from there alone, and a neighbour
+   * beyond `begin` and `to` is none.
+   */
+  find(text: NormalizedText, begin: number, from: number, to: number): AddedMatch | null {
+    const { units } = text;
+    const begins = this.#begins;
+    for (let at = from; at < to; at++) {
+      if (begins[units[at]] === 0) continue;
+      const found = this.#longestAt(units, at, to);
+      if (found === null) continue;
+      const token = this.#tokens.get(found.id)!;
+      if (token.singleWord && touchesWord(text, begin, at, found.end, to)) {
+        at = found.end - 1;
+        continue;
+      }
+      let start = at;
+      let end = found.end;
+      if (token.lstrip) while (start > from && isWhiteSpace(units[start - 1])) start--;
+      if (token.rstrip) while (end < to && isWhiteSpace(units[end])) end++;
+      return { id: token.id, start, from: at, to: found.end, end };
     }
+    return null;
+  }
+
+  #longestAt(units: Uint16Array, at: number, to: number): { id: number; end: number } | null {
+    const { slots, mask } = this.#trie;
+    let node = this.#root;
+    let best: { id: number; end: number } | null = null;
+    for (let i = at; i < to; ) {
+      const slot = find(slots, mask, node, units[i++]);
+      if (slots[slot] === 0) break;
+      node = slots[slot + 2];
+      if (slots[slot + 3] >= 0) best = { id: slots[slot + 3], end: i };
+    }
+    return best;
   }
 }
 
@@ -116,17 +163,23 @@ function matcher(tokens: readonly AddedToken[]): AddedMatcher | null {
   return tokens.length === 0 ? null : new AddedMatcher(tokens);
 }
 
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+function normalized(normalizer: Normalizer | null, content: string): string {
+  if (normalizer === null) return content;
+  const input = new NormalizedText();
+  const output = new NormalizedText();
+  input.load(content);
+  normalizer.normalize(input, output);
+  return output.slice();
 }
 
-// Whether the character at (or ending at) a position is a letter, mark, digit or connector.
-function isWord(text: string, at: number): boolean {
-  return at >= 0 && at < text.length && /[\p{L}\p{M}\p{Nd}\p{Pc}]/u.test(characterAt(text, at));
+// Whether a letter, mark, digit or connector is next to `text[start, end)` within `text[begin, to)`.
+function touchesWord(text: NormalizedText, begin: number, start: number, end: number, to: number): boolean {
+  if (end < to && isWordCharacter(text.codePointAt(end, to))) return true;
+  if (start === begin) return false;
+  const isPair = start - 2 >= begin && text.codePointAt(start - 2, start) > 0xffff;
+  return isWordCharacter(text.codePointAt(start - (isPair ? 2 : 1), start));
 }
 
-function characterAt(text: string, at: number): string {
-  const unit = text.charCodeAt(at);
-  if (unit >= 0xdc00 && unit < 0xe000 && at > 0) return text.slice(at - 1, at + 1);
-  return String.fromCodePoint(text.codePointAt(at)!);
+function isWordCharacter(point: number): boolean {
+  return (characterClasses()[point] & WORD) !== 0;
 }

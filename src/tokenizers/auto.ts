@@ -1,23 +1,31 @@
 // Finds out which tokenizer a folder holds, and loads it.
 
 import { AthanorError } from "../errors.js";
-import { BertTokenizer, type BertTokenizerOptions } from "./bert.js";
-import { bertOptions } from "./bert-config.js";
-import { listFiles, readJsonObject, readText } from "./files.js";
+import type { AlbertTokenizerOptions } from "./families/albert.js";
+import type { BertTokenizerOptions } from "./families/bert.js";
+import { openFolder, type TokenizerFolder } from "./families/folder.js";
+import { familyFromFolder } from "./families/index.js";
+import { tokenizerFromJsonFolder } from "./families/json-folder.js";
+import type { MbartTokenizerOptions } from "./families/mbart.js";
+import type { T5TokenizerOptions } from "./families/t5.js";
 import { checkObject, wrong } from "./options.js";
 import type { Tokenizer } from "./tokenizer.js";
 
-/** Options of `fromPretrained`: `class` names the tokenizer class, others override the folder. */
-export interface AutoTokenizerOptions extends BertTokenizerOptions {
+/**
+ * Options of `fromPretrained`: `class` names the tokenizer class, the others are those of
+ * tokenizer_config.json in camel case and override the folder. Which there are depends on the family.
+ */
+export interface AutoTokenizerOptions
+  extends BertTokenizerOptions,
+    Pick<AlbertTokenizerOptions, "keepAccents">,
+    Pick<T5TokenizerOptions, "extraIds">,
+    Pick<MbartTokenizerOptions, "srcLang" | "tgtLang"> {
   class?: string;
+  /** Treat a text as if it began with a blank (byte-level tokenizers). */
+  addPrefixSpace?: boolean;
+  bosToken?: string;
+  eosToken?: string;
 }
-
-// Names of tokenizer_config.json, and of config.json (model_type), for BERT's tokenizer. "Fast" is the same
-// one.
-const BERT_CLASSES = new Set(
-  ["Bert", "DistilBert", "Electra", "MobileBert"].map((name) => `${name}Tokenizer`),
-);
-const BERT_MODELS = new Set(["bert", "distilbert", "electra", "mobilebert"]);
 
 // What a folder may hold, for the message when it is not what was needed.
 const FILES = [
@@ -26,6 +34,7 @@ const FILES = [
   "vocab.json",
   "merges.txt",
   "spiece.model",
+  "sentencepiece.bpe.model",
   "source.spm",
   "target.spm",
 ];
@@ -33,52 +42,49 @@ const FILES = [
 /** Loads the tokenizer of a folder. */
 export const AutoTokenizer = {
   /**
-   * Loads a tokenizer from a folder as Transformers saves it. So far: BERT's, from `vocab.txt`, with
-   * `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` where they exist.
+   * Loads a tokenizer from a folder as Transformers saves it: from `tokenizer.json` if it is there, else from
+   * the files of its family, which `class`, `tokenizer_config.json`, `config.json` or the files themselves
+   * tell. `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` are honoured. With
+   * `class`, the family's own files come before `tokenizer.json`.
    *
    * @throws AthanorError ERR_TOKENIZER (rejection): the folder cannot be read or holds no such tokenizer.
    *   ERR_ARGUMENT: unknown options.
    * @example
    * const tokenizer = await AutoTokenizer.fromPretrained("models/bert-base-uncased");
    */
-  async fromPretrained(folder: string, options: AutoTokenizerOptions = {}): Promise<Tokenizer> {
+  async fromPretrained(path: string, options: AutoTokenizerOptions = {}): Promise<Tokenizer> {
     const who = "AutoTokenizer.fromPretrained";
-    if (typeof folder !== "string" || folder === "") throw wrong(who, "folder", "a path", folder);
+    if (typeof path !== "string" || path === "") throw wrong(who, "folder", "a path", path);
     checkObject(who, options);
     const { class: wanted, ...overrides } = options;
-    const names = await listFiles(folder);
-    const optional = async (name: string): Promise<Record<string, unknown>> =>
-      names.includes(name) ? readJsonObject(folder, name) : {};
-    const config = await optional("tokenizer_config.json");
-    const kind = wanted ?? config.tokenizer_class ?? (await optional("config.json")).model_type;
-    if (!isBert(kind) || !names.includes("vocab.txt")) throw unsupported(folder, names, kind);
-    const tokens = vocabularyLines(await readText(folder, "vocab.txt"));
-    const specialTokensMap = await optional("special_tokens_map.json");
-    const addedTokens = await optional("added_tokens.json");
-    const fromFolder = bertOptions(tokens, { config, specialTokensMap, addedTokens });
-    return BertTokenizer.fromVocabulary(tokens, { ...fromFolder, ...overrides });
+    if (wanted !== undefined && typeof wanted !== "string") throw wrong(who, "class", "a string", wanted);
+    const folder = await openFolder(path);
+    const hasJson = folder.names.includes("tokenizer.json");
+    const stated = wanted ?? folder.config.tokenizer_class;
+    if (hasJson && wanted === undefined) {
+      const named = typeof stated === "string" ? familyFromFolder(folder, stated) : null;
+      return await tokenizerFromJsonFolder(folder, overrides, named?.json);
+    }
+    const family = familyFromFolder(folder, typeof stated === "string" ? stated : undefined);
+    if (family?.files.every((name) => folder.names.includes(name))) {
+      return await family.load(folder, overrides);
+    }
+    if (hasJson && family !== null) return await tokenizerFromJsonFolder(folder, overrides);
+    throw unsupported(folder, stated ?? folder.model.model_type, family?.files);
   },
 };
 
-// A folder that does not say is taken for what its files are.
-function isBert(kind: unknown): boolean {
-  if (kind === undefined || kind === null) return true;
-  return typeof kind === "string" && (BERT_MODELS.has(kind) || BERT_CLASSES.has(kind.replace(/Fast$/, "")));
-}
-
-function unsupported(folder: string, names: string[], kind: unknown): AthanorError {
+function unsupported(
+  { path, names }: TokenizerFolder,
+  kind: unknown,
+  files: readonly string[] | undefined,
+): AthanorError {
   const here = names.filter((name) => FILES.includes(name));
   const found = here.length === 0 ? "no file of a tokenizer" : here.join(", ");
   const named = kind === undefined || kind === null ? "" : ` of a ${JSON.stringify(kind)}`;
+  const needed = files?.join(" and ") ?? "tokenizer.json or the files of a family of tokenizers known here";
   return new AthanorError(
     "ERR_TOKENIZER",
-    `AutoTokenizer.fromPretrained: ${folder} must hold vocab.txt of a BERT tokenizer, got ${found}${named}`,
+    `AutoTokenizer.fromPretrained: ${path} must hold ${needed}, got ${found}${named}`,
   );
-}
-
-// One token per line. Only a line feed ends a line: U+2028 and the like are tokens of real vocabularies.
-function vocabularyLines(text: string): string[] {
-  const lines = text.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
-  if (lines.at(-1) === "") lines.pop();
-  return lines;
 }

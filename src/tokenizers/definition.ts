@@ -1,10 +1,38 @@
 // What another thread needs to build the same tokenizer: plain data, cheap to send.
 
-import type { BertTokenizerOptions } from "./bert.js";
+import { buildMarian, type MarianDefinition } from "./families/marian.js";
+import { sourceFromJson } from "./from-json.js";
+import {
+  buildStages,
+  type EncodingStages,
+  type Stages,
+  type TokenizerSettings,
+  targetStages,
+} from "./source.js";
+import type { Json } from "./stages.js";
 
-/** A BERT tokenizer: its vocabulary, one token per line, and its options. */
-export interface TokenizerDefinition {
-  class: "BertTokenizer";
-  vocabulary: string;
-  options: BertTokenizerOptions;
+/** A tokenizer of stages: its tokenizer.json as text (its parse is cheaper than a copy of the object). */
+export interface JsonDefinition {
+  kind: "json";
+  json: string;
+  settings: TokenizerSettings;
+  targetPostProcessor?: Json | null;
+}
+
+/** A kind of tokenizer for each way to build one. */
+export type TokenizerDefinition = JsonDefinition | MarianDefinition;
+
+/** What a definition builds. `target`: the stages for target text, where a family has its own. */
+export interface BuiltTokenizer {
+  stages: Stages;
+  target: EncodingStages | null;
+  settings: TokenizerSettings;
+}
+
+/** Builds the tokenizer again. */
+export function build(definition: TokenizerDefinition): BuiltTokenizer {
+  if (definition.kind === "marian") return buildMarian(definition);
+  const stages = buildStages(sourceFromJson(definition.json));
+  const target = targetStages(stages, definition.targetPostProcessor);
+  return { stages, target, settings: definition.settings };
 }

@@ -10,6 +10,8 @@ export interface EncodingFields {
   words: Int32Array;
   sequences: Int32Array;
   overflowing: Encoding[];
+  /** The text of unknown tokens by their place, where the model shows it instead of its unknown token. */
+  texts: Map<number, string> | null;
 }
 
 /** Finds the token of an id. */
@@ -51,6 +53,7 @@ export class Encoding {
 
   readonly #words: Int32Array;
   readonly #sequences: Int32Array;
+  readonly #texts: Map<number, string> | null;
   readonly #lookup: TokenLookup;
   #tokens: string[] | null = null;
   #wordIds: (number | null)[] | null = null;
@@ -66,6 +69,7 @@ export class Encoding {
     this.overflowing = fields.overflowing;
     this.#words = fields.words;
     this.#sequences = fields.sequences;
+    this.#texts = fields.texts;
     this.#lookup = lookup;
   }
 
@@ -74,22 +78,60 @@ export class Encoding {
     return this.ids.length;
   }
 
-  /** The tokens as text. */
+  /**
+   * The tokens as text: those of the vocabulary, but an unknown token of Unigram and an added token as found
+   * in the text.
+   */
   get tokens(): string[] {
-    this.#tokens ??= Array.from(this.ids, (id) => this.#lookup(id) ?? "");
+    if (this.#tokens === null) {
+      const { ids } = this;
+      const tokens: string[] = new Array(ids.length);
+      for (let i = 0; i < ids.length; i++) tokens[i] = this.#lookup(ids[i]) ?? "";
+      if (this.#texts !== null) for (const [at, text] of this.#texts) tokens[at] = text;
+      this.#tokens = tokens;
+    }
     return this.#tokens;
   }
 
   /** For each token the number of its word in its text, null for added special tokens and padding. */
   get wordIds(): (number | null)[] {
-    this.#wordIds ??= Array.from(this.#words, nullable);
+    this.#wordIds ??= nullable(this.#words);
     return this.#wordIds;
   }
 
   /** For each token 0 (first text) or 1 (second), null for added special tokens and padding. */
   get sequenceIds(): (number | null)[] {
-    this.#sequenceIds ??= Array.from(this.#sequences, nullable);
+    this.#sequenceIds ??= nullable(this.#sequences);
     return this.#sequenceIds;
+  }
+
+  /**
+   * The token that the character at a position of a text (UTF-16 code units) belongs to, or null when none
+   * does, as for white space. Of several, the first.
+   */
+  charToToken(position: number, sequence: 0 | 1 = 0): number | null {
+    const { offsets } = this;
+    for (let i = 0; i < this.ids.length; i++) {
+      if (this.#sequences[i] !== sequence) continue;
+      if (offsets[2 * i] <= position && position < offsets[2 * i + 1]) return i;
+    }
+    return null;
+  }
+
+  /** Start and end of a token in its text, or null for added special tokens, padding and no token at all. */
+  tokenToChars(token: number): [start: number, end: number] | null {
+    if (!(this.#sequences[token] >= 0)) return null;
+    return [this.offsets[2 * token], this.offsets[2 * token + 1]];
+  }
+
+  /** First token of a word of a text, and the token after its last one; or null when it has none. */
+  wordToTokens(word: number, sequence: 0 | 1 = 0): [start: number, end: number] | null {
+    let range: [number, number] | null = null;
+    for (let i = 0; i < this.ids.length; i++) {
+      if (this.#sequences[i] !== sequence || this.#words[i] !== word) continue;
+      range = [range?.[0] ?? i, i + 1];
+    }
+    return range;
   }
 
   /** The arrays as they are, for padding and for the way to another thread. */
@@ -102,6 +144,7 @@ export class Encoding {
       offsets: encoding.offsets,
       words: encoding.#words,
       sequences: encoding.#sequences,
+      texts: encoding.#texts,
       overflowing: encoding.overflowing,
     };
   }
@@ -118,9 +161,13 @@ export function emptyFields(length: number): EncodingFields {
     words: new Int32Array(length).fill(-1),
     sequences: new Int32Array(length).fill(-1),
     overflowing: [],
+    texts: null,
   };
 }
 
-function nullable(value: number): number | null {
-  return value < 0 ? null : value;
+// A loop, as `Array.from` with a function takes ten times as long.
+function nullable(values: Int32Array): (number | null)[] {
+  const result: (number | null)[] = new Array(values.length);
+  for (let i = 0; i < values.length; i++) result[i] = values[i] < 0 ? null : values[i];
+  return result;
 }

@@ -4,6 +4,8 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { join } from "node:path";
 
 import { AthanorError } from "../errors.js";
+import { type AddedToken, addedTokenJson } from "./added-tokens.js";
+import type { Stages, TokenizerSettings } from "./source.js";
 
 /** The names of the files in a folder. Throws ERR_TOKENIZER when it cannot be read. */
 export async function listFiles(folder: string): Promise<string[]> {
@@ -13,6 +15,16 @@ export async function listFiles(folder: string): Promise<string[]> {
     throw new AthanorError("ERR_TOKENIZER", `tokenizer: needed a folder that can be read, got ${folder}`, {
       cause,
     });
+  }
+}
+
+/** A file as it is. Throws ERR_TOKENIZER when it cannot be read. */
+export async function readBytes(folder: string, name: string): Promise<Uint8Array> {
+  const path = join(folder, name);
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new AthanorError("ERR_TOKENIZER", `tokenizer: ${path} must be a file that can be read`, { cause });
   }
 }
 
@@ -44,7 +56,10 @@ export async function readJsonObject(folder: string, name: string): Promise<Reco
 }
 
 /** Writes files into a folder. Each is complete before it takes its name: a reader never sees half a file. */
-export async function replaceFiles(folder: string, files: Record<string, string>): Promise<void> {
+export async function replaceFiles(
+  folder: string,
+  files: Record<string, string | Uint8Array>,
+): Promise<void> {
   const mark = `.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
   const names = Object.keys(files);
   try {
@@ -57,4 +72,51 @@ export async function replaceFiles(folder: string, files: Record<string, string>
       cause,
     });
   }
+}
+
+/**
+ * The files from which Transformers loads a tokenizer: tokenizer.json, tokenizer_config.json,
+ * special_tokens_map.json, and the vocabulary in the form of its family.
+ */
+export function tokenizerFiles(
+  json: string,
+  { model, added }: Stages,
+  settings: TokenizerSettings,
+): Record<string, string> {
+  const config = configFiles(added.all, settings);
+  return { ...model.vocabularyFiles(), ...config, "tokenizer.json": `${json}\n` };
+}
+
+/** tokenizer_config.json and special_tokens_map.json. */
+export function configFiles(
+  added: readonly AddedToken[],
+  settings: TokenizerSettings,
+): Record<string, string> {
+  const { special, modelMaxLength } = settings;
+  const names: Record<string, string> = {};
+  for (const [name, token] of Object.entries(special)) if (token) names[`${name}_token`] = token;
+  const known = new Set(Object.values(names));
+  const further = added.filter((token) => token.special && !known.has(token.content));
+  const additional =
+    further.length === 0 ? {} : { additional_special_tokens: further.map((token) => token.content) };
+  const config = {
+    tokenizer_class: settings.className,
+    ...settings.config,
+    clean_up_tokenization_spaces: settings.cleanUpTokenizationSpaces,
+    // Transformers writes "no limit" as this number
+    model_max_length: Number.isFinite(modelMaxLength) ? modelMaxLength : 1e30,
+    padding_side: settings.paddingSide,
+    truncation_side: settings.truncationSide,
+    ...names,
+    ...additional,
+    added_tokens_decoder: Object.fromEntries(added.map((token) => [token.id, addedTokenJson(token)])),
+  };
+  return {
+    "special_tokens_map.json": pretty({ ...names, ...additional }),
+    "tokenizer_config.json": pretty(config),
+  };
+}
+
+function pretty(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }

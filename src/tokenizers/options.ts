@@ -51,6 +51,8 @@ export interface OptionDefaults {
   truncationSide: Side;
   paddingSide: Side;
   canPad: boolean;
+  /** Whether target text has stages of its own. */
+  hasTarget: boolean;
 }
 
 /** Options without gaps. */
@@ -67,6 +69,7 @@ export interface ResolvedOptions {
   padToMultipleOf: number;
   paddingSide: Side;
   isSplitIntoWords: boolean;
+  target: boolean;
 }
 
 const KNOWN: ReadonlySet<string> = new Set<keyof EncodeOptions | keyof BatchOptions>([
@@ -130,7 +133,7 @@ export function resolveOptions(
   }
   if (padding !== false && !defaults.canPad)
     throw wrong(who, "padding", "false: there is no padding token", padding);
-  if (options.target)
+  if (options.target && !defaults.hasTarget)
     throw wrong(who, "target", "false: this tokenizer has one vocabulary for all text", "true");
   // As in Transformers: a length that nothing else uses is meant to be kept.
   const unused = options.maxLength !== undefined && padding === false;
@@ -155,6 +158,7 @@ export function resolveOptions(
     padToMultipleOf: options.padToMultipleOf ?? 1,
     paddingSide: paddingSide ?? defaults.paddingSide,
     isSplitIntoWords: options.isSplitIntoWords ?? false,
+    target: options.target ?? false,
   };
 }
 
@@ -173,6 +177,7 @@ export function partOptions(resolved: ResolvedOptions): BatchOptions {
     padToMultipleOf: padding === "max_length" ? resolved.padToMultipleOf : undefined,
     paddingSide: resolved.paddingSide,
     isSplitIntoWords: resolved.isSplitIntoWords,
+    target: resolved.target,
   };
 }
 

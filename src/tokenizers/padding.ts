@@ -42,5 +42,6 @@ function shifted(from: EncodingFields, count: number, padding: Padding): Encodin
   to.offsets.set(from.offsets, 2 * at);
   to.words.set(from.words, at);
   to.sequences.set(from.sequences, at);
+  if (from.texts !== null) to.texts = new Map([...from.texts].map(([place, text]) => [place + at, text]));
   return to;
 }

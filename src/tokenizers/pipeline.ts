@@ -1,21 +1,30 @@
 // Text to tokens: added tokens are cut out first, the rest goes through normalizer, pre-tokenizer and model.
 
-import type { AddedMatcher, AddedTokens } from "./added-tokens.js";
+import type { AddedMatch, AddedTokens } from "./added-tokens.js";
 import { NormalizedText } from "./normalized-text.js";
+import { Pieces } from "./pieces.js";
 import type { Model, Normalizer, PreTokenizer } from "./stages.js";
-import { Spans, type TokenList } from "./token-list.js";
+import type { TokenList } from "./token-list.js";
 
 /** The stages that make tokens, with the scratch between them. */
 export class Pipeline {
-  readonly #normalizer: Normalizer;
-  readonly #preTokenizer: PreTokenizer;
+  readonly #normalizer: Normalizer | null;
+  readonly #preTokenizer: PreTokenizer | null;
   readonly #model: Model;
   readonly #added: AddedTokens;
-  readonly #text = new NormalizedText();
-  readonly #spans = new Spans();
+  readonly #original = new NormalizedText();
+  readonly #segment = new NormalizedText();
+  readonly #normalized = new NormalizedText();
+  readonly #pieces = new Pieces();
   #limit = Number.POSITIVE_INFINITY;
+  #stopped = false;
 
-  constructor(normalizer: Normalizer, preTokenizer: PreTokenizer, model: Model, added: AddedTokens) {
+  constructor(
+    normalizer: Normalizer | null,
+    preTokenizer: PreTokenizer | null,
+    model: Model,
+    added: AddedTokens,
+  ) {
     this.#normalizer = normalizer;
     this.#preTokenizer = preTokenizer;
     this.#model = model;
@@ -24,66 +33,94 @@ export class Pipeline {
 
   /**
    * Replaces the contents of `out` by the tokens of a text, or of words (offsets then count from each word).
-   * Stops after the word with which there are `limit` tokens.
+   * Stops after the word with which there are `limit` tokens (where the text comes as words: in each of
+   * them).
    */
   run(text: string | readonly string[], limit: number, out: TokenList): void {
     out.clear();
-    this.#limit = limit;
     if (typeof text === "string") {
+      this.#limit = limit;
       this.#encode(text, out);
       return;
     }
-    for (let word = 0; word < text.length && out.length < limit; word++) {
+    for (let word = 0; word < text.length; word++) {
       const from = out.length;
+      this.#limit = from + limit;
       this.#encode(text[word], out);
       out.words.fill(word, from, out.length);
     }
   }
 
   #encode(text: string, out: TokenList): void {
+    this.#stopped = false;
+    const original = this.#original;
+    original.clear();
+    original.load(text);
     const matcher = this.#added.original;
     let word = 0;
     let at = 0;
-    for (let found = matcher?.find(text, 0); found; found = matcher?.find(text, at)) {
-      word = this.#segment(text, at, found.start, word, out);
-      if (out.length >= this.#limit) return;
-      out.push(found.id, found.start, found.end, word++);
+    while (matcher !== null && !this.#stopped) {
+      const found = matcher.find(original, 0, at, original.length);
+      if (found === null) break;
+      word = this.#normalize(at, found.start, word, out);
+      if (!this.#stopped) this.#push(original, found, word++, out);
       at = found.end;
     }
-    this.#segment(text, at, text.length, word, out);
+    this.#normalize(at, original.length, word, out);
   }
 
-  // A stretch without added tokens of the first kind. Returns the number of the next word.
-  #segment(text: string, from: number, to: number, word: number, out: TokenList): number {
-    if (from === to || out.length >= this.#limit) return word;
-    this.#text.clear();
-    this.#normalizer.normalize(text, from, to, this.#text);
+  // A stretch of the original without added tokens of the first kind. Returns the number of the next word.
+  #normalize(from: number, to: number, word: number, out: TokenList): number {
+    if (from === to || this.#stopped) return word;
+    let input = this.#original;
+    if (this.#normalizer === null) return this.#extract(input, from, to, word, out);
+    if (from !== 0 || to !== input.length) {
+      input = this.#segment;
+      input.clear();
+      input.copy(this.#original, from, to);
+    }
+    const output = this.#normalized;
+    output.clear();
+    this.#normalizer.normalize(input, output);
+    return this.#extract(output, 0, output.length, word, out);
+  }
+
+  // Cuts the added tokens of the second kind out of normalized text.
+  #extract(text: NormalizedText, from: number, to: number, firstWord: number, out: TokenList): number {
     const matcher = this.#added.normalized;
-    if (matcher === null) return this.#words(0, this.#text.length, word, out);
-    return this.#normalizedTokens(matcher, word, out);
-  }
-
-  #normalizedTokens(matcher: AddedMatcher, firstWord: number, out: TokenList): number {
-    const { starts, ends } = this.#text;
-    const text = this.#text.slice();
     let word = firstWord;
-    let at = 0;
-    for (let found = matcher.find(text, 0); found; found = matcher.find(text, at)) {
-      word = this.#words(at, found.start, word, out);
-      if (out.length >= this.#limit) return word;
-      out.push(found.id, starts[found.start], ends[found.end - 1], word++);
+    let at = from;
+    while (matcher !== null && !this.#stopped) {
+      const found = matcher.find(text, from, at, to);
+      if (found === null) break;
+      word = this.#words(text, at, found.start, word, out);
+      if (!this.#stopped) this.#push(text, found, word++, out);
       at = found.end;
     }
-    return this.#words(at, text.length, word, out);
+    return this.#words(text, at, to, word, out);
   }
 
-  #words(from: number, to: number, firstWord: number, out: TokenList): number {
-    const spans = this.#spans;
-    spans.clear();
-    this.#preTokenizer.split(this.#text, from, to, spans);
+  #push(text: NormalizedText, found: AddedMatch, word: number, out: TokenList): void {
+    const { starts, ends } = text;
+    // Shown as it was found: with the white space that it took along, or as the normalizer left it
+    const shown = text.slice(found.start, found.end);
+    if (shown !== this.#added.contentOf(found.id)) out.texts.set(out.length, shown);
+    out.pushAdded(found.id, starts[found.start], ends[found.end - 1], word, [
+      found.from - found.start,
+      found.end - found.to,
+    ]);
+  }
+
+  #words(text: NormalizedText, from: number, to: number, firstWord: number, out: TokenList): number {
+    if (from >= to || this.#stopped) return firstWord;
+    const pieces = this.#pieces;
+    pieces.begin(text, from, to);
+    this.#preTokenizer?.preTokenize(pieces);
+    const { spans } = pieces;
     let word = firstWord;
-    for (let i = 0; i < spans.length && out.length < this.#limit; i += 2, word++) {
-      this.#model.tokenize(this.#text, spans.values[i], spans.values[i + 1], word, out);
+    for (let i = 0; i < spans.length && !this.#stopped; i += 2, word++) {
+      this.#model.tokenize(pieces.text, spans.values[i], spans.values[i + 1], word, out);
+      this.#stopped = out.length >= this.#limit;
     }
     return word;
   }

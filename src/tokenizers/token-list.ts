@@ -21,6 +21,9 @@ export class Spans {
   }
 }
 
+/** Characters of white space before and after an added token that belong to it. */
+export type Blanks = readonly [before: number, after: number];
+
 /** Growable list of tokens: id, span in the original text, number of the word it belongs to. */
 export class TokenList {
   ids = new Int32Array(256);
@@ -28,9 +31,15 @@ export class TokenList {
   ends = new Int32Array(256);
   words = new Int32Array(256);
   length = 0;
+  /** For added tokens that took white space along: how much of it, by their place in the list. */
+  readonly blanks = new Map<number, Blanks>();
+  /** For unknown tokens that are shown as the text they stand for: that text, by their place in the list. */
+  readonly texts = new Map<number, string>();
 
   clear(): void {
     this.length = 0;
+    this.blanks.clear();
+    this.texts.clear();
     if (this.ids.length > KEEP) this.#resize(256);
   }
 
@@ -42,6 +51,18 @@ export class TokenList {
     this.ends[at] = end;
     this.words[at] = word;
     this.length = at + 1;
+  }
+
+  /** As `push`, for an added token. */
+  pushAdded(id: number, start: number, end: number, word: number, blanks: Blanks): void {
+    if (blanks[0] > 0 || blanks[1] > 0) this.blanks.set(this.length, blanks);
+    this.push(id, start, end, word);
+  }
+
+  /** As `push`, for an unknown token that is to be shown as its text. */
+  pushText(id: number, start: number, end: number, word: number, text: string): void {
+    this.texts.set(this.length, text);
+    this.push(id, start, end, word);
   }
 
   /** The tokens of the fewest words, from the side that stays, that have `limit` tokens; or of all words. */

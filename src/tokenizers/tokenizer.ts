@@ -1,9 +1,14 @@
 // The tokenizer as users see it: options and texts are checked here, then the stages do the work.
 
-import type { AddedTokens } from "./added-tokens.js";
+import { checkBatch, checkText, isArrayLike, splitEntry, type TextOrPair } from "./batch.js";
+import { withoutBlanks } from "./decoders/clean-up.js";
+import { StreamDecoder, type StreamDecoderOptions } from "./decoders/stream.js";
 import type { TokenizerDefinition } from "./definition.js";
+import { Encoder } from "./encoder.js";
 import type { Encoding } from "./encoding.js";
-import { replaceFiles } from "./files.js";
+import { badTokenizer } from "./fields.js";
+import { replaceFiles, tokenizerFiles } from "./files.js";
+import { sourceFromJson } from "./from-json.js";
 import {
   type BatchOptions,
   checkInteger,
@@ -15,51 +20,45 @@ import {
   wrong,
 } from "./options.js";
 import { padded, roundUp } from "./padding.js";
-import { Pipeline } from "./pipeline.js";
-import type { TemplatePostProcessor } from "./post-processors/template.js";
 import { inSlices } from "./slices.js";
-import type { Decoder, Model, Normalizer, PreTokenizer } from "./stages.js";
-import { TokenList } from "./token-list.js";
-import { type Side, type Truncation, truncationWindows } from "./truncation.js";
+import {
+  buildStages,
+  type EncodingStages,
+  type SpecialTokens,
+  type Stages,
+  type TokenizerSettings,
+  type TokenizerSource,
+  targetStages,
+  tokenizerJson,
+} from "./source.js";
+import { TokenBlanks } from "./token-blanks.js";
 import { encodeOnThreads, isWorthThreads } from "./workers/encode.js";
 import { WorkerPool } from "./workers/pool.js";
 
-/** One text, or a pair of texts. With `isSplitIntoWords` each text is an array of words. */
-export type TextOrPair =
-  | string
-  | readonly [string, string]
-  | readonly string[]
-  | readonly [string[], string[]];
-
-/** The names of the special tokens that a tokenizer may have. */
-export interface SpecialTokens {
-  bos?: string | null;
-  eos?: string | null;
-  unk?: string | null;
-  sep?: string | null;
-  pad?: string | null;
-  cls?: string | null;
-  mask?: string | null;
-}
-
 /** What a tokenizer is made of. */
 export interface TokenizerParts {
-  normalizer: Normalizer;
-  preTokenizer: PreTokenizer;
-  model: Model;
-  postProcessor: TemplatePostProcessor;
-  decoder: Decoder;
-  added: AddedTokens;
-  special: SpecialTokens;
-  /** Infinity when the model has no limit. */
-  modelMaxLength: number;
-  truncationSide: Side;
-  paddingSide: Side;
-  cleanUpTokenizationSpaces: boolean;
+  stages: Stages;
+  /** The stages for target text (`target: true`), where the family has its own. */
+  target: EncodingStages | null;
+  settings: TokenizerSettings;
   /** From which another thread builds the same tokenizer. */
   definition: () => TokenizerDefinition;
   /** The files to save, by name. */
-  files: () => Record<string, string>;
+  files: () => Record<string, string | Uint8Array>;
+}
+
+/** The parts of a tokenizer that is all stages of tokenizer.json. */
+export function partsOf(source: TokenizerSource): TokenizerParts {
+  const stages = buildStages(source);
+  const { settings, targetPostProcessor } = source;
+  const json = () => JSON.stringify(tokenizerJson(source.stages, stages.model, stages.added));
+  return {
+    stages,
+    target: targetStages(stages, targetPostProcessor),
+    settings,
+    definition: () => ({ kind: "json", json: json(), settings, targetPostProcessor }),
+    files: () => tokenizerFiles(json(), stages, settings),
+  };
 }
 
 /** Turns text into token ids and back. Can be shared: calls do not influence each other. */
@@ -67,20 +66,37 @@ export class Tokenizer {
   /** Most tokens that the model takes; Infinity when unknown. */
   readonly modelMaxLength: number;
   readonly #parts: TokenizerParts;
-  readonly #pipeline: Pipeline;
-  readonly #first = new TokenList();
-  readonly #second = new TokenList();
-  readonly #lookup = (id: number): string | undefined => this.idToToken(id);
+  readonly #source: Encoder;
+  readonly #target: Encoder | null;
+  // Tokens by id: one place to look instead of two
+  readonly #tokens: (string | undefined)[];
+  readonly #lookup = (id: number): string | undefined => this.#tokens[id];
   readonly #size: number;
   #pool: WorkerPool | null = null;
 
-  /** Made by `AutoTokenizer.fromPretrained` and the classes of this package. */
+  /** Made by `fromJson`, `AutoTokenizer.fromPretrained` and the classes of this package. */
   constructor(parts: TokenizerParts) {
-    const { normalizer, preTokenizer, model, added } = parts;
+    const { stages, target, settings } = parts;
     this.#parts = parts;
-    this.#pipeline = new Pipeline(normalizer, preTokenizer, model, added);
-    this.#size = Math.max(model.size, ...added.all.map((token) => token.id + 1));
-    this.modelMaxLength = parts.modelMaxLength;
+    this.#size = Math.max(stages.model.size, ...stages.added.all.map((token) => token.id + 1));
+    this.#tokens = Array.from({ length: this.#size }, (_, id) => stages.model.idToToken(id));
+    for (const { id, content } of stages.added.all) this.#tokens[id] = content;
+    const shared = { lookup: this.#lookup, blanks: new TokenBlanks(this.#size, this.#lookup) };
+    this.#source = new Encoder(stages, stages.added, shared);
+    this.#target = target === null ? null : new Encoder(target, stages.added, shared);
+    this.modelMaxLength = settings.modelMaxLength;
+  }
+
+  /**
+   * A tokenizer from tokenizer.json: the text of the file, or the parsed object. Its `truncation` and
+   * `padding` are what `encode` does unless told otherwise.
+   *
+   * @throws AthanorError ERR_TOKENIZER: no such file, parts unknown or not well-formed, ids that do not fit.
+   * @example
+   * const tokenizer = Tokenizer.fromJson(await readFile("tokenizer.json", "utf8"));
+   */
+  static fromJson(json: string | object): Tokenizer {
+    return new Tokenizer(partsOf(sourceFromJson(json)));
   }
 
   /** Number of tokens, added ones included: the least number of rows of a matching embedding. */
@@ -125,14 +141,14 @@ export class Tokenizer {
 
   /** The id of a token, or null when the vocabulary lacks it. */
   tokenToId(token: string): number | null {
-    return this.#parts.added.idOf(token) ?? this.#parts.model.tokenToId(token) ?? null;
+    return this.#parts.stages.added.idOf(token) ?? this.#parts.stages.model.tokenToId(token) ?? null;
   }
 
   /** The token of an id, or undefined when there is none. */
   idToToken(id: number): string | undefined {
     // Names of array members are no ids
     if (typeof id !== "number") return undefined;
-    return this.#parts.added.contentOf(id) ?? this.#parts.model.idToToken(id);
+    return this.#tokens[id];
   }
 
   /**
@@ -147,7 +163,7 @@ export class Tokenizer {
     checkText("encode", "text", text);
     const pair = options.pair ?? null;
     if (pair !== null) checkText("encode", "pair", pair);
-    const encoding = this.#encode("encode", text, pair, resolved);
+    const encoding = this.#encoder(resolved).encode("encode", text, pair, resolved);
     return this.#pad([encoding], resolved)[0];
   }
 
@@ -214,7 +230,8 @@ export class Tokenizer {
    * Token ids back to text.
    *
    * `skipSpecialTokens` leaves special tokens out (default false). `cleanUpTokenizationSpaces` also removes
-   * blanks that English does not write (default: as the tokenizer was configured, else false).
+   * blanks that English does not write (default: as the tokenizer was configured, else false; never for BPE,
+   * whose tokens hold the blanks of the text).
    *
    * @throws AthanorError ERR_ARGUMENT: an id outside the vocabulary.
    */
@@ -225,16 +242,18 @@ export class Tokenizer {
     if (!isArrayLike(ids)) throw wrong("decode", "ids", "an array of token ids", ids);
     checkObject("decode", options);
     const { skipSpecialTokens = false, cleanUpTokenizationSpaces } = options;
-    const { added, decoder, cleanUpTokenizationSpaces: cleanUp } = this.#parts;
+    const { stages } = this.#parts;
     const tokens: string[] = [];
     for (let i = 0; i < ids.length; i++) {
       const token = this.idToToken(ids[i]);
       if (token === undefined) {
         throw wrong("decode", `ids[${i}]`, `an integer from 0 to ${this.#size - 1}`, ids[i]);
       }
-      if (!skipSpecialTokens || !added.isSpecial(ids[i])) tokens.push(token);
+      if (skipSpecialTokens && stages.added.isSpecial(ids[i])) continue;
+      tokens.push(stages.added.decodedContentOf(ids[i]) ?? token);
     }
-    return decoder.decode(tokens, cleanUpTokenizationSpaces ?? cleanUp);
+    const text = stages.decoder === null ? tokens.join(" ") : stages.decoder.decode(tokens).join("");
+    return this.#cleansUp(cleanUpTokenizationSpaces) ? withoutBlanks(text, false) : text;
   }
 
   /** As `decode`, for many sequences. */
@@ -244,6 +263,34 @@ export class Tokenizer {
   ): string[] {
     if (!Array.isArray(batch)) throw wrong("decodeBatch", "batch", "an array of arrays of ids", batch);
     return batch.map((ids) => this.decode(ids, options));
+  }
+
+  /**
+   * A decoder for tokens that come one by one, as when a model writes a text. It never gives out half a
+   * character, and what it gives out in all is what `decode` makes of all tokens.
+   *
+   * @example
+   * const stream = tokenizer.decodeStream();
+   * for (const id of ids) process.stdout.write(stream.push(id));
+   * process.stdout.write(stream.end());
+   */
+  decodeStream(options: StreamDecoderOptions = {}): StreamDecoder {
+    checkObject("decodeStream", options);
+    const { skipSpecialTokens, cleanUpTokenizationSpaces: cleanUp } = options;
+    const raw = { skipSpecialTokens, cleanUpTokenizationSpaces: false };
+    const decode = (ids: readonly number[]) => this.decode(ids, raw);
+    return new StreamDecoder(decode, this.#cleansUp(cleanUp));
+  }
+
+  /**
+   * The tokenizer.json of this tokenizer as an object, which `fromJson` and the tokenizers library read.
+   *
+   * @throws AthanorError ERR_TOKENIZER: it is of a kind that has none (Marian's, with two models).
+   */
+  toJson(): object {
+    const definition = this.#parts.definition();
+    if (definition.kind === "json") return JSON.parse(definition.json) as object;
+    throw badTokenizer("toJson", "called on a tokenizer that tokenizer.json can describe", definition);
   }
 
   /**
@@ -257,74 +304,35 @@ export class Tokenizer {
     await replaceFiles(folder, this.#parts.files());
   }
 
+  // As in Transformers, never for BPE
+  #cleansUp(wanted: boolean | undefined): boolean {
+    const { stages, settings } = this.#parts;
+    return (wanted ?? settings.cleanUpTokenizationSpaces) && !stages.model.keepsBlanks;
+  }
+
   #specialId(name: keyof SpecialTokens): number | null {
-    const token = this.#parts.special[name];
+    const token = this.#parts.settings.special[name];
     return token == null ? null : this.tokenToId(token);
   }
 
   #resolve(who: string, options: EncodeOptions & BatchOptions): ResolvedOptions {
-    const { modelMaxLength, truncationSide, paddingSide } = this.#parts;
+    const { modelMaxLength, truncationSide, paddingSide, defaults } = this.#parts.settings;
     const canPad = this.padTokenId !== null;
-    return resolveOptions(who, options, { modelMaxLength, truncationSide, paddingSide, canPad });
+    const hasTarget = this.#target !== null;
+    checkObject(who, options);
+    const all = Object.keys(defaults).length === 0 ? options : { ...defaults, ...options };
+    // A multiple that was meant for padding goes with it
+    if (options.padding === false && options.padToMultipleOf === undefined) all.padToMultipleOf = undefined;
+    return resolveOptions(who, all, { modelMaxLength, truncationSide, paddingSide, canPad, hasTarget });
   }
 
   #encodeEntry(who: string, entry: TextOrPair, index: number, resolved: ResolvedOptions): Encoding {
     const [text, pair] = splitEntry(who, entry, index, resolved.isSplitIntoWords);
-    return this.#encode(who, text, pair, resolved);
+    return this.#encoder(resolved).encode(who, text, pair, resolved);
   }
 
-  #encode(
-    who: string,
-    text: string | readonly string[],
-    pair: string | readonly string[] | null,
-    resolved: ResolvedOptions,
-  ): Encoding {
-    const { truncation, addSpecialTokens, maxLength } = resolved;
-    const first = this.#first;
-    const second = pair === null ? null : this.#second;
-    // A first text that must stay whole is read whole, as in the tokenizers library
-    const stays = truncation?.strategy === "only_second";
-    this.#pipeline.run(text, stays ? Number.POSITIVE_INFINITY : resolved.limit, first);
-    if (pair !== null) this.#pipeline.run(pair, resolved.limit, this.#second);
-    let room = Number.POSITIVE_INFINITY;
-    if (truncation !== null) {
-      const added = addSpecialTokens ? this.#parts.postProcessor.addedCount(pair !== null) : 0;
-      room = maxLength - added;
-      if (room < 0) throw wrong(who, "maxLength", `at least the ${added} special tokens`, maxLength);
-      this.#checkStride(who, resolved, truncation.stride);
-      if (truncation.strategy === "only_second" && pair === null) {
-        throw wrong(who, "truncation", "longest_first or only_first without a pair", truncation.strategy);
-      }
-    }
-    const how: Truncation = truncation ?? { strategy: "longest_first", stride: 0, side: "right" };
-    const compared = [first, second].map((list) => list?.lengthOfWords(maxLength, how.side) ?? 0);
-    const windows = truncationWindows(
-      [first.length, second?.length ?? 0],
-      compared,
-      room,
-      pair !== null,
-      how,
-    );
-    const { postProcessor } = this.#parts;
-    const encoding = postProcessor.process(first, second, windows[0], addSpecialTokens, this.#lookup);
-    if (resolved.returnOverflow) {
-      for (const window of windows.slice(1)) {
-        encoding.overflowing.push(
-          postProcessor.process(first, second, window, addSpecialTokens, this.#lookup),
-        );
-      }
-    }
-    return encoding;
-  }
-
-  // Also where nothing is cut: a stride that cannot work should not wait for the first long text. As in the
-  // tokenizers library this counts the special tokens of a single text.
-  #checkStride(who: string, resolved: ResolvedOptions, stride: number): void {
-    const added = resolved.addSpecialTokens ? this.#parts.postProcessor.addedCount(false) : 0;
-    const room = Math.max(resolved.maxLength - added, 0);
-    if (stride > room) {
-      throw wrong(who, "stride", `less than the ${room} tokens beside the special ones`, stride);
-    }
+  #encoder(resolved: ResolvedOptions): Encoder {
+    return resolved.target ? this.#target! : this.#source;
   }
 
   #pad(encodings: Encoding[], resolved: ResolvedOptions): Encoding[] {
@@ -344,55 +352,8 @@ export class Tokenizer {
   }
 
   #padOne(encoding: Encoding, length: number, resolved: ResolvedOptions): Encoding {
-    const how = { id: this.padTokenId!, typeId: 0, side: resolved.paddingSide };
+    const typeId = this.#parts.settings.padTypeId;
+    const how = { id: this.padTokenId!, typeId, side: resolved.paddingSide };
     return padded(encoding, length, how, this.#lookup);
   }
-}
-
-function checkBatch(who: string, texts: unknown): void {
-  if (!Array.isArray(texts)) throw wrong(who, "texts", "an array of texts", texts);
-}
-
-function checkText(who: string, name: string, text: unknown): void {
-  if (typeof text === "string") return;
-  if (!Array.isArray(text)) throw wrong(who, name, "a string or an array of words", text);
-  checkWords(who, name, text);
-}
-
-function checkWords(who: string, name: string, words: readonly unknown[]): void {
-  for (let i = 0; i < words.length; i++) {
-    if (typeof words[i] !== "string") throw wrong(who, `${name}[${i}]`, "a string", words[i]);
-  }
-}
-
-// The one or two texts of an entry of a batch.
-function splitEntry(
-  who: string,
-  entry: TextOrPair,
-  index: number,
-  isSplitIntoWords: boolean,
-): [string | readonly string[], string | readonly string[] | null] {
-  const name = `texts[${index}]`;
-  if (isSplitIntoWords) {
-    if (!Array.isArray(entry)) throw wrong(who, name, "an array of words", entry);
-    if (!entry.some(Array.isArray)) {
-      checkWords(who, name, entry);
-      return [entry as string[], null];
-    }
-    if (entry.length !== 2 || !entry.every(Array.isArray)) {
-      throw wrong(who, name, "an array of words, or two of them", entry);
-    }
-    for (const words of entry) checkWords(who, name, words);
-    return [entry[0], entry[1]];
-  }
-  if (typeof entry === "string") return [entry, null];
-  if (!Array.isArray(entry) || entry.length !== 2 || entry.some((text) => typeof text !== "string")) {
-    throw wrong(who, name, "a string or a pair of strings (or isSplitIntoWords set)", entry);
-  }
-  return [entry[0], entry[1]];
-}
-
-function isArrayLike(value: unknown): boolean {
-  if (Array.isArray(value)) return true;
-  return ArrayBuffer.isView(value) && "length" in value;
 }

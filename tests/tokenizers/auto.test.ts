@@ -90,7 +90,7 @@ describe("fromPretrained", () => {
     const tokenizer = await AutoTokenizer.fromPretrained(folder);
     expect(tokenizer.vocabSize).toBe(9);
     const encoding = tokenizer.encode("x  <mask> [E1][E2] WORD y");
-    expect(encoding.tokens).toEqual(["<cls>", "x", "<mask>", "[E1]", "[E2]", "word", "<unk>", "<sep>"]);
+    expect(encoding.tokens).toEqual(["<cls>", "x", "  <mask>", "[E1]", "[E2]", "word", "<unk>", "<sep>"]);
     expect(Array.from(encoding.offsets.slice(4, 6))).toEqual([1, 9]);
     expect(tokenizer.decode(encoding.ids, { skipSpecialTokens: true })).toBe("x word");
   });
@@ -107,10 +107,14 @@ describe("fromPretrained", () => {
 
   test("what is no BERT folder", async () => {
     const cases: [Record<string, unknown>, RegExp][] = [
-      [{}, /must hold vocab.txt of a BERT tokenizer, got no file of a tokenizer$/],
-      [{ "vocab.json": {}, "config.json": { model_type: "gpt2" } }, /got vocab.json of a "gpt2"$/],
-      [{ "vocab.json": "{}", "merges.txt": "" }, /got merges.txt, vocab.json$/],
-      [{ "vocab.txt": "a", "config.json": { model_type: "roberta" } }, /got vocab.txt of a "roberta"$/],
+      [{}, /must hold tokenizer.json or the files of a family .*, got no file of a tokenizer$/],
+      [{ "vocab.json": {}, "config.json": { model_type: "gpt9" } }, /got vocab.json of a "gpt9"$/],
+      [{ "merges.txt": "" }, /got merges.txt$/],
+      [{ "vocab.txt": "a", "config.json": { model_type: "gpt9" } }, /got vocab.txt of a "gpt9"$/],
+      [
+        { "merges.txt": "", "config.json": { model_type: "bert" } },
+        /must hold vocab.txt, got merges.txt of a/,
+      ],
       [{ "vocab.txt": "a", "tokenizer_config.json": "{" }, /tokenizer_config.json must be JSON/],
       [{ "vocab.txt": "a", "tokenizer_config.json": "[]" }, /must hold a JSON object/],
       [{ "vocab.txt": "" }, /at least one token, got none/],
@@ -138,8 +142,8 @@ describe("fromPretrained", () => {
       "ERR_ARGUMENT",
       /folder must be a path, got 7/,
     );
-    const call = () => AutoTokenizer.fromPretrained(root, { class: "GPT2Tokenizer" });
-    await expectError(call, "ERR_TOKENIZER", /of a "GPT2Tokenizer"$/);
+    const call = () => AutoTokenizer.fromPretrained(root, { class: "GPT9Tokenizer" });
+    await expectError(call, "ERR_TOKENIZER", /of a "GPT9Tokenizer"$/);
   });
 });
 
@@ -159,6 +163,7 @@ describe("save", () => {
     await tokenizer.save(folder);
     expect((await readdir(folder)).sort()).toEqual([
       "special_tokens_map.json",
+      "tokenizer.json",
       "tokenizer_config.json",
       "vocab.txt",
     ]);

@@ -13,8 +13,8 @@ import {
 } from "../../src/tokenizers/bert-characters.js";
 import { NormalizedText } from "../../src/tokenizers/normalized-text.js";
 import { BertNormalizer } from "../../src/tokenizers/normalizers/bert.js";
+import { Pieces } from "../../src/tokenizers/pieces.js";
 import { BertPreTokenizer } from "../../src/tokenizers/pre-tokenizers/bert.js";
-import { Spans } from "../../src/tokenizers/token-list.js";
 import { readJson, utf16Positions } from "./support.js";
 
 type Ranges = [number, number][];
@@ -31,8 +31,10 @@ const fixture = readJson<Characters>("tokenizers/bert-characters.json.gz");
 const NOTHING = { cleanText: false, tokenizeChineseChars: false, stripAccents: false, lowercase: false };
 
 function normalized(normalizer: BertNormalizer, text: string, out = new NormalizedText()): NormalizedText {
+  const input = new NormalizedText();
+  input.load(text);
   out.clear();
-  normalizer.normalize(text, 0, text.length, out);
+  normalizer.normalize(input, out);
   return out;
 }
 
@@ -105,8 +107,10 @@ describe("random strings", () => {
     const splitter = new BertPreTokenizer();
     for (const item of fixture.strings) {
       const text = normalized(normalizer, item.text);
-      const spans = new Spans();
-      splitter.split(text, 0, text.length, spans);
+      const pieces = new Pieces();
+      pieces.begin(text, 0, text.length);
+      splitter.preTokenize(pieces);
+      const { spans } = pieces;
       const found: Piece[] = [];
       for (let i = 0; i < spans.length; i += 2) {
         const [from, to] = [spans.values[i], spans.values[i + 1]];

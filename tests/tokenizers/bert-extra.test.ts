@@ -64,11 +64,7 @@ describe("added tokens", () => {
     const tokenizer = BertTokenizer.fromVocabulary(vocabulary("bert-base-uncased"), { addedTokens });
     expect(tokenizer.vocabSize).toBe(item.size);
     for (const { text, ...wanted } of item.strings) {
-      // The library shows an added token as it stands in the text; here a token is what the vocabulary says.
-      const tokens = wanted.ids.map(
-        (id, i) => item.added.find((a) => tokenizer.tokenToId(a.content) === id)?.content ?? wanted.tokens[i],
-      );
-      expect(shown(tokenizer.encode(text))).toEqual({ ...wanted, tokens });
+      expect(shown(tokenizer.encode(text))).toEqual(wanted);
     }
   });
 
@@ -80,8 +76,8 @@ describe("added tokens", () => {
     expect(tokenizer.idToToken(30522)).toBe("[X]");
     expect(tokenizer.tokenToId("Newword")).toBe(30523);
     const { ids } = tokenizer.encode("my newword[X]word");
-    expect(tokenizer.decode(ids)).toBe("[CLS] my Newword [X] word [SEP]");
-    expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe("my Newword word");
+    expect(tokenizer.decode(ids)).toBe("[CLS] my newword [X] word [SEP]");
+    expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe("my newword word");
   });
 });
 

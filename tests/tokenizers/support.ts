@@ -1,11 +1,20 @@
 // What the tokenizer tests share: fixtures, vocabularies, and an encoding as plain data.
 
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 import { expect } from "@jest/globals";
 
-import { BertTokenizer, type BertTokenizerOptions, type Encoding } from "../../src/tokenizers/index.js";
+import {
+  AutoTokenizer,
+  type AutoTokenizerOptions,
+  BertTokenizer,
+  type BertTokenizerOptions,
+  type Encoding,
+  type Tokenizer,
+} from "../../src/tokenizers/index.js";
 
 // From dist/tests/tokenizers/ to tests/fixtures/ of the repository.
 const folder = new URL("../../../tests/fixtures/", import.meta.url);
@@ -33,6 +42,19 @@ export function bert(name = "bert-base-uncased", options: BertTokenizerOptions =
   const found = loaded.get(key) ?? BertTokenizer.fromVocabulary(vocabulary(name), options);
   loaded.set(key, found);
   return found;
+}
+
+/** GPT-2's tokenizer, from its vocab.json and merges.txt in a folder of their own. */
+export async function gpt2(options: AutoTokenizerOptions = {}): Promise<Tokenizer> {
+  const folder = mkdtempSync(join(tmpdir(), "athanor-gpt2-"));
+  try {
+    for (const name of ["vocab.json", "merges.txt"]) {
+      writeFileSync(join(folder, name), readFixture(`vocab/gpt2/${name}.gz`));
+    }
+    return await AutoTokenizer.fromPretrained(folder, { class: "GPT2Tokenizer", ...options });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** All fields as arrays. */

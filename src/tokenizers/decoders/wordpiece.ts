@@ -1,45 +1,33 @@
 // WordPiece tokens back to text: a token with the prefix joins its predecessor, any other follows a blank.
-// The blanks before punctuation go (token by token, as the tokenizers library does); `cleanUp` does the same
-// once more over the whole text, which also reaches English contractions.
+// The blanks before punctuation go, token by token, as the tokenizers library does it.
 
+import type { Fields } from "../fields.js";
 import type { Decoder } from "../stages.js";
-
-// In this order, each everywhere before the next.
-const CONTRACTIONS: [string, string][] = [
-  [" .", "."],
-  [" ?", "?"],
-  [" !", "!"],
-  [" ,", ","],
-  [" ' ", "'"],
-  [" n't", "n't"],
-  [" 'm", "'m"],
-  [" 's", "'s"],
-  [" 've", "'ve"],
-  [" 're", "'re"],
-];
+import { withoutBlanks } from "./clean-up.js";
 
 /** Joins WordPiece tokens. */
 export class WordPieceDecoder implements Decoder {
   readonly #prefix: string;
+  readonly #cleanUp: boolean;
 
-  constructor(prefix = "##") {
+  constructor(prefix = "##", cleanUp = true) {
     this.#prefix = prefix;
+    this.#cleanUp = cleanUp;
   }
 
-  decode(tokens: string[], cleanUp: boolean): string {
-    let text = "";
-    for (let i = 0; i < tokens.length; i++) {
-      const token = tokens[i];
-      if (i === 0) text = tidy(token);
-      else if (token.startsWith(this.#prefix)) text += tidy(token.slice(this.#prefix.length));
-      else text += tidy(` ${token}`);
-    }
-    return cleanUp ? tidy(text) : text;
+  decode(tokens: string[]): string[] {
+    return tokens.map((token, index) => {
+      const text = index === 0 ? token : this.#joined(token);
+      return this.#cleanUp ? withoutBlanks(text, true) : text;
+    });
+  }
+
+  #joined(token: string): string {
+    return token.startsWith(this.#prefix) ? token.slice(this.#prefix.length) : ` ${token}`;
   }
 }
 
-function tidy(text: string): string {
-  let result = text;
-  for (const [from, to] of CONTRACTIONS) if (result.includes(from)) result = result.replaceAll(from, to);
-  return result;
+/** WordPiece of tokenizer.json. */
+export function readWordPieceDecoder(fields: Fields): WordPieceDecoder {
+  return new WordPieceDecoder(fields.string("prefix", "##"), fields.boolean("cleanup", true));
 }

@@ -3,10 +3,12 @@
 // too long, is one unknown token.
 
 import { AthanorError } from "../../errors.js";
+import type { Fields } from "../fields.js";
 import type { NormalizedText } from "../normalized-text.js";
-import type { Model } from "../stages.js";
+import type { Json, Model } from "../stages.js";
 import type { TokenList } from "../token-list.js";
 import { find, Trie } from "./trie.js";
+import { idsByToken, readTokens, repeatedToken, type Tokens } from "./vocabulary.js";
 
 /** Options of WordPiece. */
 export interface WordPieceOptions {
@@ -20,38 +22,42 @@ export interface WordPieceOptions {
 
 /** Greedy longest-match-first segmentation. */
 export class WordPiece implements Model {
-  readonly #tokens: readonly string[];
+  readonly #tokens: Tokens;
   readonly #ids = new Map<string, number>();
   readonly #trie: Trie;
   readonly #first: number;
   readonly #inside: number;
   readonly #unknown: number;
+  readonly #unkToken: string;
+  readonly #prefix: string;
   readonly #limit: number;
 
   /**
-   * @param tokens the vocabulary: the id of a token is its place.
-   * @throws AthanorError ERR_TOKENIZER: empty vocabulary, a token that is no string, appears twice, or
-   *   holds a line feed; no unknown token.
+   * @param vocabulary tokens, of which the place is the id, or an object of ids by token.
+   * @throws AthanorError ERR_TOKENIZER: see `readTokens`; no unknown token.
    */
-  constructor(tokens: readonly string[], options: WordPieceOptions = {}) {
-    const unknown = options.unkToken ?? "[UNK]";
-    const prefix = options.continuingSubwordPrefix ?? "##";
-    checkVocabulary(tokens);
-    this.#tokens = tokens;
+  constructor(vocabulary: unknown, options: WordPieceOptions = {}) {
+    this.#unkToken = options.unkToken ?? "[UNK]";
+    this.#prefix = options.continuingSubwordPrefix ?? "##";
     this.#limit = options.maxInputCharsPerWord ?? 100;
+    const tokens = readTokens("WordPiece", vocabulary);
+    this.#tokens = tokens;
     this.#trie = new Trie(3 * tokens.length);
     this.#first = this.#trie.root();
     this.#inside = this.#trie.root();
-    for (let id = 0; id < tokens.length; id++) this.#add(tokens[id], id, prefix);
-    const id = this.#ids.get(unknown);
-    if (id === undefined) {
+    for (let id = 0; id < tokens.length; id++) {
+      const token = tokens[id];
+      if (token !== undefined) this.#add(token, id);
+    }
+    const unknown = this.#ids.get(this.#unkToken);
+    if (unknown === undefined) {
       throw new AthanorError(
         "ERR_TOKENIZER",
-        `WordPiece: the vocabulary must hold the unknown token ${JSON.stringify(unknown)}, ` +
+        `WordPiece: the vocabulary must hold the unknown token ${JSON.stringify(this.#unkToken)}, ` +
           `got ${tokens.length} tokens without it`,
       );
     }
-    this.#unknown = id;
+    this.#unknown = unknown;
   }
 
   get size(): number {
@@ -96,47 +102,38 @@ export class WordPiece implements Model {
     out.push(this.#unknown, starts[from], ends[to - 1], word);
   }
 
-  #add(token: string, id: number, prefix: string): void {
+  toJson(): Json {
+    return {
+      type: "WordPiece",
+      unk_token: this.#unkToken,
+      continuing_subword_prefix: this.#prefix,
+      max_input_chars_per_word: this.#limit,
+      vocab: idsByToken(this.#tokens),
+    };
+  }
+
+  // vocab.txt has one token per line, and its place is its id.
+  vocabularyFiles(): Record<string, string> {
+    const fits = this.#tokens.every((token) => token !== undefined && !token.includes("\n"));
+    return fits ? { "vocab.txt": `${this.#tokens.join("\n")}\n` } : {};
+  }
+
+  #add(token: string, id: number): void {
     const known = this.#ids.get(token);
-    if (known !== undefined) {
-      throw new AthanorError(
-        "ERR_TOKENIZER",
-        `WordPiece: tokens must be distinct, got ${JSON.stringify(token)} as number ${known} ` +
-          `and as number ${id}`,
-      );
-    }
+    if (known !== undefined) throw repeatedToken("WordPiece", token, known, id);
     this.#ids.set(token, id);
     this.#trie.set(this.#first, token, 0, id);
-    if (token.startsWith(prefix)) this.#trie.set(this.#inside, token, prefix.length, id);
+    if (token.startsWith(this.#prefix)) this.#trie.set(this.#inside, token, this.#prefix.length, id);
   }
 }
 
-function checkVocabulary(tokens: readonly string[]): void {
-  if (!Array.isArray(tokens)) {
-    throw new AthanorError(
-      "ERR_TOKENIZER",
-      `WordPiece: the vocabulary must be an array of strings, got ${typeof tokens}`,
-    );
-  }
-  if (tokens.length === 0) {
-    throw new AthanorError(
-      "ERR_TOKENIZER",
-      "WordPiece: the vocabulary must hold at least one token, got none",
-    );
-  }
-  for (let id = 0; id < tokens.length; id++) {
-    const token: unknown = tokens[id];
-    if (typeof token !== "string") {
-      throw new AthanorError("ERR_TOKENIZER", `WordPiece: token ${id} must be a string, got ${typeof token}`);
-    }
-    // vocab.txt has one token per line
-    if (token.includes("\n")) {
-      throw new AthanorError(
-        "ERR_TOKENIZER",
-        `WordPiece: token ${id} must hold no line feed, got ${JSON.stringify(token)}`,
-      );
-    }
-  }
+/** WordPiece of tokenizer.json. */
+export function readWordPiece(fields: Fields): WordPiece {
+  return new WordPiece(fields.get("vocab"), {
+    unkToken: fields.string("unk_token", "[UNK]"),
+    continuingSubwordPrefix: fields.string("continuing_subword_prefix", "##"),
+    maxInputCharsPerWord: fields.count("max_input_chars_per_word", 100),
+  });
 }
 
 function codePoints(units: Uint16Array, from: number, to: number): number {

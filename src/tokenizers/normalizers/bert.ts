@@ -3,6 +3,7 @@
 // a character turns into stands for that character, what is removed stands in no span.
 
 import { bertCharacterTable, CHINESE, CONTROL, decompose, MARK, WHITESPACE } from "../bert-characters.js";
+import type { Fields } from "../fields.js";
 import type { NormalizedText } from "../normalized-text.js";
 import type { Normalizer } from "../stages.js";
 
@@ -49,31 +50,32 @@ export class BertNormalizer implements Normalizer {
     this.#strip = options.stripAccents ?? this.#lower;
   }
 
-  normalize(text: string, from: number, to: number, out: NormalizedText): void {
+  normalize(input: NormalizedText, output: NormalizedText): void {
     const single = this.#single;
-    let at = from;
+    const from = input.units;
+    const to = input.length;
+    let at = 0;
     while (at < to) {
-      out.reserve(to - at);
-      const { units, starts, ends } = out;
-      let length = out.length;
-      let unit = 0;
+      output.reserve(to - at);
+      const { units, starts, ends } = output;
+      let length = output.length;
       for (; at < to; at++) {
-        unit = text.charCodeAt(at);
-        const mapped = single[unit];
+        const mapped = single[from[at]];
         if (mapped === 0) break;
         units[length] = mapped;
-        starts[length] = at;
-        ends[length] = at + 1;
+        starts[length] = input.starts[at];
+        ends[length] = input.ends[at];
         length++;
       }
-      out.length = length;
-      if (at < to) at = this.#slow(text, at, to, unit, out);
+      output.length = length;
+      if (at < to) at = this.#slow(input, at, output);
     }
   }
 
   // Handles the character at `at`, which is not (yet known to be) one unit, and returns where the next one
   // is.
-  #slow(text: string, at: number, to: number, unit: number, out: NormalizedText): number {
+  #slow(input: NormalizedText, at: number, output: NormalizedText): number {
+    const unit = input.units[at];
     let kind = this.#kind[unit];
     if (kind === UNKNOWN) {
       this.#learn(unit);
@@ -81,25 +83,20 @@ export class BertNormalizer implements Normalizer {
       kind = this.#kind[unit];
     }
     if (kind === DROP) return at + 1;
-    if (kind === RUN) return this.#marks(text, at, to, out);
-    if (kind === MARKED) return this.#strippedMarks(text, at, to, out);
+    if (kind === RUN) return this.#marks(input, at, output);
+    if (kind === MARKED) return this.#strippedMarks(input, at, output);
     if (kind === PAIR) {
-      const point = at + 1 < to ? text.codePointAt(at)! : unit;
-      if (point > 0xffff) return this.#pair(text, at, to, point, out);
+      const point = input.codePointAt(at);
+      if (point > 0xffff) return this.#pair(input, at, point, output);
     }
-    this.#append(this.#spreadOf(unit), at, at + 1, to, out);
+    output.push(this.#spreadOf(unit), input.starts[at], input.ends[at]);
     return at + 1;
   }
 
-  #pair(text: string, at: number, to: number, point: number, out: NormalizedText): number {
-    if (!this.#spread.has(point) && this.#isMoved(point)) return this.#marks(text, at, to, out);
-    this.#append(this.#spreadOf(point), at, at + 2, to, out);
+  #pair(input: NormalizedText, at: number, point: number, output: NormalizedText): number {
+    if (!this.#spread.has(point) && this.#isMoved(point)) return this.#marks(input, at, output);
+    output.push(this.#spreadOf(point), input.starts[at], input.ends[at + 1]);
     return at + 2;
-  }
-
-  #append(result: string, start: number, end: number, to: number, out: NormalizedText): void {
-    out.reserve(result.length + to - end);
-    out.push(result, start, end);
   }
 
   // What one character becomes, remembered.
@@ -154,14 +151,14 @@ export class BertNormalizer implements Normalizer {
   }
 
   // Stripped marks just go, unless one that stays follows them; what cleaning removes is not there any more.
-  #strippedMarks(text: string, from: number, to: number, out: NormalizedText): number {
+  #strippedMarks(input: NormalizedText, from: number, output: NormalizedText): number {
     let at = from;
-    while (at < to) {
-      const unit = text.charCodeAt(at);
+    while (at < input.length) {
+      const unit = input.units[at];
       if (this.#kind[unit] === UNKNOWN) this.#learn(unit);
       const kind = this.#kind[unit];
-      const point = kind === PAIR && at + 1 < to ? text.codePointAt(at)! : unit;
-      if (kind === RUN || (kind === PAIR && this.#isMoved(point))) return this.#marks(text, from, to, out);
+      const point = input.codePointAt(at);
+      if (kind === RUN || (kind === PAIR && this.#isMoved(point))) return this.#marks(input, from, output);
       if (kind !== MARKED && !this.#isCleaned(point)) return at;
       at += point > 0xffff ? 2 : 1;
     }
@@ -170,16 +167,16 @@ export class BertNormalizer implements Normalizer {
 
   // A run of combining characters is sorted by decomposition, and its members take the places of the run in
   // that order, before some of them are stripped. Hardly any text has this.
-  #marks(text: string, from: number, to: number, out: NormalizedText): number {
+  #marks(input: NormalizedText, from: number, output: NormalizedText): number {
     const places: [number, number][] = [];
     let run = "";
     let at = from;
-    while (at < to) {
-      const point = at + 1 < to ? text.codePointAt(at)! : text.charCodeAt(at);
+    while (at < input.length) {
+      const point = input.codePointAt(at);
       const next = at + (point > 0xffff ? 2 : 1);
       if (this.#isMoved(point)) {
         run += String.fromCodePoint(point);
-        places.push([at, next]);
+        places.push([input.starts[at], input.ends[next - 1]]);
       } else if (!this.#isCleaned(point)) {
         break;
       }
@@ -188,7 +185,7 @@ export class BertNormalizer implements Normalizer {
     let index = 0;
     for (const character of decompose(run)) {
       const [start, end] = places[Math.min(index++, places.length - 1)];
-      this.#append(this.#change(character.codePointAt(0)!), start, end, to, out);
+      output.push(this.#change(character.codePointAt(0)!), start, end);
     }
     return at;
   }
@@ -196,6 +193,16 @@ export class BertNormalizer implements Normalizer {
   #isCleaned(point: number): boolean {
     return this.#clean && (this.#classes[point] & CONTROL) !== 0;
   }
+}
+
+/** BertNormalizer of tokenizer.json. */
+export function readBertNormalizer(fields: Fields): BertNormalizer {
+  return new BertNormalizer({
+    cleanText: fields.boolean("clean_text", true),
+    tokenizeChineseChars: fields.boolean("handle_chinese_chars", true),
+    stripAccents: fields.has("strip_accents") ? fields.boolean("strip_accents") : null,
+    lowercase: fields.boolean("lowercase", true),
+  });
 }
 
 function lowercase(text: string): string {

@@ -1,73 +1,87 @@
-// Builds an Encoding from tokens of one or two texts by a template: a list of special tokens and of places
-// for texts.
+// A template: a list of special tokens and of places for texts, one for a single text and one for two.
 
-import { Encoding, type EncodingFields, emptyFields, type TokenLookup } from "../encoding.js";
-import type { TokenList } from "../token-list.js";
-import type { Window } from "../truncation.js";
-
-/** A special token, or the place of the first (0) or second (1) text. */
-export type TemplatePiece = { id: number; typeId: number } | { sequence: 0 | 1; typeId: number };
+import { badTokenizer, type Fields } from "../fields.js";
+import type { OffsetTrim, PostProcessor, TemplatePiece } from "../stages.js";
 
 /** Adds special tokens and type ids as its two templates say. */
-export class TemplatePostProcessor {
+export class TemplatePostProcessor implements PostProcessor {
+  readonly trim: OffsetTrim | null;
   readonly #single: readonly TemplatePiece[];
   readonly #pair: readonly TemplatePiece[];
+  readonly #plainSingle: readonly TemplatePiece[];
+  readonly #plainPair: readonly TemplatePiece[];
 
-  constructor(single: readonly TemplatePiece[], pair: readonly TemplatePiece[]) {
+  constructor(
+    single: readonly TemplatePiece[],
+    pair: readonly TemplatePiece[],
+    trim: OffsetTrim | null = null,
+  ) {
     this.#single = single;
     this.#pair = pair;
+    this.#plainSingle = single.filter((piece) => "sequence" in piece);
+    this.#plainPair = pair.filter((piece) => "sequence" in piece);
+    this.trim = trim;
   }
 
-  /** The number of special tokens added to one text, or to a pair. */
-  addedCount(pair: boolean): number {
-    return (pair ? this.#pair : this.#single).filter((piece) => "id" in piece).length;
-  }
-
-  /** The encoding of one window of the texts. */
-  process(
-    first: TokenList,
-    second: TokenList | null,
-    window: Window,
-    addSpecialTokens: boolean,
-    lookup: TokenLookup,
-  ): Encoding {
-    const pieces = second === null ? this.#single : this.#pair;
-    let length = window.first[1] - window.first[0];
-    if (second !== null) length += window.second[1] - window.second[0];
-    if (addSpecialTokens) length += this.addedCount(second !== null);
-    const fields = emptyFields(length);
-    fields.attentionMask.fill(1);
-    let at = 0;
-    for (const piece of pieces) {
-      if ("sequence" in piece) {
-        const tokens = piece.sequence === 0 ? first : second!;
-        at = copyTokens(tokens, piece.sequence === 0 ? window.first : window.second, piece, fields, at);
-      } else if (addSpecialTokens) {
-        fields.ids[at] = piece.id;
-        fields.typeIds[at] = piece.typeId;
-        fields.specialTokensMask[at++] = 1;
-      }
-    }
-    return new Encoding(fields, lookup);
+  pieces(pair: boolean, addSpecialTokens: boolean): readonly TemplatePiece[] {
+    if (addSpecialTokens) return pair ? this.#pair : this.#single;
+    return pair ? this.#plainPair : this.#plainSingle;
   }
 }
 
-function copyTokens(
-  tokens: TokenList,
-  [from, to]: readonly [number, number],
-  piece: { sequence: number; typeId: number },
-  fields: EncodingFields,
-  start: number,
-): number {
-  const { ids, starts, ends, words } = tokens;
-  let at = start;
-  for (let i = from; i < to; i++, at++) {
-    fields.ids[at] = ids[i];
-    fields.typeIds[at] = piece.typeId;
-    fields.offsets[2 * at] = starts[i];
-    fields.offsets[2 * at + 1] = ends[i];
-    fields.words[at] = words[i];
-    fields.sequences[at] = piece.sequence;
+/** One text, or two one after the other with types 0 and 1: what a tokenizer without post-processor does. */
+export function plainPostProcessor(trim: OffsetTrim | null = null): TemplatePostProcessor {
+  const single = [{ sequence: 0, typeId: 0 }] as const;
+  return new TemplatePostProcessor(single, [...single, { sequence: 1, typeId: 1 }], trim);
+}
+
+/** TemplateProcessing of tokenizer.json. */
+export function readTemplateProcessing(fields: Fields): TemplatePostProcessor {
+  const ids = specialIds(fields);
+  const single = fields.objects("single").flatMap((piece) => readPiece(piece, ids));
+  const pair = fields.objects("pair").flatMap((piece) => readPiece(piece, ids));
+  checkSequences(fields, "single", single, [0]);
+  checkSequences(fields, "pair", pair, [0, 1]);
+  return new TemplatePostProcessor(single, pair);
+}
+
+// A special token of a template may stand for several ids.
+function specialIds(fields: Fields): Map<string, number[]> {
+  const special = fields.object("special_tokens");
+  const ids = new Map<string, number[]>();
+  for (const name of Object.keys(special.json)) {
+    const token = special.object(name);
+    const list = token.array("ids");
+    if (!list.every((id) => Number.isSafeInteger(id) && (id as number) >= 0)) {
+      throw token.wrong("ids", "an array of ids");
+    }
+    ids.set(name, list as number[]);
   }
-  return at;
+  return ids;
+}
+
+function readPiece(piece: Fields, ids: ReadonlyMap<string, number[]>): TemplatePiece[] {
+  if (piece.has("Sequence")) {
+    const sequence = piece.object("Sequence");
+    const typeId = sequence.count("type_id");
+    return [{ sequence: sequence.choice("id", ["A", "B"]) === "A" ? 0 : 1, typeId }];
+  }
+  const token = piece.object("SpecialToken");
+  const typeId = token.count("type_id");
+  const name = token.string("id");
+  const found = ids.get(name);
+  if (found === undefined) throw badTokenizer(`${token.place}.id`, "among the special_tokens", name);
+  return found.map((id) => ({ id, typeId }));
+}
+
+function checkSequences(
+  fields: Fields,
+  name: string,
+  pieces: readonly TemplatePiece[],
+  needed: readonly number[],
+): void {
+  const found = pieces.flatMap((piece) => ("sequence" in piece ? [piece.sequence as number] : []));
+  if (found.toSorted().join() !== needed.join()) {
+    throw fields.wrong(name, `a template with ${needed.length === 1 ? "the text once" : "both texts once"}`);
+  }
 }

@@ -3,6 +3,7 @@
 
 import { bertCharacterTable, PUNCTUATION, WHITESPACE } from "../bert-characters.js";
 import type { NormalizedText } from "../normalized-text.js";
+import type { Pieces } from "../pieces.js";
 import type { PreTokenizer } from "../stages.js";
 import type { Spans } from "../token-list.js";
 
@@ -10,7 +11,11 @@ import type { Spans } from "../token-list.js";
 export class BertPreTokenizer implements PreTokenizer {
   readonly #classes = bertCharacterTable();
 
-  split(text: NormalizedText, from: number, to: number, spans: Spans): void {
+  preTokenize(pieces: Pieces): void {
+    pieces.splitEach((text, from, to, spans) => this.#split(text, from, to, spans));
+  }
+
+  #split(text: NormalizedText, from: number, to: number, spans: Spans): void {
     const classes = this.#classes;
     const { units } = text;
     let start = from;
@@ -32,4 +37,9 @@ export class BertPreTokenizer implements PreTokenizer {
     }
     if (to > start) spans.push(start, to);
   }
+}
+
+/** BertPreTokenizer of tokenizer.json: no fields. */
+export function readBertPreTokenizer(): BertPreTokenizer {
+  return new BertPreTokenizer();
 }

@@ -1,10 +1,9 @@
 // A batch over threads: cut into parts, two parts per thread under way, results put together in order.
 
 import { availableParallelism } from "node:os";
-
+import type { TextOrPair } from "../batch.js";
 import type { Encoding, TokenLookup } from "../encoding.js";
 import type { BatchOptions } from "../options.js";
-import type { TextOrPair } from "../tokenizer.js";
 import { unpack } from "./pack.js";
 import type { WorkerPool } from "./pool.js";
 

@@ -1,8 +1,8 @@
 // What the main thread and its workers say to each other.
 
 import type { ErrorCode } from "../../errors.js";
+import type { TextOrPair } from "../batch.js";
 import type { BatchOptions } from "../options.js";
-import type { TextOrPair } from "../tokenizer.js";
 
 /** Work for a thread. */
 export interface Request {

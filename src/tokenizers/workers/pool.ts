@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 
 import { AthanorError } from "../../errors.js";
+import type { TextOrPair } from "../batch.js";
 import type { TokenizerDefinition } from "../definition.js";
 import type { BatchOptions } from "../options.js";
-import type { TextOrPair } from "../tokenizer.js";
 import type { Reply, Request } from "./messages.js";
 
 const IDLE_MS = 10_000;

@@ -3,13 +3,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import type { AthanorError } from "../../errors.js";
-import { BertTokenizer } from "../bert.js";
-import type { TokenizerDefinition } from "../definition.js";
+import { build, type TokenizerDefinition } from "../definition.js";
+import { Tokenizer } from "../tokenizer.js";
 import type { Reply, Request } from "./messages.js";
 import { pack } from "./pack.js";
 
 const definition = workerData as TokenizerDefinition;
-const tokenizer = BertTokenizer.fromVocabulary(definition.vocabulary.split("\n"), definition.options);
+// It neither saves nor starts threads of its own
+const tokenizer = new Tokenizer({ ...build(definition), definition: () => definition, files: () => ({}) });
 
 parentPort!.on("message", ({ number, texts, options }: Request) => {
   try {

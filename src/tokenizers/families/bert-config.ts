@@ -1,9 +1,9 @@
 // What tokenizer_config.json and its elder siblings say about a BERT tokenizer, as options.
 
-import { AthanorError } from "../errors.js";
-import type { AddedTokenOptions } from "./added-tokens.js";
+import { AthanorError } from "../../errors.js";
+import type { AddedTokenOptions } from "../added-tokens.js";
+import type { Side } from "../truncation.js";
 import type { BertTokenizerOptions } from "./bert.js";
-import type { Side } from "./truncation.js";
 
 type Json = Record<string, unknown>;
 
