@@ -23,7 +23,14 @@ export interface BenchLine {
   loss?: number;
 }
 
-export type ResultLine = RunLine | WorkloadResult | BenchLine;
+/** A line of a program that measures its peers itself (tokenizers, metrics), as it printed it. */
+export interface PeerLine {
+  kind: "peers";
+  program: string;
+  [fact: string]: unknown;
+}
+
+export type ResultLine = RunLine | WorkloadResult | BenchLine | PeerLine;
 
 /** A promise and what came of it. */
 export interface Verdict {
@@ -188,6 +195,10 @@ export function report(lines: ResultLine[]): string {
     blocks.push(
       tableOf(["program", "what", "shape", "median ms", "10% to 90%", "remarks"], benches.map(benchRow)),
     );
+  }
+  const peers = lines.filter((line) => line.kind === "peers");
+  if (peers.length > 0) {
+    blocks.push(plainList(peers.map(({ kind, program, ...facts }) => ({ benchmark: program, ...facts }))));
   }
   return blocks.join("\n\n");
 }
