@@ -72,21 +72,19 @@ class Fixtures {
     const int64_t classes = x->view.width();
     std::vector<float> unit(static_cast<size_t>(classes * classes));
     for (int64_t i = 0; i < classes; i++) unit[static_cast<size_t>(i * (classes + 1))] = 1.0f;
-    TensorRef loss = host_.op(
-        "linear_cross_entropy",
-        {x, host_.tensor(unit, {classes, classes}), TensorRef(),
-         host_.integers(labels.integers, labels.shape), c.json["ignore_index"].number,
-         c.json["label_smoothing"].number, reduction(c), 1.0});
+    TensorRef loss = host_.op("linear_cross_entropy",
+                              {x, host_.tensor(unit, {classes, classes}), TensorRef(),
+                               host_.integers(labels.integers, labels.shape), c.json["ignore_index"].number,
+                               c.json["label_smoothing"].number, reduction(c), 1.0});
     finish(c, loss, "loss", {{"logits", x}});
   }
 
   void cross_entropy(const Case& c) {
     TensorRef logits = leaf(c, "logits");
     const FixtureTensor& labels = c.at("labels");
-    TensorRef loss =
-        host_.op("cross_entropy",
-                 {logits, host_.integers(labels.integers, labels.shape), TensorRef(),
-                  c.json["ignore_index"].number, c.json["label_smoothing"].number, reduction(c)});
+    TensorRef loss = host_.op(
+        "cross_entropy", {logits, host_.integers(labels.integers, labels.shape), TensorRef(),
+                          c.json["ignore_index"].number, c.json["label_smoothing"].number, reduction(c)});
     finish(c, loss, "loss", {{"logits", logits}});
   }
 

@@ -32,7 +32,7 @@ struct ScoreStrip {
   size_t rows, keys, stride;
   ptrdiff_t visible, visible_step;
   bool whole;  // its rows see nothing but what is in the strip
-  float p;  // dropout, with the element index of row r's first key: element + r element_step
+  float p;     // dropout, with the element index of row r's first key: element + r element_step
   uint64_t seed, call, element, element_step;
 };
 

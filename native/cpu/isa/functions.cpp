@@ -127,8 +127,7 @@ void function_backward(Function f, float* dx, const float* dy, const float* x, c
 }
 
 void gated(Function f, float* y, const float* gate, const float* up, size_t n) {
-  with_activation(
-      f, [&](auto a) { map(y, gate, up, n, [=](vf g, vf u) { return a.value(g) * u; }); });
+  with_activation(f, [&](auto a) { map(y, gate, up, n, [=](vf g, vf u) { return a.value(g) * u; }); });
 }
 
 void gated_backward(Function f, float* dgate, float* dup, const float* dy, const float* gate, const float* up,

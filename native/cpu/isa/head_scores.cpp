@@ -90,10 +90,14 @@ struct Group {
     if (keys < whole) whole = keys / W * W;
   }
 
-  float* row(int i) const { return s + static_cast<size_t>(i) * stride; }
+  float* row(int i) const {
+    return s + static_cast<size_t>(i) * stride;
+  }
 
   // Which lanes from column j on row i sees.
-  vi lanes(int i, size_t j) const { return first_lanes(seen[i] > j ? seen[i] - j : 0); }
+  vi lanes(int i, size_t j) const {
+    return first_lanes(seen[i] > j ? seen[i] - j : 0);
+  }
 
   size_t first, stride;
   size_t width;    // of the rows, whole vectors

@@ -156,8 +156,7 @@ void gradient(Backward& b, const Operands& x, const View& o, const View& lse) {
   const View d_o = b.gradient(0);
   const Gradients d = make_gradients(b, x);
   b.run({d_o, x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table, o, lse},
-        {d.q, d.k, d.v, d.bias, d.table},
-        [=](Execution& e) {
+        {d.q, d.k, d.v, d.bias, d.table}, [=](Execution& e) {
           AttentionBackward a{};
           a.in = x.inputs();
           a.o = o.data<float>(), a.lse = lse.data<float>();
@@ -204,9 +203,8 @@ void call(Call& c) {
   const Operands x = read;
   View o = c.make(DType::f32, x.q.shape);
   const std::vector<TensorRef> inputs{q, k, v, bias, table};
-  View lse = c.recording(inputs) || return_weights
-                 ? c.make(DType::f32, {x.plain.heads, x.plain.q_rows})
-                 : View();
+  View lse =
+      c.recording(inputs) || return_weights ? c.make(DType::f32, {x.plain.heads, x.plain.q_rows}) : View();
   c.run({x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table}, {o, lse}, [=](Execution& e) {
     AttentionForward a{x.inputs(), o.data<float>(), lse.data<float>()};
     on_device(e, [&](auto device) { attention_forward(device, a); });

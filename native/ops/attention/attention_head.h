@@ -53,7 +53,7 @@ class AttentionHead {
                 int64_t head);
 
   // n rounded up to whole vectors.
-  size_t padded(int64_t n) const { 
+  size_t padded(int64_t n) const {
     return (static_cast<size_t>(n) + kernels.width - 1) / kernels.width * kernels.width;
   }
 

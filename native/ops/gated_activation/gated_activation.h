@@ -14,7 +14,7 @@ struct GatedForward {
   Function activation;
   const float* x;  // (T, 2F), row stride x_stride
   int64_t x_stride;
-  float* y;  // (T, F)
+  float* y;             // (T, F)
   int64_t rows, width;  // T, F
 };
 

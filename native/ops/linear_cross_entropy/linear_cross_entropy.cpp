@@ -102,12 +102,11 @@ void call(Call& c) {
   View statistics = recording ? c.make(DType::f32, {in.x.rows(), 2}) : View();
   View kept = recording ? logits_up_to(c, in, vocabulary_kept_logits) : View();
   View gathered = gathered_rows(c, in), logits = logits_block(c, in);
-  c.run({in.x, in.weight, in.bias, in.labels}, {loss, statistics, kept, gathered, logits},
-        [=](Execution& e) {
-          LinearCrossEntropyForward a{pointers(in, gathered, logits, kept), loss.data<float>(),
-                                      statistics.data<float>()};
-          on_device(e, [&](auto device) { linear_cross_entropy_forward(device, a); });
-        });
+  c.run({in.x, in.weight, in.bias, in.labels}, {loss, statistics, kept, gathered, logits}, [=](Execution& e) {
+    LinearCrossEntropyForward a{pointers(in, gathered, logits, kept), loss.data<float>(),
+                                statistics.data<float>()};
+    on_device(e, [&](auto device) { linear_cross_entropy_forward(device, a); });
+  });
   c.result(loss);
   c.record({x, weight, bias}, {in.x, in.weight, in.bias, in.labels, statistics, kept},
            [=](Backward& b) { gradient(b, in, statistics, kept); });

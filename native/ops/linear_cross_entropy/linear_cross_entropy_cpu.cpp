@@ -200,9 +200,8 @@ void scatter(const LinearCrossEntropyBackward& a, const Counted& counted) {
 
 void zero(float* y, int64_t n) {
   if (!y) return;
-  parallel_ranges(size(n), 65536, [&](size_t begin, size_t end, Worker&) {
-    kernels().fill(y + begin, 0.0f, end - begin);
-  });
+  parallel_ranges(size(n), 65536,
+                  [&](size_t begin, size_t end, Worker&) { kernels().fill(y + begin, 0.0f, end - begin); });
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ double for_each_piece(const std::vector<OptimizerSlot>& slots, const Update& upd
 }  // namespace
 
 void gradient_norm(Cpu, const GradientNorm& a) {
-  const double total = for_each_piece(
-      a.slots, [](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
+  const double total =
+      for_each_piece(a.slots, [](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
         *squares = kernels().sum_squares(s.g + begin, n);
       });
   a.norm[0] = static_cast<float>(std::sqrt(total));
@@ -65,13 +65,13 @@ void adamw_update(Cpu, const AdamwUpdate& a) {
   AdamwStep common = a.step;
   common.gradient_scale = clip_factor(a.clipping);
   const bool wanted = a.clipping.squares != nullptr;
-  const double total = for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n,
-                                                   double* squares) {
-    AdamwStep step = common;
-    step.learning_rate = s.learning_rate;
-    step.weight_decay = s.weight_decay;
-    k.adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, n, step, wanted ? squares : nullptr);
-  });
+  const double total =
+      for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
+        AdamwStep step = common;
+        step.learning_rate = s.learning_rate;
+        step.weight_decay = s.weight_decay;
+        k.adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, n, step, wanted ? squares : nullptr);
+      });
   if (wanted) *a.clipping.squares = total;
 }
 
@@ -80,15 +80,15 @@ void sgd_update(Cpu, const SgdUpdate& a) {
   SgdStep common = a.step;
   common.gradient_scale = clip_factor(a.clipping);
   const bool wanted = a.clipping.squares != nullptr;
-  const double total = for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n,
-                                                   double* squares) {
-    SgdStep step = common;
-    step.learning_rate = s.learning_rate;
-    step.weight_decay = s.weight_decay;
-    step.first = s.first;
-    if (wanted) *squares = k.sum_squares(s.g + begin, n);  // the update then finds them in cache
-    k.sgd(s.p + begin, s.g + begin, s.m ? s.m + begin : nullptr, n, step);
-  });
+  const double total =
+      for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
+        SgdStep step = common;
+        step.learning_rate = s.learning_rate;
+        step.weight_decay = s.weight_decay;
+        step.first = s.first;
+        if (wanted) *squares = k.sum_squares(s.g + begin, n);  // the update then finds them in cache
+        k.sgd(s.p + begin, s.g + begin, s.m ? s.m + begin : nullptr, n, step);
+      });
   if (wanted) *a.clipping.squares = total;
 }
 
