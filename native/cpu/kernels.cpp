@@ -65,13 +65,19 @@ const Choice choices[] = {{&neon::table, always}, {&generic::table, always}};
 const Choice choices[] = {{&generic::table, always}};
 #endif
 
-// Whether the processor has the dot-product instructions of a set, and they are not switched off.
-bool has_vnni(const Kernels& kernels) {
+bool vnni_is_allowed() {
   const char* asked = std::getenv("ATHANOR_VNNI");
-  if (asked != nullptr && std::strcmp(asked, "0") == 0) return false;
+  return asked == nullptr || std::strcmp(asked, "0") != 0;
+}
+
+// Whether the processor has the dot-product instructions of a set, and they are not switched off. Asked once:
+// this is called for every product, and cpuid is slow on virtual machines.
+bool has_vnni(const Kernels& kernels) {
+  static const bool allowed = vnni_is_allowed();
 #if defined(__x86_64__)
-  if (&kernels == &avx512::table) return __builtin_cpu_supports("avx512vnni");
-  if (&kernels == &avx2::table) return cpu_has_avx_vnni();
+  static const bool narrow = cpu_has_avx_vnni(), wide = __builtin_cpu_supports("avx512vnni");
+  if (&kernels == &avx512::table) return allowed && wide;
+  if (&kernels == &avx2::table) return allowed && narrow;
 #endif
   (void)kernels;
   return false;
