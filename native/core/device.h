@@ -15,6 +15,14 @@ namespace athanor {
 
 enum class DeviceKind : int32_t { cpu = 0, cuda = 1 };
 
+// What kernels and their choice need to know of a GPU.
+struct CudaProperties {
+  int index;            // among the GPUs of the process
+  int capability;       // 10 * major + minor
+  int multiprocessors;  // number of streaming multiprocessors
+  size_t shared_bytes;  // most shared memory that a block may ask for
+};
+
 struct DeviceState {
   std::string name, kind, reason;  // reason: why it is not available
   double memory = 0;               // bytes
@@ -32,6 +40,7 @@ class Device {
 
   DeviceKind kind() const { return kind_; }
   std::string name() const;
+  const CudaProperties* cuda_properties() const { return cuda_properties_; }  // null for the CPU
   Allocator& allocator() { return allocator_; }
 
   // Starts the executor if it does not run yet; throws where the system refuses a thread.
@@ -53,6 +62,7 @@ class Device {
 
   const DeviceKind kind_;
   const int index_;
+  const CudaProperties* cuda_properties_ = nullptr;
   Allocator allocator_;
 
   std::mutex mutex_;

@@ -15,6 +15,7 @@
 
 namespace athanor {
 
+class Allocator;
 class Device;
 class Environment;
 class Queue;
@@ -42,6 +43,11 @@ struct Stamp {
 // What a running command may use.
 struct Execution {
   Device& device;
+  void* stream = nullptr;        // CUDA: the stream of the command's queue
+  Allocator* scratch = nullptr;  // memory that is reused in the order of that stream
+  // CUDA: called when all that the command launched has run, on another thread than the executor, before the
+  // command counts as finished. What it throws is the command's failure.
+  std::function<void()> completed = nullptr;
 };
 
 enum class CommandKind {

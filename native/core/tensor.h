@@ -11,6 +11,13 @@
 
 namespace athanor {
 
+// Integers (ids, labels, offsets) that a device function reads. `host` is the same on the host, or null where
+// only the device knows them; on the CPU `data` serves both.
+struct Indices {
+  const int32_t* data;
+  const int32_t* host;
+};
+
 struct View {
   StorageRef storage;
   DType dtype = DType::f32;
@@ -37,6 +44,9 @@ struct View {
   const T* host() const {
     return storage && storage->on_host && storage->version == 0 ? data<T>() : nullptr;
   }
+
+  // Integers for a kernel, with their host copy: `host` was asked for while the command was made.
+  Indices indices(const int32_t* host) const { return {data<int32_t>(), host}; }
 
   // Rows [begin, end) of the first dimension; contiguous views and column ranges alike.
   View row_range(int64_t begin, int64_t end) const {
