@@ -32,9 +32,11 @@ class Allocator {
  public:
   explicit Allocator(RawMemory& raw) : raw_(raw) {}
 
+  virtual ~Allocator() = default;
+
   // Throws ERR_OUT_OF_MEMORY, after the cache was emptied and the request tried once more.
-  void* allocate(size_t bytes);
-  void free(void* pointer, size_t bytes);
+  virtual void* allocate(size_t bytes);
+  virtual void free(void* pointer, size_t bytes);
   void empty_cache();
   MemoryCounts counts();
   void reset_peak();
