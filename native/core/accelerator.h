@@ -27,8 +27,8 @@ class Marker {
 class Stream {
  public:
   virtual ~Stream() = default;
-  virtual void* handle() = 0;          // cudaStream_t
-  virtual Allocator& allocator() = 0;  // device memory, reused in the order of this stream
+  virtual void* handle() = 0;       // cudaStream_t
+  virtual Memory& allocator() = 0;  // device memory, reused in the order of this stream
   // Whatever is put on this stream from now on runs after all that is on `other` now.
   virtual void wait_for(Stream& other) = 0;
   // Copies in stream order. `host` may be changed when the call returns, unless it is of host_memory().
@@ -45,8 +45,8 @@ class Accelerator {
   virtual const CudaProperties& properties() = 0;
   virtual void enter_thread() = 0;  // the executor's first call
   virtual std::unique_ptr<Stream> make_stream(Priority priority) = 0;
-  virtual Allocator& host_memory() = 0;  // that the device copies from and to without a detour
-  virtual MemoryCounts counts() = 0;     // of all streams together
+  virtual Memory& host_memory() = 0;  // that the device copies from and to without a detour
+  virtual MemoryCounts counts() = 0;  // of all streams together
   virtual void empty_cache() = 0;
   virtual void reset_peak() = 0;
 

@@ -15,7 +15,7 @@ Stream& Queue::stream() {
   return *stream_;
 }
 
-Allocator& Queue::allocator() {
+Memory& Queue::allocator() {
   return device.accelerator() ? stream().allocator() : device.allocator();
 }
 

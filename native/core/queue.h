@@ -15,7 +15,7 @@
 
 namespace athanor {
 
-class Allocator;
+class Memory;
 class Device;
 class Environment;
 class Queue;
@@ -44,9 +44,9 @@ struct Stamp {
 // What a running command may use.
 struct Execution {
   Device& device;
-  Queue* queue = nullptr;        // CUDA: the command's queue
-  void* stream = nullptr;        // CUDA: that queue's stream
-  Allocator* scratch = nullptr;  // memory that is reused in the order of that stream
+  Queue* queue = nullptr;     // CUDA: the command's queue
+  void* stream = nullptr;     // CUDA: that queue's stream
+  Memory* scratch = nullptr;  // memory that is reused in the order of that stream
   // CUDA: called when all that the command launched has run, on another thread than the executor, before the
   // command counts as finished. What it throws is the command's failure.
   std::function<void()> completed = nullptr;
@@ -84,7 +84,7 @@ class Queue {
   const int32_t id;
 
   // Memory for what is made on this queue; on a GPU that of its stream. Executor only, as is stream().
-  Allocator& allocator();
+  Memory& allocator();
   Stream& stream();  // made at the first call
   bool has_stream() const { return stream_ != nullptr; }
 

@@ -49,7 +49,7 @@ const void* Storage::staged_contents() const {
 }
 
 // Memory that the GPU reads without a detour is scarce: large contents come from plain memory.
-Allocator& Storage::staging_memory() const {
+Memory& Storage::staging_memory() const {
   return bytes <= most_kept ? device.accelerator()->host_memory() : Device::cpu().allocator();
 }
 

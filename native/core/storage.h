@@ -58,7 +58,7 @@ class Storage {
   void changing();
 
  private:
-  Allocator& staging_memory() const;
+  Memory& staging_memory() const;
   void release_staged();
   void leave_other_streams();
   void free_plain();

@@ -10,10 +10,10 @@ namespace {
 
 // Memory that a GPU copies to, given back with the last copy of the function that reads it.
 struct Landing {
-  Allocator& allocator;
+  Memory& allocator;
   const size_t bytes;
   void* const data;
-  Landing(Allocator& allocator, size_t bytes)
+  Landing(Memory& allocator, size_t bytes)
       : allocator(allocator), bytes(bytes), data(allocator.allocate(bytes)) {}
   ~Landing() { allocator.free(data, bytes); }
   Landing(const Landing&) = delete;
