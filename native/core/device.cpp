@@ -131,6 +131,7 @@ void Device::submit(const QueueRef& queue, Command&& command) {
     std::lock_guard<std::mutex> lock(mutex_);
     queue->commands.push_back(std::move(command));
     commands_++;
+    news_++;
     if (!queue->listed) {
       queue->listed = true;
       waiting_[static_cast<int>(queue->priority)].push_back(queue);
@@ -168,6 +169,15 @@ void Device::wait(const Queue& queue, uint64_t sequence) {
   finish_waiters_--;
 }
 
+void Device::arrive(Queue& arrival) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    arrival.completed = 1;
+    news_++;
+  }
+  work_.notify_one();
+}
+
 void Device::start() {
   if (started_.load()) return;
   std::lock_guard<std::mutex> lock(mutex_);
@@ -186,7 +196,7 @@ bool Device::runnable(const Queue& queue) {
 }
 
 // The next command: highest priority first, queues of a priority in turn. What a head waits for always lies
-// in the past of its environment, so some head is runnable whenever there are commands.
+// in the past of its environment, so nothing can lock; it may lie on another device.
 bool Device::take(QueueRef& queue, Command& command) {
   for (auto& level : waiting_) {
     for (size_t i = 0; i < level.size(); i++) {
@@ -221,9 +231,11 @@ void Device::execute() {
         auto until = std::chrono::steady_clock::now() + spin_time;
         while (commands_.load() == 0 && std::chrono::steady_clock::now() < until) cpu_relax();
         lock.lock();
-        if (commands_ > 0) continue;
+        if (take(queue, command)) break;
+        // Commands may be there, and all wait for another device.
+        const uint64_t seen = news_;
         sleeping_ = true;
-        work_.wait(lock, [this] { return commands_ > 0; });
+        work_.wait(lock, [&] { return news_ != seen; });
         sleeping_ = false;
       }
     }

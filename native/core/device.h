@@ -44,6 +44,8 @@ class Device {
   void submit(const QueueRef& queue, Command&& command);
   // Drops what waits in the queues of an environment that has ended.
   void drop(const Environment& environment);
+  // Says that what commands of this device wait for has come from another one: the only command of `arrival`.
+  void arrive(Queue& arrival);
   // Blocks until the queue has run the command with this number.
   void wait(const Queue& queue, uint64_t sequence);
 
@@ -86,6 +88,7 @@ class Device {
   std::atomic<size_t> commands_{0};                // read without the mutex while spinning
   std::atomic<bool> started_{false};
   bool sleeping_ = false, completing_ = false;
+  uint64_t news_ = 0;  // counts commands that came, and arrivals from other devices
   int finish_waiters_ = 0;
 
   std::mutex launched_mutex_;

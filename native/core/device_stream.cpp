@@ -23,7 +23,7 @@ constexpr auto nap = std::chrono::microseconds(50);
 void Device::enter_stream(const Command& command, Queue& queue, Execution& execution) {
   Stream& stream = queue.stream();
   for (const Stamp& stamp : command.waits) {
-    if (&stamp.queue->device == this) stream.wait_for(stamp.queue->stream());
+    if (stamp.queue->has_stream()) stream.wait_for(stamp.queue->stream());
   }
   execution.stream = stream.handle();
   execution.scratch = &stream.allocator();

@@ -223,11 +223,13 @@ export class Tensor {
       stacks.next(adopt.recording);
       return handles.wrap(native.ops.cast(handle, dtype) as number);
     }
-    if (native.checkDevice(target) !== this.device) {
-      throw new AthanorError("ERR_DEVICE", `to: cannot copy from ${this.device} to ${target}`);
-    }
+    const device = native.checkDevice(target);
     stacks.next(adopt.recording);
-    return handles.wrap(native.ops.reshape(handle, ...this.shape) as number);
+    if (device === this.device) {
+      return handles.wrap(native.ops.reshape(handle, ...this.shape) as number);
+    }
+    const index = device === "cpu" ? -1 : Number(device.slice("cuda:".length));
+    return handles.wrap(native.ops.to_device(handle, index) as number);
   }
 
   /** The same elements in another shape; one size may be -1. */
