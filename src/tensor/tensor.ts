@@ -224,12 +224,9 @@ export class Tensor {
       return handles.wrap(native.ops.cast(handle, dtype) as number);
     }
     const device = native.checkDevice(target);
+    if (device !== this.device) return copyToDevice(this, device, 0);
     stacks.next(adopt.recording);
-    if (device === this.device) {
-      return handles.wrap(native.ops.reshape(handle, ...this.shape) as number);
-    }
-    const index = device === "cpu" ? -1 : Number(device.slice("cuda:".length));
-    return handles.wrap(native.ops.to_device(handle, index) as number);
+    return handles.wrap(native.ops.reshape(handle, ...this.shape) as number);
   }
 
   /** The same elements in another shape; one size may be -1. */
@@ -263,6 +260,15 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** A copy on another device, on one of its queues (0: the default one). */
+export function copyToDevice(t: Tensor, device: string, queue: number): Tensor {
+  const { native, stacks } = getEngine();
+  const index = device === "cpu" ? -1 : Number(device.slice("cuda:".length));
+  const handle = handles.require(t, "to", "this");
+  stacks.next(adopt.recording);
+  return handles.wrap(native.ops.to_device(handle, index, queue) as number);
 }
 
 /** Makes a tensor on a model's queue (0: none); `null` data leaves the elements to a reader. */

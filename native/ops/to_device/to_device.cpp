@@ -1,6 +1,6 @@
-// The op `to_device`: arguments x, device (-1: the CPU, else the number of a GPU). Gives a copy there; the
-// gradient comes back the same way. Neither device waits: the target's queue goes on when the elements have
-// arrived on the host.
+// The op `to_device`: arguments x, device (-1: the CPU, else the number of a GPU), queue (0: the default one
+// of that device). Gives a copy there; the gradient comes back the same way. Neither device waits: the
+// target's queue goes on when the elements have arrived on the host.
 #include <cstring>
 
 #include "core/transfer.h"
@@ -20,12 +20,12 @@ struct Passage {
   FailureRef failure;
 };
 
-View transfer(Environment& environment, const char* op, uint64_t call, const View& x, Device& target) {
+View transfer(Environment& environment, const char* op, uint64_t call, const View& x, const QueueRef& to) {
+  Device& target = to->device;
   View y = x;
   y.offset = 0;
   y.row_stride = x.width();
   const size_t bytes = static_cast<size_t>(x.count()) * dtype_size(x.dtype);
-  const QueueRef to = environment.default_queue(target);
   y.storage = std::make_shared<Storage>(target, bytes, to);
   auto passage = std::make_shared<Passage>(target, environment.shared_from_this(), bytes);
 
@@ -64,12 +64,14 @@ View transfer(Environment& environment, const char* op, uint64_t call, const Vie
 void call(Call& c) {
   TensorRef x = c.tensor(0, "x");
   const int64_t index = c.integer(1, "device", -1, 1023);
+  const int32_t id = static_cast<int32_t>(c.integer(2, "queue", 0, INT32_MAX));
   Device& target = index < 0 ? Device::cpu() : Device::get("cuda:" + std::to_string(index));
-  Device& source = x->view.storage->device;
-  c.result(transfer(c.environment, c.op, c.call, x->view, target));
-  c.record({x}, {}, [&source](Backward& b) {
-    b.set(0, transfer(b.environment, b.op, b.call, b.gradient(0), source));
-  });
+  const QueueRef to = id ? c.environment.queue(id) : c.environment.default_queue(target);
+  if (&to->device != &target) c.fail(ErrorCode::device, "queue must be one of " + target.name());
+  const QueueRef from = c.queue();
+  c.result(transfer(c.environment, c.op, c.call, x->view, to));
+  c.record({x}, {},
+           [from](Backward& b) { b.set(0, transfer(b.environment, b.op, b.call, b.gradient(0), from)); });
 }
 
 }  // namespace
