@@ -81,6 +81,11 @@ void Call::check_dtype(const TensorRef& t, const char* name, DType dtype) const 
   }
 }
 
+void Call::check_float(const TensorRef& t, const char* name) const {
+  if (t->view.dtype == DType::bf16 && t->view.storage->device.kind() == DeviceKind::cuda) return;
+  check_dtype(t, name, DType::f32);
+}
+
 void Call::check_shape(const TensorRef& t, const char* name, const Shape& shape) const {
   if (t->view.shape != shape) {
     fail(ErrorCode::shape, std::string(name) + " must be " + shape.text() + ", got " + t->view.shape.text());

@@ -31,11 +31,13 @@ class Call : public Emitter {
   // ---- checks: throw with "<op>: <name> must be <needed>, got <came>" ----
   [[noreturn]] void fail(ErrorCode code, const std::string& text) const;  // "<op>: <text>"
   void check_dtype(const TensorRef& t, const char* name, DType dtype) const;
+  // f32, or bf16 where the tensor is on CUDA: what kernels are compiled for.
+  void check_float(const TensorRef& t, const char* name) const;
   void check_shape(const TensorRef& t, const char* name, const Shape& shape) const;
   void check_rank(const TensorRef& t, const char* name, int least, int most) const;
   void check_same_shape(const TensorRef& a, const char* a_name, const TensorRef& b, const char* b_name) const;
 
-  // For ops without tensor inputs: the queue (0 is the CPU's default) to run on.
+  // For ops without tensor inputs: the queue (0: the standard device's default) to run on.
   void use_queue(int32_t id) { queue_ = environment.queue(id); }
 
   // The tensor's view, copied to whole rows if it is a range of columns.

@@ -147,6 +147,10 @@ Backward::Backward(Environment& environment, const Node& node, std::vector<View>
   results_.resize(node.edges.size());
 }
 
+DType Backward::gradient_dtype(int input, DType dtype) const {
+  return node_.edges[static_cast<size_t>(input)].leaf ? DType::f32 : dtype;
+}
+
 bool Backward::needs(int input) const {
   return node_.edges[static_cast<size_t>(input)].needed();
 }

@@ -31,6 +31,9 @@ class Backward : public Emitter {
   const View& gradient(int output) const { return gradients_[output]; }
   // Whether input i (in the order given to record) wants a gradient: never compute one that nobody needs.
   bool needs(int input) const;
+  // Element type of input i's gradient where the op can choose: f32 for a leaf, so that a bf16 parameter
+  // sums its gradients in fp32; `dtype`, that of the input, for anything else.
+  DType gradient_dtype(int input, DType dtype) const;
   // Gradient of input i, in that input's shape. Not calling it means zero.
   void set(int input, View gradient);
 

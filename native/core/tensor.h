@@ -11,6 +11,13 @@
 
 namespace athanor {
 
+// Integers (ids, labels, offsets) that a device function reads. `host` is the same on the host, or null where
+// only the device knows them; on the CPU `data` serves both.
+struct Indices {
+  const int32_t* data;
+  const int32_t* host;
+};
+
 struct View {
   StorageRef storage;
   DType dtype = DType::f32;
@@ -35,8 +42,14 @@ struct View {
   // null.
   template <class T>
   const T* host() const {
-    return storage && storage->on_host && storage->version == 0 ? data<T>() : nullptr;
+    const void* staged = storage && storage->version == 0 ? storage->staged_contents() : nullptr;
+    return staged ? reinterpret_cast<const T*>(static_cast<const char*>(staged) +
+                                               offset * static_cast<int64_t>(dtype_size(dtype)))
+                  : nullptr;
   }
+
+  // Integers for a kernel, with their host copy: `host` was asked for while the command was made.
+  Indices indices(const int32_t* host) const { return {data<int32_t>(), host}; }
 
   // Rows [begin, end) of the first dimension; contiguous views and column ranges alike.
   View row_range(int64_t begin, int64_t end) const {

@@ -72,7 +72,10 @@ struct AttentionWeights {
 void check_attention_sequences(const AttentionInputs& in, ErrorCode code);
 
 void attention_forward(Cpu, const AttentionForward& a);
+void attention_forward(Cuda, const AttentionForward& a);
 void attention_backward(Cpu, const AttentionBackward& a);
+void attention_backward(Cuda, const AttentionBackward& a);
 void attention_weights(Cpu, const AttentionWeights& a);
+void attention_weights(Cuda, const AttentionWeights& a);
 
 }  // namespace athanor

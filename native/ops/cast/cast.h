@@ -18,5 +18,6 @@ struct Cast {
 };
 
 void cast_forward(Cpu, const Cast& a);
+void cast_forward(Cuda, const Cast& a);
 
 }  // namespace athanor

@@ -45,6 +45,8 @@ struct CrossEntropyBackward {
 
 // Throws ERR_DATA for the first label outside 0..V-1 that is not ignore_index.
 void cross_entropy_forward(Cpu, const CrossEntropyForward& a);
+void cross_entropy_forward(Cuda, const CrossEntropyForward& a);
 void cross_entropy_backward(Cpu, const CrossEntropyBackward& a);
+void cross_entropy_backward(Cuda, const CrossEntropyBackward& a);
 
 }  // namespace athanor

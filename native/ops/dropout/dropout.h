@@ -17,9 +17,11 @@ struct Dropout {
 };
 
 void dropout_forward(Cpu, const Dropout& a);
+void dropout_forward(Cuda, const Dropout& a);
 // Same work on dy; a name of its own, as every op has a forward and a backward.
-inline void dropout_backward(Cpu cpu, const Dropout& a) {
-  dropout_forward(cpu, a);
+template <class Tag>
+void dropout_backward(Tag device, const Dropout& a) {
+  dropout_forward(device, a);
 }
 
 }  // namespace athanor

@@ -35,6 +35,8 @@ struct ArithmeticBackward {
 };
 
 void arithmetic_forward(Cpu, const ArithmeticForward& a);
+void arithmetic_forward(Cuda, const ArithmeticForward& a);
 void arithmetic_backward(Cpu, const ArithmeticBackward& a);
+void arithmetic_backward(Cuda, const ArithmeticBackward& a);
 
 }  // namespace athanor

@@ -24,6 +24,8 @@ struct FunctionBackward {
 };
 
 void function_forward(Cpu, const FunctionForward& a);
+void function_forward(Cuda, const FunctionForward& a);
 void function_backward(Cpu, const FunctionBackward& a);
+void function_backward(Cuda, const FunctionBackward& a);
 
 }  // namespace athanor

@@ -36,6 +36,8 @@ struct WhereBackward {
 };
 
 void where_forward(Cpu, const WhereForward& a);
+void where_forward(Cuda, const WhereForward& a);
 void where_backward(Cpu, const WhereBackward& a);
+void where_backward(Cuda, const WhereBackward& a);
 
 }  // namespace athanor

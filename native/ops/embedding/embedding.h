@@ -25,5 +25,6 @@ struct EmbeddingForward {
 };
 
 void embedding_forward(Cpu, const EmbeddingForward& a);
+void embedding_forward(Cuda, const EmbeddingForward& a);
 
 }  // namespace athanor

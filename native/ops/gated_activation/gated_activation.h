@@ -29,6 +29,8 @@ struct GatedBackward {
 };
 
 void gated_forward(Cpu, const GatedForward& a);
+void gated_forward(Cuda, const GatedForward& a);
 void gated_backward(Cpu, const GatedBackward& a);
+void gated_backward(Cuda, const GatedBackward& a);
 
 }  // namespace athanor

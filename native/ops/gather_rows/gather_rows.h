@@ -16,6 +16,7 @@ struct IndexCheck {
   const char* where;  // " of tables[1]", or ""
 };
 void check_indices(Cpu, const IndexCheck& check, const int32_t* index, int64_t count, int64_t rows);
+void check_indices(Cuda, const IndexCheck& check, const int32_t* index, int64_t count, int64_t rows);
 
 struct GatherRows {
   const char* x;  // (rows, row_bytes), x_stride bytes from row to row
@@ -39,7 +40,9 @@ struct ScatterRows {
 };
 
 void gather_rows_forward(Cpu, const GatherRows& a);
+void gather_rows_forward(Cuda, const GatherRows& a);
 void scatter_rows(Cpu, const ScatterRows& a);
+void scatter_rows(Cuda, const ScatterRows& a);
 
 // Puts the gradient of a look-up in a table of `shape` (rows, ...) on the queue. `dy` (..., width) has one
 // row for each element of `index`.

@@ -26,6 +26,8 @@ struct L2NormalizeBackward {
 };
 
 void l2_normalize_forward(Cpu, const L2NormalizeForward& a);
+void l2_normalize_forward(Cuda, const L2NormalizeForward& a);
 void l2_normalize_backward(Cpu, const L2NormalizeBackward& a);
+void l2_normalize_backward(Cuda, const L2NormalizeBackward& a);
 
 }  // namespace athanor

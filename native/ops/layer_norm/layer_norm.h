@@ -64,6 +64,8 @@ inline int64_t layer_norm_blocks(int64_t rows) {
 }
 
 void layer_norm_forward(Cpu, const LayerNormForward& a);
+void layer_norm_forward(Cuda, const LayerNormForward& a);
 void layer_norm_backward(Cpu, const LayerNormBackward& a);
+void layer_norm_backward(Cuda, const LayerNormBackward& a);
 
 }  // namespace athanor

@@ -74,8 +74,12 @@ inline int64_t column_sum_blocks(int64_t rows) {
 }
 
 void linear_forward(Cpu, const LinearForward& a);
+void linear_forward(Cuda, const LinearForward& a);
 void linear_grad_input(Cpu, const LinearGradInput& a);
+void linear_grad_input(Cuda, const LinearGradInput& a);
 void linear_grad_weight(Cpu, const LinearGradWeight& a);
+void linear_grad_weight(Cuda, const LinearGradWeight& a);
 void column_sums(Cpu, const ColumnSums& a);
+void column_sums(Cuda, const ColumnSums& a);
 
 }  // namespace athanor

@@ -61,6 +61,8 @@ struct LinearCrossEntropyBackward {
 
 // Throws ERR_DATA for the first label outside 0..V-1 that is not ignore_index.
 void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward& a);
+void linear_cross_entropy_forward(Cuda, const LinearCrossEntropyForward& a);
 void linear_cross_entropy_backward(Cpu, const LinearCrossEntropyBackward& a);
+void linear_cross_entropy_backward(Cuda, const LinearCrossEntropyBackward& a);
 
 }  // namespace athanor

@@ -34,10 +34,14 @@ struct LossBackward {
 
 // Both throw ERR_DATA for the first target that is NaN.
 void mse_forward(Cpu, const LossForward& a);
+void mse_forward(Cuda, const LossForward& a);
 void bce_with_logits_forward(Cpu, const LossForward& a);
+void bce_with_logits_forward(Cuda, const LossForward& a);
 // dx = 2 (x - t) dloss / count.
 void mse_backward(Cpu, const LossBackward& a);
+void mse_backward(Cuda, const LossBackward& a);
 // dx = ((1 - t) sigmoid(x) - w t sigmoid(-x)) dloss / count.
 void bce_with_logits_backward(Cpu, const LossBackward& a);
+void bce_with_logits_backward(Cuda, const LossBackward& a);
 
 }  // namespace athanor

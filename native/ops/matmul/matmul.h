@@ -23,5 +23,6 @@ struct BatchedProduct {
 };
 
 void batched_product(Cpu, const BatchedProduct& a);
+void batched_product(Cuda, const BatchedProduct& a);
 
 }  // namespace athanor

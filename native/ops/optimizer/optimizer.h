@@ -71,9 +71,13 @@ inline float clip_factor(const Clipping& clipping) {
 }
 
 void gradient_norm(Cpu, const GradientNorm& a);
+void gradient_norm(Cuda, const GradientNorm& a);
 void norm_of_squares(Cpu, const NormOfSquares& a);
+void norm_of_squares(Cuda, const NormOfSquares& a);
 void adamw_update(Cpu, const AdamwUpdate& a);
+void adamw_update(Cuda, const AdamwUpdate& a);
 void sgd_update(Cpu, const SgdUpdate& a);
+void sgd_update(Cuda, const SgdUpdate& a);
 
 // ---- what the two fronts share (optimizer.cpp) ----
 

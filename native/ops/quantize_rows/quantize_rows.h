@@ -17,5 +17,6 @@ struct QuantizeRows {
 
 // Throws ERR_DATA naming the first row with a NaN or an infinity.
 void quantize_rows_forward(Cpu, const QuantizeRows& a);
+void quantize_rows_forward(Cuda, const QuantizeRows& a);
 
 }  // namespace athanor

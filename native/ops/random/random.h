@@ -31,6 +31,7 @@ struct Random {
 };
 
 void random_forward(Cpu, const Random& r);
+void random_forward(Cuda, const Random& r);
 
 inline float uniform_value(uint32_t word, double a, double b) {
   float y = static_cast<float>(a + (b - a) * ((word >> 8) * 0x1p-24));

@@ -29,7 +29,9 @@ struct Transpose {
 };
 
 void copy_blocks(Cpu, const CopyBlocks& a);
+void copy_blocks(Cuda, const CopyBlocks& a);
 void transpose_forward(Cpu, const Transpose& a);
+void transpose_forward(Cuda, const Transpose& a);
 
 // Elements between neighbours of `dim`.
 int64_t inner_of(const Shape& shape, int dim);

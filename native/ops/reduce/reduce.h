@@ -23,6 +23,8 @@ struct SumBackward {
 };
 
 void sum_forward(Cpu, const SumForward& a);
+void sum_forward(Cuda, const SumForward& a);
 void sum_backward(Cpu, const SumBackward& a);
+void sum_backward(Cuda, const SumBackward& a);
 
 }  // namespace athanor

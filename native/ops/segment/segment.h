@@ -79,10 +79,16 @@ struct SegmentCrossEntropyBackward {
 };
 
 void segment_reduce_forward(Cpu, const SegmentReduceForward& a);
+void segment_reduce_forward(Cuda, const SegmentReduceForward& a);
 void segment_reduce_backward(Cpu, const SegmentReduceBackward& a);
+void segment_reduce_backward(Cuda, const SegmentReduceBackward& a);
 void segment_softmax_forward(Cpu, const SegmentSoftmaxForward& a);
+void segment_softmax_forward(Cuda, const SegmentSoftmaxForward& a);
 void segment_softmax_backward(Cpu, const SegmentSoftmaxBackward& a);
+void segment_softmax_backward(Cuda, const SegmentSoftmaxBackward& a);
 void segment_cross_entropy_forward(Cpu, const SegmentCrossEntropyForward& a);
+void segment_cross_entropy_forward(Cuda, const SegmentCrossEntropyForward& a);
 void segment_cross_entropy_backward(Cpu, const SegmentCrossEntropyBackward& a);
+void segment_cross_entropy_backward(Cuda, const SegmentCrossEntropyBackward& a);
 
 }  // namespace athanor

@@ -26,10 +26,16 @@ struct SoftmaxGradient {
 };
 
 void softmax_forward(Cpu, const SoftmaxRows& a);
+void softmax_forward(Cuda, const SoftmaxRows& a);
 void softmax_backward(Cpu, const SoftmaxGradient& a);
+void softmax_backward(Cuda, const SoftmaxGradient& a);
 void log_softmax_forward(Cpu, const SoftmaxRows& a);
+void log_softmax_forward(Cuda, const SoftmaxRows& a);
 void log_softmax_backward(Cpu, const SoftmaxGradient& a);
+void log_softmax_backward(Cuda, const SoftmaxGradient& a);
 void logsumexp_forward(Cpu, const SoftmaxRows& a);
+void logsumexp_forward(Cuda, const SoftmaxRows& a);
 void logsumexp_backward(Cpu, const SoftmaxGradient& a);
+void logsumexp_backward(Cuda, const SoftmaxGradient& a);
 
 }  // namespace athanor
