@@ -66,7 +66,15 @@ function packFiles() {
   const target = join(out, "files.tar.xz");
   const paths = [
     ...[`${build}/Release/athanor.node`, `${build}/kernel_check`, `${build}/engine_check`],
-    ...["dist", "tests/fixtures", "tests/gpu-verified.json", "scripts/gpu", "jest.config.js", "package.json"],
+    ...[
+      "dist",
+      "tests/fixtures",
+      "tests/gpu-verified.json",
+      "scripts/gpu",
+      "benchmarks/gpu",
+      "jest.config.js",
+      "package.json",
+    ],
     ...packages(["jest", "@jest/globals", "fast-check", ...runtimeDependencies()]),
   ].filter((path) => existsSync(join(root, path)));
   const command = 'tar --create --exclude="*.map" --exclude="*.d.ts" -- "$@" | xz -6 -T0 > "$0"';
