@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/accelerator.h"
 #include "core/rows.h"
 
 namespace athanor {
@@ -36,6 +37,13 @@ int64_t bytes_of(const std::vector<View>& views) {
 std::function<void(Execution&)> traced(std::function<void(Execution&)> body,
                                        std::shared_ptr<TracedCommand> entry) {
   return [body = std::move(body), entry = std::move(entry)](Execution& e) {
+    if (e.device.accelerator()) {
+      std::shared_ptr<StreamTimer> timer = e.queue->stream().start_timer();
+      body(e);
+      timer->stop();
+      entry->timer = timer;
+      return;
+    }
     auto begin = std::chrono::steady_clock::now();
     body(e);
     entry->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -49,7 +57,7 @@ bool whole_storage(const View& v) {
 }  // namespace
 
 const QueueRef& Emitter::queue() {
-  if (!queue_) queue_ = environment.default_queue(Device::cpu());
+  if (!queue_) queue_ = environment.default_queue(Device::standard());
   return queue_;
 }
 
