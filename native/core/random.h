@@ -7,13 +7,15 @@
 
 #include <cstdint>
 
+#include "core/device_code.h"
+
 namespace athanor {
 
 struct PhiloxWords {
   uint32_t word[4];
 };
 
-inline PhiloxWords philox(uint64_t seed, uint64_t call, uint64_t block) {
+ATHANOR_DEVICE inline PhiloxWords philox(uint64_t seed, uint64_t call, uint64_t block) {
   uint32_t c0 = static_cast<uint32_t>(block), c1 = static_cast<uint32_t>(block >> 32);
   uint32_t c2 = static_cast<uint32_t>(call), c3 = static_cast<uint32_t>(call >> 32);
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
@@ -32,12 +34,12 @@ inline PhiloxWords philox(uint64_t seed, uint64_t call, uint64_t block) {
   return {{c0, c1, c2, c3}};
 }
 
-inline uint32_t philox_word(uint64_t seed, uint64_t call, uint64_t index) {
+ATHANOR_DEVICE inline uint32_t philox_word(uint64_t seed, uint64_t call, uint64_t index) {
   return philox(seed, call, index >> 2).word[index & 3];
 }
 
 // An element is dropped when its word is below this: the probability p in units of 2^-32.
-inline uint32_t dropout_threshold(float p) {
+ATHANOR_DEVICE inline uint32_t dropout_threshold(float p) {
   double scaled = static_cast<double>(p) * 4294967296.0;
   return scaled >= 4294967295.0 ? 4294967295u : static_cast<uint32_t>(scaled);
 }
