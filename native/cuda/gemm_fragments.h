@@ -52,7 +52,7 @@ struct OperandTile {
   __device__ static void load(T* tile, const T* data, int64_t ld, bool vectors, int line, int line_end,
                               int element, int element_end) {
     static_assert(lines * chunks % threads == 0, "every thread has the same number of chunks");
-#pragma unroll
+#pragma unroll 4  // all at once, the addresses of the large tile spill
     for (int step = 0; step < lines * chunks / threads; step++) {
       const int i = step * threads + static_cast<int>(threadIdx.x);
       const int from_line = line + i / chunks, from = element + i % chunks * per_chunk;
