@@ -1,4 +1,7 @@
 // Queues, readiness, memory, threads.
+#include <algorithm>
+#include <atomic>
+
 #include "binding/args.h"
 #include "binding/errors.h"
 #include "binding/exports.h"
@@ -45,23 +48,41 @@ Napi::Value ready(const Napi::CallbackInfo& info) {
   });
 }
 
+// Calls `done` when all that was queued on the device has run, there too.
+void wait_for_queues(NodeEnvironment& environment, Device& device,
+                     std::function<void(const FailureRef&)> done) {
+  Command command;
+  command.op = "synchronize";
+  command.call = environment.calls;
+  for (const QueueRef& queue : environment.queues()) {
+    if (queue->enqueued && &queue->device == &device) command.waits.push_back({queue, queue->enqueued});
+  }
+  command.run = [](Execution& e) {
+    if (e.device.accelerator()) e.completed = [] {};
+  };
+  command.finished = std::move(done);
+  // On a queue of its own at the front: it holds up nobody and depends on everybody.
+  auto queue = std::make_shared<Queue>(device, environment.shared_from_this(), Priority::high, 0);
+  environment.enqueue(queue, std::move(command));
+}
+
 // synchronize(id): completes `id` when all that was queued before has run.
 Napi::Value synchronize(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     NodeEnvironment& environment = NodeEnvironment::of(info.Env());
     double id = number_argument(info, 0);
     auto held = std::static_pointer_cast<NodeEnvironment>(environment.shared_from_this());
-    Command command;
-    command.op = "synchronize";
-    command.call = environment.calls;
+    std::vector<Device*> devices{&Device::cpu()};
     for (const QueueRef& queue : environment.queues()) {
-      if (queue->enqueued) command.waits.push_back({queue, queue->enqueued});
+      if (std::find(devices.begin(), devices.end(), &queue->device) == devices.end()) {
+        devices.push_back(&queue->device);
+      }
     }
-    command.run = [](Execution&) {};
-    command.finished = [held, id](const FailureRef&) { held->settle({id, nullptr, true}); };
-    // On a queue of its own at the front: it holds up nobody and depends on everybody.
-    auto queue = std::make_shared<Queue>(Device::cpu(), held, Priority::high, 0);
-    environment.enqueue(queue, std::move(command));
+    auto left = std::make_shared<std::atomic<size_t>>(devices.size());
+    auto one_is_done = [held, id, left](const FailureRef&) {
+      if (--*left == 0) held->settle({id, nullptr, true});
+    };
+    for (Device* device : devices) wait_for_queues(environment, *device, one_is_done);
     environment.promise_made();
     return info.Env().Undefined();
   });
@@ -93,7 +114,7 @@ Napi::Value check_device(const Napi::CallbackInfo& info) {
 // memory(device) -> [live, cached, peak] in bytes, of the process
 Napi::Value memory(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    MemoryCounts counts = Device::get(string_argument(info, 0, "device")).allocator().counts();
+    MemoryCounts counts = Device::get(string_argument(info, 0, "device")).memory_counts();
     Napi::Array answer = Napi::Array::New(info.Env(), 3);
     answer.Set(0u, static_cast<double>(counts.live));
     answer.Set(1u, static_cast<double>(counts.cached));
@@ -104,9 +125,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 
 Napi::Value empty_cache(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Allocator& allocator = Device::get(string_argument(info, 0, "device")).allocator();
-    allocator.empty_cache();
-    allocator.reset_peak();
+    Device::get(string_argument(info, 0, "device")).empty_cache();
     return info.Env().Undefined();
   });
 }

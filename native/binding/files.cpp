@@ -71,13 +71,14 @@ void convert_i64(To* target, const uint8_t* source, size_t n) {
 
 struct Piece {
   View view;
+  uint8_t* target;  // host memory of the view's first element
   Stored stored;
   size_t first, count;  // elements
   size_t position;      // byte in the file
 };
 
 void convert(const Piece& piece, const uint8_t* source) {
-  float* target = piece.view.data<float>() + piece.first;
+  float* target = reinterpret_cast<float*>(piece.target) + piece.first;
   switch (piece.stored) {
     case Stored::same: break;  // read in place
     case Stored::bf16:
@@ -92,7 +93,7 @@ void convert(const Piece& piece, const uint8_t* source) {
       break;
     case Stored::i64:
       if (piece.view.dtype == DType::i32) {
-        convert_i64(piece.view.data<int32_t>() + piece.first, source, piece.count);
+        convert_i64(reinterpret_cast<int32_t*>(piece.target) + piece.first, source, piece.count);
       } else {
         convert_i64(target, source, piece.count);
       }
@@ -153,7 +154,7 @@ class Reader {
       size_t bytes = piece.count * stored_size(piece.stored, piece.view.dtype);
       uint8_t* target;
       if (piece.stored == Stored::same) {
-        target = piece.view.data<uint8_t>() + piece.first * dtype_size(piece.view.dtype);
+        target = piece.target + piece.first * dtype_size(piece.view.dtype);
       } else {
         buffer.resize(bytes);
         target = buffer.data();
@@ -214,16 +215,18 @@ Napi::Value read_file(const Napi::CallbackInfo& info) {
       auto stored = static_cast<Stored>(static_cast<int32_t>(entries[i + 1]));
       bool fits = stored == Stored::same || view.dtype == DType::f32 ||
                   (stored == Stored::i64 && view.dtype == DType::i32);
-      if (!fits || !view.contiguous() || !view.storage->data) {
+      if (!fits || !view.contiguous()) {
         throw Error(ErrorCode::dtype, "readFile: cannot read these elements into a tensor of " +
                                           std::string(dtype_name(view.dtype)));
       }
+      uint8_t* target = static_cast<uint8_t*>(view.storage->stage()) + view.offset * dtype_size(view.dtype);
       size_t size = stored_size(stored, view.dtype);
       size_t count = static_cast<size_t>(view.count());
       size_t each = piece_bytes / size;
       for (size_t first = 0; first < count; first += each) {
         size_t n = count - first < each ? count - first : each;
-        pieces.push_back({view, stored, first, n, static_cast<size_t>(entries[i + 2]) + first * size});
+        pieces.push_back(
+            {view, target, stored, first, n, static_cast<size_t>(entries[i + 2]) + first * size});
       }
     }
     auto held = std::static_pointer_cast<NodeEnvironment>(environment.shared_from_this());

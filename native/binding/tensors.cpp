@@ -8,6 +8,7 @@
 #include "binding/node_environment.h"
 #include "core/device.h"
 #include "core/emitter.h"
+#include "core/transfer.h"
 #include "cpu/kernels.h"
 
 namespace athanor {
@@ -27,22 +28,22 @@ size_t read_bytes(const View& v) {
   return static_cast<size_t>(v.count()) * (v.dtype == DType::bf16 ? 4 : dtype_size(v.dtype));
 }
 
-void copy_out(const View& v, uint8_t* target) {
-  int64_t width = v.width();
-  size_t size = dtype_size(v.dtype);
+// From rows on the host, `stride` bytes apart.
+void copy_out(const View& v, const uint8_t* rows, size_t stride, uint8_t* target) {
+  size_t width = static_cast<size_t>(v.width()), count = static_cast<size_t>(v.rows());
   if (v.count() == 0) return;
-  for (int64_t row = 0; row < v.rows(); row++) {
-    const uint8_t* source = v.data<uint8_t>() + static_cast<size_t>(row * v.row_stride) * size;
-    size_t n = static_cast<size_t>(width);
+  const size_t bytes = width * dtype_size(v.dtype);
+  if (stride == bytes) {  // one long row
+    width *= count;
+    count = 1;
+  }
+  for (size_t row = 0; row < count; row++) {
+    const uint8_t* source = rows + row * stride;
     if (v.dtype == DType::bf16) {
       kernels().from_bf16(reinterpret_cast<float*>(target) + row * width,
-                          reinterpret_cast<const uint16_t*>(source), n);
+                          reinterpret_cast<const uint16_t*>(source), width);
     } else {
-      std::memcpy(target + static_cast<size_t>(row * width) * size, source, n * size);
-      if (v.contiguous() && row == 0 && v.rows() > 1) {
-        std::memcpy(target, source, static_cast<size_t>(v.count()) * size);
-        return;
-      }
+      std::memcpy(target + row * bytes, source, width * dtype_size(v.dtype));
     }
   }
 }
@@ -77,11 +78,11 @@ Napi::Value make(const Napi::CallbackInfo& info) {
         throw Error(ErrorCode::shape, "tensor: " + v.shape.text() + " needs " + std::to_string(bytes) +
                                           " bytes, got " + std::to_string(source.size));
       }
-      v.storage->ensure();
-      if (bytes) std::memcpy(v.storage->data, source.data, bytes);
+      void* staged = v.storage->stage();
+      if (bytes) std::memcpy(staged, source.data, bytes);
       v.storage->on_host = true;
     } else {
-      v.storage->ensure();
+      v.storage->stage();
     }
     environment.report_memory(info.Env());
     return Napi::Number::New(info.Env(), environment.add_handle(std::move(tensor)));
@@ -130,10 +131,12 @@ Command reading(NodeEnvironment& environment, const View& view, uint8_t* target)
   command.call = environment.calls;
   command.inputs.push_back(view.storage);
   auto held = environment.shared_from_this();
-  command.run = [held, view, target](Execution&) {
-    // JavaScript owns the target: it lives as long as its environment.
-    std::lock_guard<std::mutex> lock(held->writing);
-    if (!held->dead) copy_out(view, target);
+  command.run = [held, view, target](Execution& e) {
+    read_rows(e, view, [held, view, target](const void* rows, size_t stride) {
+      // JavaScript owns the target: it lives as long as its environment.
+      std::lock_guard<std::mutex> lock(held->writing);
+      if (!held->dead) copy_out(view, static_cast<const uint8_t*>(rows), stride, target);
+    });
   };
   return command;
 }
@@ -165,14 +168,13 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
     Bytes target = bytes_argument(info, 1, "target");
     if (target.size != read_bytes(view))
       throw Error(ErrorCode::internal, "readSync: target has the wrong size");
-    auto failure = std::make_shared<FailureRef>();
     Command command = reading(environment, view, target.data);
-    command.finished = [failure](const FailureRef& cause) { *failure = cause; };
+    auto latch = std::make_shared<Latch>();
+    command.finished = [opened = Latch::Opener(latch)](const FailureRef& cause) { opened.open(cause); };
     QueueRef queue = view.storage->last_write.queue ? view.storage->last_write.queue : view.storage->home;
     environment.enqueue(queue, std::move(command));
-    queue->device.wait(*queue, queue->enqueued);
-    if (*failure) {
-      throw environment.make_error(info.Env(), (*failure)->code, (*failure)->message, (*failure)->call);
+    if (FailureRef failure = latch->wait()) {
+      throw environment.make_error(info.Env(), failure->code, failure->message, failure->call);
     }
     return info.Env().Undefined();
   });
@@ -198,9 +200,7 @@ Napi::Value write(const Napi::CallbackInfo& info) {
     command.kind = bytes == view.storage->bytes ? CommandKind::overwrite : CommandKind::accumulate;
     command.outputs.push_back(view.storage);
     command.staged_bytes = bytes;
-    command.run = [staged, view](Execution&) {
-      if (!staged->empty()) std::memcpy(view.data<uint8_t>(), staged->data(), staged->size());
-    };
+    command.run = [staged, view](Execution& e) { write_rows(e, view, staged->data()); };
     environment.enqueue(view.storage->home, std::move(command));
     return info.Env().Undefined();
   });

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "core/transfer.h"
 #include "ops/op.h"
 
 namespace athanor {
@@ -46,8 +47,8 @@ TensorRef Host::make(DType dtype, const Shape& shape, const void* bytes, int32_t
   t->view.row_stride = shape.width();
   size_t size = static_cast<size_t>(shape.count()) * dtype_size(dtype);
   t->view.storage = std::make_shared<Storage>(home->device, size, home);
-  t->view.storage->ensure();
-  if (size) std::memcpy(t->view.storage->data, bytes, size);
+  void* staged = t->view.storage->stage();
+  if (size) std::memcpy(staged, bytes, size);
   t->view.storage->on_host = true;
   return t;
 }
@@ -105,23 +106,24 @@ void Host::backward(const TensorRef& loss, const TensorRef& gradient) {
 std::vector<float> Host::read(const TensorRef& tensor) {
   View view = tensor->view;
   auto values = std::make_shared<std::vector<float>>(static_cast<size_t>(view.count()));
-  auto failure = std::make_shared<FailureRef>();
   Command command;
   command.op = "read";
   command.inputs.push_back(view.storage);
-  command.run = [values, view](Execution&) {
-    for (int64_t row = 0; row < view.rows(); row++) {
-      for (int64_t i = 0; i < view.width(); i++) {
-        (*values)[static_cast<size_t>(row * view.width() + i)] =
-            view.data<float>()[row * view.row_stride + i];
+  command.run = [values, view](Execution& e) {
+    read_rows(e, view, [values, view](const void* rows, size_t stride) {
+      for (int64_t row = 0; row < view.rows(); row++) {
+        if (view.width() == 0) return;
+        std::memcpy(values->data() + row * view.width(),
+                    static_cast<const char*>(rows) + static_cast<size_t>(row) * stride,
+                    static_cast<size_t>(view.width()) * sizeof(float));
       }
-    }
+    });
   };
-  command.finished = [failure](const FailureRef& cause) { *failure = cause; };
+  auto latch = std::make_shared<Latch>();
+  command.finished = [opener = Latch::Opener(latch)](const FailureRef& cause) { opener.open(cause); };
   QueueRef queue = view.storage->last_write.queue ? view.storage->last_write.queue : view.storage->home;
   environment->enqueue(queue, std::move(command));
-  queue->device.wait(*queue, queue->enqueued);
-  if (*failure) throw Error((*failure)->code, (*failure)->message);
+  if (FailureRef failure = latch->wait()) throw Error(failure->code, failure->message);
   return *values;
 }
 

@@ -28,13 +28,23 @@ struct RawMemory {
   ~RawMemory() = default;
 };
 
-class Allocator {
+// Where storages and scratch get their blocks. Any thread may call.
+class Memory {
+ public:
+  // Throws ERR_OUT_OF_MEMORY, after the cache was emptied and the request tried once more.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void free(void* pointer, size_t bytes) = 0;  // null is fine
+
+ protected:
+  ~Memory() = default;
+};
+
+class Allocator final : public Memory {
  public:
   explicit Allocator(RawMemory& raw) : raw_(raw) {}
 
-  // Throws ERR_OUT_OF_MEMORY, after the cache was emptied and the request tried once more.
-  void* allocate(size_t bytes);
-  void free(void* pointer, size_t bytes);
+  void* allocate(size_t bytes) override;
+  void free(void* pointer, size_t bytes) override;
   void empty_cache();
   MemoryCounts counts();
   void reset_peak();

@@ -37,7 +37,7 @@ class Call : public Emitter {
   void check_rank(const TensorRef& t, const char* name, int least, int most) const;
   void check_same_shape(const TensorRef& a, const char* a_name, const TensorRef& b, const char* b_name) const;
 
-  // For ops without tensor inputs: the queue (0 is the CPU's default) to run on.
+  // For ops without tensor inputs: the queue (0: the standard device's default) to run on.
   void use_queue(int32_t id) { queue_ = environment.queue(id); }
 
   // The tensor's view, copied to whole rows if it is a range of columns.

@@ -4,44 +4,39 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "core/allocator.h"
+#include "core/device_state.h"
 #include "core/queue.h"
 
 namespace athanor {
 
-enum class DeviceKind : int32_t { cpu = 0, cuda = 1 };
-
-// What kernels and their choice need to know of a GPU.
-struct CudaProperties {
-  int index;            // among the GPUs of the process
-  int capability;       // 10 * major + minor
-  int multiprocessors;  // number of streaming multiprocessors
-  size_t shared_bytes;  // most shared memory that a block may ask for
-};
-
-struct DeviceState {
-  std::string name, kind, reason;  // reason: why it is not available
-  double memory = 0;               // bytes
-  bool available = false;
-};
+class Accelerator;
+class Marker;
 
 class Device {
  public:
-  Device(DeviceKind kind, int index, RawMemory& raw);
+  Device(DeviceKind kind, int index, Accelerator* accelerator);
 
   // "cpu", "cuda", "cuda:N", "auto". Throws ERR_CUDA (no CUDA in this build, no driver, ...) or ERR_ARGUMENT.
   static Device& get(const std::string& name);
   static Device& cpu();
+  // What "auto" means: the environment variable ATHANOR_DEVICE, else the first GPU, else the CPU.
+  static Device& standard();
   static std::vector<DeviceState> list();
 
   DeviceKind kind() const { return kind_; }
   std::string name() const;
-  const CudaProperties* cuda_properties() const { return cuda_properties_; }  // null for the CPU
-  Allocator& allocator() { return allocator_; }
+  Accelerator* accelerator() const { return accelerator_; }  // null for the CPU
+  const CudaProperties* cuda_properties() const { return cuda_properties_; }
+  Allocator& allocator() { return allocator_; }  // of the CPU; a GPU has one per stream (Queue::allocator)
+  MemoryCounts memory_counts();
+  void empty_cache();  // gives cached memory back and starts the peak anew
 
   // Starts the executor if it does not run yet; throws where the system refuses a thread.
   void start();
@@ -49,20 +44,42 @@ class Device {
   void submit(const QueueRef& queue, Command&& command);
   // Drops what waits in the queues of an environment that has ended.
   void drop(const Environment& environment);
+  // Says that what commands of this device wait for has come from another one: the only command of `arrival`.
+  void arrive(Queue& arrival);
   // Blocks until the queue has run the command with this number.
   void wait(const Queue& queue, uint64_t sequence);
 
  private:
+  // A command whose work is still under way on the GPU, though the host is done with it.
+  struct Launched {
+    std::unique_ptr<Marker> marker;
+    std::function<void()> completed;
+    QueueRef queue;
+    Command command;  // without its storages
+    bool alive = false;
+  };
+
   void execute();
   bool take(QueueRef& queue, Command& command);
   static bool runnable(const Queue& queue);
   // Whether the command's environment is alive; `failure` is null if the command ran.
-  bool run(Command& command, const Queue& queue, FailureRef& failure);
-  FailureRef try_run(Command& command);
+  bool run(Command& command, const QueueRef& queue, FailureRef& failure, Execution& execution);
+  void allocate(Command& command, Queue& queue);
+  static FailureRef guard(const Command& command, const std::function<void()>& body);
+  static void let_go(Command& command);
+  static void settle(Queue& queue, Command& command, bool alive, const FailureRef& failure);
+  void advance(Queue& queue);
+
+  void enter_stream(const Command& command, Queue& queue, Execution& execution);
+  static std::unique_ptr<Marker> mark(const Command& command, Queue& queue, FailureRef& failure);
+  void hand_over(Launched&& launched);
+  bool take_completed(Launched& launched, FailureRef& failure);
+  void complete();  // the thread that waits for what was launched
 
   const DeviceKind kind_;
   const int index_;
-  const CudaProperties* cuda_properties_ = nullptr;
+  Accelerator* const accelerator_;
+  const CudaProperties* const cuda_properties_;
   Allocator allocator_;
 
   std::mutex mutex_;
@@ -70,8 +87,13 @@ class Device {
   std::vector<QueueRef> waiting_[priority_count];  // queues with commands, next turn first
   std::atomic<size_t> commands_{0};                // read without the mutex while spinning
   std::atomic<bool> started_{false};
-  bool sleeping_ = false;
+  bool sleeping_ = false, completing_ = false;
+  uint64_t news_ = 0;  // counts commands that came, and arrivals from other devices
   int finish_waiters_ = 0;
+
+  std::mutex launched_mutex_;
+  std::condition_variable launched_work_;
+  std::vector<Launched> launched_;  // those of one queue in order
 };
 
 }  // namespace athanor

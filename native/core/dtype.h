@@ -11,7 +11,8 @@ namespace athanor {
 enum class DType : int32_t { f32 = 0, bf16 = 1, i32 = 2, i8 = 3, u8 = 4 };
 constexpr int32_t dtype_count = 5;
 
-// An element of DType::bf16: the upper half of a float.
+// An element of a bf16 tensor: the upper half of a float's bits. Kernels convert with cuda/bf16.h, the CPU's
+// code with the functions of cpu/isa.
 struct bf16 {
   uint16_t bits;
 };

@@ -49,7 +49,7 @@ bool whole_storage(const View& v) {
 }  // namespace
 
 const QueueRef& Emitter::queue() {
-  if (!queue_) queue_ = environment.default_queue(Device::cpu());
+  if (!queue_) queue_ = environment.default_queue(Device::standard());
   return queue_;
 }
 

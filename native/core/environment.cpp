@@ -80,7 +80,7 @@ void Environment::release_handle(double handle) {
 }
 
 const QueueRef& Environment::queue(int32_t id) {
-  if (id == 0) return default_queue(Device::cpu());
+  if (id == 0) return default_queue(Device::standard());
   for (const QueueRef& queue : queues_) {
     if (queue->id == id) return queue;
   }

@@ -15,11 +15,12 @@
 
 namespace athanor {
 
-class Allocator;
+class Memory;
 class Device;
 class Environment;
 class Queue;
 class Storage;
+class Stream;
 using StorageRef = std::shared_ptr<Storage>;
 using QueueRef = std::shared_ptr<Queue>;
 
@@ -43,8 +44,9 @@ struct Stamp {
 // What a running command may use.
 struct Execution {
   Device& device;
-  void* stream = nullptr;        // CUDA: the stream of the command's queue
-  Allocator* scratch = nullptr;  // memory that is reused in the order of that stream
+  Queue* queue = nullptr;     // CUDA: the command's queue
+  void* stream = nullptr;     // CUDA: that queue's stream
+  Memory* scratch = nullptr;  // memory that is reused in the order of that stream
   // CUDA: called when all that the command launched has run, on another thread than the executor, before the
   // command counts as finished. What it throws is the command's failure.
   std::function<void()> completed = nullptr;
@@ -73,13 +75,18 @@ struct Command {
 
 class Queue {
  public:
-  Queue(Device& device, std::shared_ptr<Environment> environment, Priority priority, int32_t id)
-      : device(device), environment(std::move(environment)), priority(priority), id(id) {}
+  Queue(Device& device, std::shared_ptr<Environment> environment, Priority priority, int32_t id);
+  ~Queue();
 
   Device& device;
   const std::shared_ptr<Environment> environment;
   const Priority priority;
   const int32_t id;
+
+  // Memory for what is made on this queue; on a GPU that of its stream. Executor only, as is stream().
+  Memory& allocator();
+  Stream& stream();  // made at the first call
+  bool has_stream() const { return stream_ != nullptr; }
 
   uint64_t enqueued = 0;  // JavaScript thread only: sequence number of the last command
 
@@ -87,6 +94,9 @@ class Queue {
   std::deque<Command> commands;
   uint64_t completed = 0;  // sequence number of the last command that has run
   bool listed = false;     // in the device's list of queues with work
+
+ private:
+  std::unique_ptr<Stream> stream_;
 };
 
 }  // namespace athanor

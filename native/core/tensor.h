@@ -42,7 +42,10 @@ struct View {
   // null.
   template <class T>
   const T* host() const {
-    return storage && storage->on_host && storage->version == 0 ? data<T>() : nullptr;
+    const void* staged = storage && storage->version == 0 ? storage->staged_contents() : nullptr;
+    return staged ? reinterpret_cast<const T*>(static_cast<const char*>(staged) +
+                                               offset * static_cast<int64_t>(dtype_size(dtype)))
+                  : nullptr;
   }
 
   // Integers for a kernel, with their host copy: `host` was asked for while the command was made.

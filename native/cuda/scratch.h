@@ -22,7 +22,7 @@ class Scratch {
   T* data() const { return data_; }
 
  private:
-  Allocator& allocator_;
+  Memory& allocator_;
   const size_t bytes_;
   T* const data_;
 };

@@ -60,11 +60,8 @@ function upperHalves(values: Float32Array): Uint16Array {
 export class Model {
   readonly config: ModelConfig;
   readonly architecture: string;
-  readonly device: string;
   /** Dropout takes its masks from here; a checkpoint stores seed and calls. */
   generator: Generator;
-  /** @internal queue of the parameters */
-  readonly queue: number;
   training = false;
   /** How the weights of products are stored; only "f32" can be trained. */
   dtype: WeightType = "f32";
@@ -73,6 +70,9 @@ export class Model {
   readonly #encoder: Encoder;
   readonly #head: Head;
   #parameters: Map<string, Tensor> | undefined;
+  #device: string;
+  #queue: number;
+  readonly #priority: number;
   #disposed = false;
 
   /** @internal Use an Auto class. */
@@ -90,10 +90,21 @@ export class Model {
     this.#store = parts.store;
     this.#encoder = parts.encoder;
     this.#head = parts.head;
-    this.device = native.checkDevice(options.device ?? "auto");
     this.generator = new Generator(options.seed ?? 0);
-    this.queue = native.createQueue(this.device, priority);
-    this.#store.materialize(this.device, this.queue);
+    this.#device = native.checkDevice(options.device ?? "auto");
+    this.#priority = priority;
+    this.#queue = native.createQueue(this.#device, priority);
+    this.#store.materialize(this.#device, this.#queue);
+  }
+
+  /** Where the parameters are: "cpu", "cuda:0", ... */
+  get device(): string {
+    return this.#device;
+  }
+
+  /** @internal queue of the parameters */
+  get queue(): number {
+    return this.#queue;
   }
 
   /** @internal */
@@ -221,11 +232,21 @@ export class Model {
     await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
   }
 
-  /** This model on another device. */
+  /**
+   * Moves this model to another device. Tensors from parameters() and gradients of before are gone: make
+   * optimizers afterwards.
+   */
   to(device: Device): this {
-    if (getEngine().native.checkDevice(device) !== this.device) {
-      throw new AthanorError("ERR_DEVICE", `to: cannot move a model from ${this.device} to ${device}`);
-    }
+    this.#requireLive("to");
+    const { native } = getEngine();
+    const target = native.checkDevice(device);
+    if (target === this.#device) return this;
+    const queue = native.createQueue(target, this.#priority);
+    this.#store.move(target, queue);
+    native.removeQueue(this.#queue);
+    this.#queue = queue;
+    this.#device = target;
+    this.#parameters = undefined;
     return this;
   }
 

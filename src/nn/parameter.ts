@@ -6,8 +6,8 @@ import { normal } from "../tensor/ops/creation.js";
 import { quantizeRows } from "../tensor/ops/linear.js";
 import { cast } from "../tensor/ops/shape.js";
 import type { Generator } from "../tensor/random.js";
-import { scope, untracked } from "../tensor/scope.js";
-import { handles, makeTensor, type Tensor } from "../tensor/tensor.js";
+import { noGrad, scope, untracked } from "../tensor/scope.js";
+import { copyToDevice, handles, makeTensor, type Tensor } from "../tensor/tensor.js";
 
 /** How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding). */
 export type Init = { kind: "normal"; std: number; zeroRow?: number } | { kind: "constant"; value: number };
@@ -177,6 +177,30 @@ export class ParameterStore {
       for (const old of replaced) old.dispose();
     }
     for (const { tensor } of this.#named.values()) tensor.requiresGrad = false;
+  }
+
+  /** Copies every parameter to another device and queue; the old memory is freed. Gradients are lost. */
+  move(device: string, queue: number): void {
+    for (const block of this.#blocks) {
+      const { tensor } = block;
+      const parts = block instanceof PackedParameter ? block.parts : [block];
+      const required = parts.map((part) => part.tensor.requiresGrad);
+      const replaced = new Set([...parts.map((part) => part.tensor), tensor]);
+      untracked(() => {
+        noGrad(() => block.attach(copyToDevice(tensor, device, queue)));
+        if (block.scale) {
+          replaced.add(block.scale);
+          const { scale } = block;
+          noGrad(() => {
+            block.scale = copyToDevice(scale, device, queue);
+          });
+        }
+      });
+      parts.forEach((part, i) => {
+        part.tensor.requiresGrad = required[i];
+      });
+      for (const old of replaced) old.dispose();
+    }
   }
 
   tensors(): Map<string, Tensor> {

@@ -223,9 +223,8 @@ export class Tensor {
       stacks.next(adopt.recording);
       return handles.wrap(native.ops.cast(handle, dtype) as number);
     }
-    if (native.checkDevice(target) !== this.device) {
-      throw new AthanorError("ERR_DEVICE", `to: cannot copy from ${this.device} to ${target}`);
-    }
+    const device = native.checkDevice(target);
+    if (device !== this.device) return copyToDevice(this, device, 0);
     stacks.next(adopt.recording);
     return handles.wrap(native.ops.reshape(handle, ...this.shape) as number);
   }
@@ -261,6 +260,15 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** A copy on another device, on one of its queues (0: the default one). */
+export function copyToDevice(t: Tensor, device: string, queue: number): Tensor {
+  const { native, stacks } = getEngine();
+  const index = device === "cpu" ? -1 : Number(device.slice("cuda:".length));
+  const handle = handles.require(t, "to", "this");
+  stacks.next(adopt.recording);
+  return handles.wrap(native.ops.to_device(handle, index, queue) as number);
 }
 
 /** Makes a tensor on a model's queue (0: none); `null` data leaves the elements to a reader. */
