@@ -4,9 +4,9 @@
 
 #include <cuda_runtime.h>
 
+#include "cuda/activations.h"
 #include "cuda/bf16.h"
 #include "cuda/gemm.h"
-#include "cuda/gemm_activation.h"
 #include "cuda/vector.h"
 
 namespace athanor {
