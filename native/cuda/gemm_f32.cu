@@ -22,7 +22,7 @@ struct F32Tile {
   static constexpr int depth = tile_depth(GemmKind::f32);
   static constexpr bool large = tile == GemmTile::large, few = tile == GemmTile::few_rows;
   static constexpr int threads = few ? 128 : 256;
-  static constexpr int blocks = large ? 2 : 4;  // per multiprocessor
+  static constexpr int blocks = large ? 2 : 3;  // per multiprocessor
   static constexpr int stages = few ? 6 : 3;
   // A thread's sums: `groups` x `groups` squares, 64 apart, of `rows` x 4.
   static constexpr int groups = large ? 2 : 1, rows = few ? 2 : 4;

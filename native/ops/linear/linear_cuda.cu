@@ -1,4 +1,6 @@
 // The CUDA side of linear: products by gemm(), and the column sums of the bias gradient.
+#include <type_traits>
+
 #include "cuda/bf16.h"
 #include "cuda/gemm.h"
 #include "cuda/launch.h"
@@ -68,7 +70,7 @@ void forward(const Cuda& cuda, const LinearForward<T>& a) {
   const LinearSizes& s = a.sizes;
   const GemmOutput<T> out{a.y, s.out, 0, false, a.bias, a.activation, a.pre_activation, a.residual, a.ld_residual};
   const GemmFactor<T> x{a.x, a.ld_x, false};
-  gemm(cuda, DeviceGemm<T, W, T>{1, s.rows, s.out, s.in, x, weight_factor(a.weight.data<const W>(), s, true), out,
+  gemm(cuda, DeviceGemm<T, W, T>{1, s.rows, s.out, s.in, x, weight_factor(a.weight.template data<const W>(), s, true), out,
                                  a.weight_scale});
 }
 
