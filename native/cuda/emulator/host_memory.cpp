@@ -1,0 +1,130 @@
+// Device memory is host memory with every byte 0xFF, so that floats read before they were written are NaN.
+#include "cuda/emulator/host_memory.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+
+#include "cuda/emulator/block.h"
+
+namespace emulated {
+namespace {
+
+struct Memory {
+  std::mutex mutex;
+  std::unordered_map<void*, size_t> sizes;  // of device memory
+  size_t used = 0;
+};
+
+Memory& memory() {
+  static Memory* made = new Memory();
+  return *made;
+}
+
+void* aligned(size_t bytes) {
+  void* pointer = nullptr;
+  return posix_memalign(&pointer, 256, bytes) == 0 ? pointer : nullptr;
+}
+
+}  // namespace
+
+size_t total_memory() {
+  const char* wanted = std::getenv("CUDA_EMULATION_MEMORY");
+  return (wanted ? std::strtoull(wanted, nullptr, 10) : 4096) << 20;
+}
+
+}  // namespace emulated
+
+using namespace emulated;
+
+cudaError_t cudaMalloc(void** pointer, size_t bytes) {
+  if (cudaError_t before = sticky_failure()) return before;
+  *pointer = nullptr;
+  if (bytes == 0) return cudaSuccess;
+  Memory& m = memory();
+  std::lock_guard<std::mutex> lock(m.mutex);
+  void* made = m.used + bytes > total_memory() ? nullptr : aligned(bytes);
+  if (!made) return record_failure(cudaErrorMemoryAllocation);
+  std::memset(made, 0xFF, bytes);
+  m.used += bytes;
+  m.sizes[made] = bytes;
+  *pointer = made;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFree(void* pointer) {
+  if (pointer) {
+    Memory& m = memory();
+    std::lock_guard<std::mutex> lock(m.mutex);
+    auto found = m.sizes.find(pointer);
+    if (found == m.sizes.end()) return record_failure(cudaErrorInvalidValue);
+    m.used -= found->second;
+    m.sizes.erase(found);
+    std::free(pointer);
+  }
+  return sticky_failure();
+}
+
+cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t) {
+  return cudaMalloc(pointer, bytes);
+}
+cudaError_t cudaFreeAsync(void* pointer, cudaStream_t) {
+  return cudaFree(pointer);
+}
+
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  Memory& m = memory();
+  std::lock_guard<std::mutex> lock(m.mutex);
+  *total = total_memory();
+  *free = *total > m.used ? *total - m.used : 0;
+  return sticky_failure();
+}
+
+cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned) {
+  if (cudaError_t before = sticky_failure()) return before;
+  *pointer = bytes ? aligned(bytes) : nullptr;
+  return *pointer || !bytes ? cudaSuccess : record_failure(cudaErrorMemoryAllocation);
+}
+cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  return cudaHostAlloc(pointer, bytes, 0);
+}
+cudaError_t cudaFreeHost(void* pointer) {
+  std::free(pointer);
+  return sticky_failure();
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+  if (cudaError_t before = sticky_failure()) return before;
+  if (bytes) std::memmove(to, from, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+  return cudaMemcpy(to, from, bytes, kind);
+}
+cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, size_t bytes, cudaStream_t) {
+  return cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToDevice);
+}
+cudaError_t cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
+                         size_t height, cudaMemcpyKind) {
+  if (cudaError_t before = sticky_failure()) return before;
+  if (width > to_pitch || width > from_pitch) return record_failure(cudaErrorInvalidValue);
+  for (size_t row = 0; row < height; row++) {
+    std::memcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch,
+                width);
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
+                              size_t height, cudaMemcpyKind kind, cudaStream_t) {
+  return cudaMemcpy2D(to, to_pitch, from, from_pitch, width, height, kind);
+}
+
+cudaError_t cudaMemset(void* to, int value, size_t bytes) {
+  if (cudaError_t before = sticky_failure()) return before;
+  if (bytes) std::memset(to, value, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+  return cudaMemset(to, value, bytes);
+}
