@@ -14,7 +14,6 @@
 #define __launch_bounds__(...)
 #define __align__(bytes) alignas(bytes)
 #define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
 
 #define ATHANOR_VECTORS(name, type, align2, align4)               \
   struct name##1 {                                                \

@@ -97,15 +97,6 @@ void run_others() {
   }
 }
 
-[[noreturn]] void fail_mixed(const Lane& me, const Lane& other) {
-  set_failure(
-      "lanes of a warp meet in different warp operations or with different masks: thread (%u, %u, %u) at "
-      "%s:%d "
-      "with mask %08x",
-      other.index.x, other.index.y, other.index.z, other.place.file, other.place.line, other.mask);
-  fail(me.place, "another operation or mask (%08x)", me.mask);
-}
-
 void gather(unsigned mask, Operation operation, Place place, char* key) {
   Lane& me = *current;
   Warp& warp = block.warps[me.warp];
@@ -118,7 +109,7 @@ void gather(unsigned mask, Operation operation, Place place, char* key) {
     for (unsigned rest = mask; rest; rest &= rest - 1) {
       Lane& other = *block.lanes[me.warp * 32 + __builtin_ctz(rest)];
       if (other.mask != mask || other.operation != operation || other.place.line != place.line)
-        fail_mixed(me, other);
+        fail_apart(me, other, "lanes of a warp are in different warp operations or have different masks");
       set_ready(other);
     }
     warp.waiting &= ~mask;
@@ -240,11 +231,7 @@ int barrier(int count, Place place) {
     block.counts[(number + 1) % 3] = 0;
     for (int t = 0; t < block.threads; t++) {
       Lane& other = *block.lanes[t];
-      if (other.place.line != place.line) {
-        set_failure("a block meets at two barriers: thread (%u, %u, %u) waits at %s:%d", other.index.x,
-                    other.index.y, other.index.z, other.place.file, other.place.line);
-        fail(place, "another barrier");
-      }
+      if (other.place.line != place.line) fail_apart(me, other, "a block is at two barriers");
       set_ready(other);
     }
   }

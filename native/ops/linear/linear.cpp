@@ -87,9 +87,11 @@ View through_activation(Backward& b, Function activation, const View& kept) {
   View dy = b.contiguous(b.gradient(0));
   View dz = b.make_like(dy);
   b.run({dy, kept}, {dz}, [=](Execution& e) {
-    FunctionBackward a{activation, dy.data<float>(), kept.data<float>(),
-                       nullptr,    dz.data<float>(), dz.count()};
-    on_device(e, [&](auto device) { function_backward(device, a); });
+    on_device_as(e, dz.dtype, "linear", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      function_backward(device, FunctionBackward<T>{activation, dy.data<T>(), kept.data<T>(), nullptr,
+                                                    dz.data<T>(), dz.count()});
+    });
   });
   return dz;
 }
