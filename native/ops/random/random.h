@@ -33,20 +33,30 @@ struct Random {
 void random_forward(Cpu, const Random& r);
 void random_forward(Cuda, const Random& r);
 
-inline float uniform_value(uint32_t word, double a, double b) {
-  float y = static_cast<float>(a + (b - a) * ((word >> 8) * 0x1p-24));
-  float end = static_cast<float>(b);
-  return y < end || !(a < b) ? y : std::nextafter(end, static_cast<float>(a));
+// a + b c, rounded twice: where a compiler makes one fused step of it, the last bit would differ between
+// devices.
+ATHANOR_DEVICE inline double add_product(double a, double b, double c) {
+#if defined(__CUDA_ARCH__)
+  return __dadd_rn(a, __dmul_rn(b, c));
+#else
+  return a + b * c;
+#endif
 }
 
-inline void normal_pair(uint32_t word0, uint32_t word1, double* z) {
+ATHANOR_DEVICE inline float uniform_value(uint32_t word, double a, double b) {
+  float y = static_cast<float>(add_product(a, b - a, (word >> 8) * 0x1p-24));
+  float end = static_cast<float>(b);
+  return y < end || !(a < b) ? y : nextafterf(end, static_cast<float>(a));
+}
+
+ATHANOR_DEVICE inline void normal_pair(uint32_t word0, uint32_t word1, double* z) {
   double radius = std::sqrt(-2.0 * std::log((word0 + 1.0) * 0x1p-32));
   double angle = 6.283185307179586 * (word1 * 0x1p-32);
   z[0] = radius * std::cos(angle);
   z[1] = radius * std::sin(angle);
 }
 
-inline double truncated_normal(uint64_t seed, uint64_t call, uint64_t element) {
+ATHANOR_DEVICE inline double truncated_normal(uint64_t seed, uint64_t call, uint64_t element) {
   // Each block fails with a chance of 4e-6; sixteen in a row do not happen.
   for (uint64_t attempt = 0; attempt < 16; attempt++) {
     PhiloxWords w = philox(seed, call, element + (attempt << 48));
@@ -58,6 +68,34 @@ inline double truncated_normal(uint64_t seed, uint64_t call, uint64_t element) {
     }
   }
   return 0.0;
+}
+
+// Elements 4 block to 4 block + 3.
+struct RandomBlock {
+  float value[4];
+};
+
+ATHANOR_DEVICE inline RandomBlock random_block(const Random& r, uint64_t block) {
+  RandomBlock y;
+  if (r.distribution == Distribution::truncated_normal) {
+    for (int i = 0; i < 4; i++) {
+      const double z = truncated_normal(r.seed, r.call, 4 * block + static_cast<uint64_t>(i));
+      y.value[i] = static_cast<float>(add_product(r.a, r.b, z));
+    }
+    return y;
+  }
+  const PhiloxWords w = philox(r.seed, r.call, block);
+  if (r.distribution == Distribution::uniform) {
+    for (int i = 0; i < 4; i++) y.value[i] = uniform_value(w.word[i], r.a, r.b);
+    return y;
+  }
+  for (int i = 0; i < 4; i += 2) {
+    double z[2];
+    normal_pair(w.word[i], w.word[i + 1], z);
+    y.value[i] = static_cast<float>(add_product(r.a, r.b, z[0]));
+    y.value[i + 1] = static_cast<float>(add_product(r.a, r.b, z[1]));
+  }
+  return y;
 }
 
 }  // namespace athanor

@@ -1,0 +1,55 @@
+// From a product to the kernel that makes it.
+#include "cuda/gemm.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "cuda/gemm_kernels.h"
+
+namespace athanor {
+
+namespace {
+
+constexpr int64_t dimension_most = (int64_t{1} << 30) - 1;
+
+template <class A, class B, class Y>
+bool check_size(const DeviceGemm<A, B, Y>& g) {
+  for (int64_t size : {g.m, g.n, g.k}) {
+    if (size > dimension_most) {
+      throw Error(ErrorCode::shape, "gemm: a dimension must be below 2^30, got " + std::to_string(size));
+    }
+  }
+  return g.batch > 0 && g.m > 0 && g.n > 0;
+}
+
+template <class A, class B, class Y>
+GemmSize size_of(const DeviceGemm<A, B, Y>& g) {
+  return {g.batch, g.m, g.n, g.k, g.a.transposed, g.b.transposed};
+}
+
+template <class Y>
+void run(const Cuda& cuda, const DeviceGemm<bf16, bf16, Y>& g) {
+  gemm_bf16(cuda, gemm_plan(GemmKind::bf16, size_of(g), cuda.properties->multiprocessors), g);
+}
+
+void run(const Cuda& cuda, const DeviceGemm<float, float, float>& g) {
+  gemm_f32(cuda, gemm_plan(GemmKind::f32, size_of(g), cuda.properties->multiprocessors), g);
+}
+
+}  // namespace
+
+bool allow_tf32() {
+  const char* value = std::getenv("ATHANOR_TF32");
+  return value != nullptr && std::string(value) == "1";
+}
+
+template <class A, class B, class Y>
+void gemm(const Cuda& cuda, const DeviceGemm<A, B, Y>& g) {
+  if (check_size(g)) run(cuda, g);
+}
+
+template void gemm(const Cuda&, const DeviceGemm<bf16, bf16, bf16>&);
+template void gemm(const Cuda&, const DeviceGemm<bf16, bf16, float>&);
+template void gemm(const Cuda&, const DeviceGemm<float, float, float>&);
+
+}  // namespace athanor
