@@ -33,7 +33,20 @@ void run(const Cuda& cuda, const DeviceGemm<bf16, bf16, Y>& g) {
 }
 
 void run(const Cuda& cuda, const DeviceGemm<float, float, float>& g) {
-  gemm_f32(cuda, gemm_plan(GemmKind::f32, size_of(g), cuda.properties->multiprocessors), g);
+  const bool tf32 = allow_tf32();
+  const GemmKind kind = tf32 ? GemmKind::tf32 : GemmKind::f32;
+  const GemmPlan plan = gemm_plan(kind, size_of(g), cuda.properties->multiprocessors);
+  tf32 ? gemm_tf32(cuda, plan, g) : gemm_f32(cuda, plan, g);
+}
+
+void run(const Cuda& cuda, const DeviceGemm<float, bf16, float>& g) {
+  GemmSize size = size_of(g);
+  size.m *= 3;
+  gemm_mixed(cuda, gemm_plan(GemmKind::bf16, size, cuda.properties->multiprocessors), g);
+}
+
+void run(const Cuda& cuda, const DeviceGemm<float, int8_t, float>& g) {
+  gemm_int8(cuda, gemm_plan(GemmKind::int8, size_of(g), cuda.properties->multiprocessors), g);
 }
 
 }  // namespace
@@ -51,5 +64,7 @@ void gemm(const Cuda& cuda, const DeviceGemm<A, B, Y>& g) {
 template void gemm(const Cuda&, const DeviceGemm<bf16, bf16, bf16>&);
 template void gemm(const Cuda&, const DeviceGemm<bf16, bf16, float>&);
 template void gemm(const Cuda&, const DeviceGemm<float, float, float>&);
+template void gemm(const Cuda&, const DeviceGemm<float, bf16, float>&);
+template void gemm(const Cuda&, const DeviceGemm<float, int8_t, float>&);
 
 }  // namespace athanor

@@ -1,6 +1,6 @@
 // Matrix products on tensor cores by mma.sync, for sm_80 and newer: tiles of both factors come through a ring of
 // stages in shared memory (cp.async), fragments by ldmatrix, sums stay in registers. Instantiated by
-// gemm_bf16.cu, gemm_bf16_f32.cu, gemm_tf32.cu and gemm_int8.cu.
+// gemm_bf16.cu, gemm_bf16_f32.cu, gemm_mixed.cu, gemm_tf32.cu and gemm_int8.cu.
 //
 // A block has four warps. The large tile gives each 64 x 64 sums, which reads the least from shared memory for
 // each multiplication; more would not fit the registers.
