@@ -94,9 +94,10 @@ async function tryOut(mutant, text, folder) {
   const all = ["seeds", "address", "thread"];
   const order = mutant.by ? [mutant.by, ...all.filter((variant) => variant !== mutant.by)] : all;
   for (const variant of order) {
+    const base = prepare(variant, mutant.checks);
     let program;
     try {
-      program = await buildChanged(prepare(variant, mutant.checks), mutant, text, folder);
+      program = await buildChanged(base, mutant, text, folder);
     } catch (error) {
       return {
         outcome: "failed",

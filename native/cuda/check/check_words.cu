@@ -208,8 +208,12 @@ KERNEL_CHECK(words, "bf16 rounds to nearest even") {
   for (float value : check.random.normals(500)) x.push_back(value * 1e3f);
   DeviceArray<float> device_x(x), back(x.size());
   DeviceArray<bf16> y(x.size());
+  DeviceArray<uint32_t> pairs(x.size());
   launch(bf16_kernel, blocks_for(x.size(), 128), 128, 0, check.cuda.stream, device_x.data(), y.data(),
-         back.data(), static_cast<int>(x.size()));
+         back.data(), pairs.data(), static_cast<int>(x.size()));
+  std::vector<uint32_t> wanted_pairs;
+  for (bf16 value : y.download()) wanted_pairs.push_back(0x3F800000u | value.bits);
+  check.same("pairs", pairs.download(), wanted_pairs);
   check.same("y", y.floats(), rounded_to<bf16>(x));
   check.same("back", back.download(), rounded_to<bf16>(x));
 }
