@@ -198,8 +198,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     copy_async_commit();  // also when empty, so that the wait counts steps
     Tile::multiply(Tile::stage_a(shared, step), Tile::stage_b(shared, step), row, column, sums);
   }
-  copy_async_wait<0>();
-  __syncthreads();
+  __syncthreads();  // all tiles are read: sums take their place. Groups that are still open are empty.
 
   using Sum = typename Family::Sum;
   if constexpr (Tile::integers) Tile::subtract_zeros(p, block.row + row, sums);
