@@ -3,8 +3,8 @@
 // while the other stores. Tile order, split k and epilogue are those of the portable kernel.
 #include "cuda/gemm_hopper.h"
 #include "cuda/gemm_split.h"
-#include "cuda/hopper.h"
-#include "cuda/hopper_layout.h"
+#include "cuda/layout_hopper.h"
+#include "cuda/words_hopper.h"
 
 #if defined(CUDA_EMULATED)
 
@@ -110,6 +110,8 @@ __global__ void __launch_bounds__(hopper_threads, 2)
   for (int step = 0; step < steps; step++) {
     const int slot = step % hopper_stages;
     barrier_wait(full + slot, step / hopper_stages % 2);
+    __syncwarp();  // wgmma wants whole warps, and lanes leave the wait, and thread 0 its loading, when they
+                   // will
     multiply_stage<a_by_depth, b_by_depth>(shared + slot * hopper_stage_bytes, warpgroup, sums);
     wgmma_wait<1>();  // the step before this one has been multiplied
     if (step == 0) continue;

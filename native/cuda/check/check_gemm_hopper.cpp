@@ -4,7 +4,7 @@
 
 #include "cuda/check/gemm_problem.h"
 #include "cuda/gemm_hopper.h"
-#include "cuda/hopper_layout.h"
+#include "cuda/layout_hopper.h"
 
 namespace athanor {
 namespace {

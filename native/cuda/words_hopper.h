@@ -63,7 +63,7 @@ __device__ inline void wgmma_wait() {
 #define ATHANOR_FOUR(d, j) "+f"(d[0][j][0]), "+f"(d[0][j][1]), "+f"(d[0][j][2]), "+f"(d[0][j][3])
 
 // d += a b by four warps: a (64, 16), b (16, 128), d (64, 128), of which each warp has 16 rows as 16 tiles of
-// mma.h. Transposed operands are stored by row (hopper_layout.h).
+// mma.h. Transposed operands are stored by row (layout_hopper.h).
 template <bool a_transposed, bool b_transposed>
 __device__ inline void wgmma_m64n128k16(float (&d)[1][16][4], uint64_t a, uint64_t b) {
   asm volatile(
