@@ -77,7 +77,7 @@ Command Emitter::command(const std::vector<View>& inputs, const std::vector<View
   command.op = op;
   command.call = call;
   command.kind = kind;
-  command.inputs.reserve(inputs.size());
+  command.inputs.reserve(inputs.size() + 1);
   for (const View& v : inputs) {
     if (!v.defined()) continue;
     if (&v.storage->device != &queue()->device) {
@@ -86,6 +86,7 @@ Command Emitter::command(const std::vector<View>& inputs, const std::vector<View
     }
     command.inputs.push_back(v.storage);
   }
+  if (depends_on_) command.inputs.push_back(depends_on_);
   command.outputs.reserve(outputs.size());
   for (const View& v : outputs) {
     if (!v.defined()) continue;
@@ -120,7 +121,10 @@ void Emitter::run_with_any_layout(const View& weight, const std::vector<View>& i
 }
 
 View Emitter::contiguous(const View& v) {
-  if (v.contiguous()) return v;
+  return v.contiguous() ? v : copy(v);
+}
+
+View Emitter::copy(const View& v) {
   View copy = make_like(v);
   run({v}, {copy}, [=](Execution& e) { on_device(e, [&](auto device) { copy_rows(device, copy, v); }); });
   return copy;
@@ -144,18 +148,10 @@ View Emitter::add(const View& a, const View& b) {
   return y;
 }
 
-View Emitter::start_gradient(const View& loss, const View* gradient) {
-  View given = gradient ? *gradient : View();
-  View start = make(gradient ? gradient->dtype : DType::f32, loss.shape);
-  run({loss, given}, {start}, [=](Execution& e) {
-    on_device(e, [&](auto device) {
-      if (given.defined()) {
-        copy_rows(device, start, given);
-      } else {
-        fill_rows(device, start, 1.0f);
-      }
-    });
-  });
+View Emitter::ones_for(const View& loss) {
+  View start = make(DType::f32, loss.shape);
+  run({loss}, {start},
+      [=](Execution& e) { on_device(e, [&](auto device) { fill_rows(device, start, 1.0f); }); });
   return start;
 }
 

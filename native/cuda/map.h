@@ -27,6 +27,7 @@ struct Loaded {
 // a plain number (data null). A row_stride of 0 repeats one row.
 template <class T>
 struct Source {
+  using Element = T;
   const T* data;
   int64_t row_stride;
   int step;
@@ -68,8 +69,28 @@ Source<T> number(const T* data, float value) {
   return {data, 0, 0, value};
 }
 
+// Elements in rows of which each serves `times` rows of the matrix one after the other.
+template <class T>
+struct Repeated {
+  using Element = T;
+  const T* data;
+  int64_t row_stride, times;
+
+  template <int count>
+  __device__ Loaded<T, count> load(int64_t row, int64_t column) const {
+    return {load_vector<count>(data + row / times * row_stride + column), true, 0.0f};
+  }
+
+  template <int count>
+  bool aligned(int64_t) const {
+    return aligned_for<count>(data, row_stride);
+  }
+  bool flat(int64_t) const { return false; }
+};
+
 template <class T>
 struct Target {
+  using Element = T;
   T* data;
   int64_t row_stride;
 
@@ -85,7 +106,6 @@ struct Target {
     return aligned_for<count>(data, rows > 1 ? row_stride : 0);
   }
   bool flat(int64_t width) const { return row_stride == width; }
-  static constexpr size_t element_bytes = sizeof(T);
 };
 
 // Whatever f returns goes to y.store: one float, or what another kind of target takes.
@@ -109,19 +129,24 @@ __global__ void __launch_bounds__(tile_threads) map_kernel(Tiles tiles, bool vec
   });
 }
 
+// The most elements that every access can move in 16 bytes.
+template <class... T>
+constexpr int pack_of() {
+  return 16 / static_cast<int>(std::max({sizeof(T)...}));
+}
+
 template <class F, class Y, class... X>
-void map(const Cuda& cuda, const F& f, Y y, int64_t rows, int64_t width, const Source<X>&... x) {
+void map(const Cuda& cuda, const F& f, Y y, int64_t rows, int64_t width, const X&... x) {
   if (rows == 0 || width == 0) return;
-  // The most elements that every access can move in 16 bytes.
-  constexpr int pack = 16 / static_cast<int>(std::max({Y::element_bytes, sizeof(X)...}));
+  constexpr int pack = pack_of<typename Y::Element, typename X::Element...>();
   if (rows > 1 && y.flat(width) && (x.flat(width) && ...)) {
     width *= rows;
     rows = 1;
   }
   const bool vectors = y.template aligned<pack>(rows) && (x.template aligned<pack>(rows) && ...);
   const Tiles tiles = tiles_for(rows, width, pack);
-  launch(map_kernel<pack, F, Y, Source<X>...>, grid_for(cuda, tiles, pack), tile_threads, 0, cuda.stream,
-         tiles, vectors, f, y, x...);
+  launch(map_kernel<pack, F, Y, X...>, grid_for(cuda, tiles, pack), tile_threads, 0, cuda.stream, tiles,
+         vectors, f, y, x...);
 }
 
 }  // namespace athanor

@@ -1,6 +1,6 @@
 // The CUDA side of core/rows.h.
 #include "core/rows.h"
-#include "cuda/copy_blocks.h"
+#include "cuda/copy_bytes.h"
 #include "cuda/map.h"
 
 namespace athanor {
@@ -35,8 +35,8 @@ Source<T> source_of(const View& v, const T* data) {
 
 void copy_rows(Cuda cuda, const View& target, const View& source) {
   const int64_t size = static_cast<int64_t>(dtype_size(target.dtype));
-  copy_blocks(cuda, target.data<char>(), target.row_stride * size, source.data<char>(),
-              source.row_stride * size, target.rows(), target.width() * size);
+  copy_bytes(cuda, target.data<char>(), target.row_stride * size, source.data<char>(),
+             source.row_stride * size, target.rows(), target.width() * size);
 }
 
 void fill_rows(Cuda cuda, const View& target, float value) {

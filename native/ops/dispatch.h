@@ -43,4 +43,12 @@ void on_device_as(Execution& execution, DType dtype, const char* op, const F& f)
                                     execution.device.name());
 }
 
+// Beside elements of type T, the gradient of a bf16 leaf is float and any other one is T (tape.h,
+// gradient_dtype): f(zero of that type).
+template <class T, class F>
+void gradient_as(DType dtype, const F& f) {
+  if (dtype == DType::f32) return f(float{});
+  f(T{});
+}
+
 }  // namespace athanor

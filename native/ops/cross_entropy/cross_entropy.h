@@ -19,34 +19,40 @@ struct CrossEntropyOptions {
   Reduction reduction;
 };
 
-// What both directions read. The statistics of a row are its maximum and sum exp(x - max): together the
-// logsumexp, kept in two parts because their rounded sum would cost exp(x - logsumexp) the digits of max.
+// What both directions read; T: f32, or bf16 on CUDA. The statistics of a row are its maximum and sum
+// exp(x - max): together the logsumexp, kept in two parts because their rounded sum would cost
+// exp(x - logsumexp) the digits of max.
+template <class T>
 struct CrossEntropyRows {
-  const float* logits;  // (N, V), rows `stride` elements apart
+  const T* logits;  // (N, V), rows `stride` elements apart
   int64_t stride;
-  const int32_t* labels;  // (N)
-  const float* weight;    // (V), or null
+  Indices labels;       // (N)
+  const float* weight;  // (V), or null
   int64_t rows, classes;
   CrossEntropyOptions options;
 };
 
+template <class T>
 struct CrossEntropyForward {
-  CrossEntropyRows in;
+  CrossEntropyRows<T> in;
   float* loss;        // one element, or (N) without reduction
   float* statistics;  // (N, 2), or null
 };
 
+template <class T>
 struct CrossEntropyBackward {
-  CrossEntropyRows in;
+  CrossEntropyRows<T> in;
   const float* statistics;  // (N, 2)
   const float* dloss;       // one element, or (N) without reduction
-  float* dlogits;           // (N, V), contiguous
+  T* dlogits;               // (N, V), contiguous
 };
 
 // Throws ERR_DATA for the first label outside 0..V-1 that is not ignore_index.
-void cross_entropy_forward(Cpu, const CrossEntropyForward& a);
-void cross_entropy_forward(Cuda, const CrossEntropyForward& a);
-void cross_entropy_backward(Cpu, const CrossEntropyBackward& a);
-void cross_entropy_backward(Cuda, const CrossEntropyBackward& a);
+void cross_entropy_forward(Cpu, const CrossEntropyForward<float>& a);
+void cross_entropy_backward(Cpu, const CrossEntropyBackward<float>& a);
+template <class T>
+void cross_entropy_forward(Cuda, const CrossEntropyForward<T>& a);
+template <class T>
+void cross_entropy_backward(Cuda, const CrossEntropyBackward<T>& a);
 
 }  // namespace athanor

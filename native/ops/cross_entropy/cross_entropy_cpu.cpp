@@ -11,17 +11,17 @@ size_t grain(int64_t classes) {
   return static_cast<size_t>(4096 / (classes + 1) + 1);
 }
 
-bool counted(const CrossEntropyRows& in, int64_t row) {
-  return in.labels[row] != in.options.ignore_index;
+bool counted(const CrossEntropyRows<float>& in, int64_t row) {
+  return in.labels.data[row] != in.options.ignore_index;
 }
 
-float weight_of(const CrossEntropyRows& in, int64_t c) {
+float weight_of(const CrossEntropyRows<float>& in, int64_t c) {
   return in.weight ? in.weight[c] : 1.0f;
 }
 
-void check_labels(const CrossEntropyRows& in) {
+void check_labels(const CrossEntropyRows<float>& in) {
   for (int64_t row = 0; row < in.rows; row++) {
-    int64_t label = in.labels[row];
+    int64_t label = in.labels.data[row];
     if (label != in.options.ignore_index && (label < 0 || label >= in.classes)) {
       throw Error(ErrorCode::data, "cross_entropy: label " + std::to_string(label) + " outside 0.." +
                                        std::to_string(in.classes - 1));
@@ -30,21 +30,21 @@ void check_labels(const CrossEntropyRows& in) {
 }
 
 // What a sum is divided by: the weights of the labels of counted rows.
-double divisor(const CrossEntropyRows& in) {
+double divisor(const CrossEntropyRows<float>& in) {
   if (in.options.reduction != Reduction::mean) return 1.0;
   double total = 0;
   for (int64_t row = 0; row < in.rows; row++) {
-    if (counted(in, row)) total += static_cast<double>(weight_of(in, in.labels[row]));
+    if (counted(in, row)) total += static_cast<double>(weight_of(in, in.labels.data[row]));
   }
   return total;
 }
 
-double weight_sum(const CrossEntropyRows& in) {
+double weight_sum(const CrossEntropyRows<float>& in) {
   return in.weight ? sum_run(in.weight, in.classes) : static_cast<double>(in.classes);
 }
 
 // sum over c of w[c] (max - x[c]), in stretches: the differences are exact where the sums would not be.
-double smoothed_distance(const CrossEntropyRows& in, const float* x, float max) {
+double smoothed_distance(const CrossEntropyRows<float>& in, const float* x, float max) {
   const Kernels& k = kernels();
   float distance[sum_stretch];
   double total = 0;
@@ -56,7 +56,7 @@ double smoothed_distance(const CrossEntropyRows& in, const float* x, float max) 
   return total;
 }
 
-double row_loss(const CrossEntropyRows& in, int64_t row, double weights, float* statistics) {
+double row_loss(const CrossEntropyRows<float>& in, int64_t row, double weights, float* statistics) {
   if (!counted(in, row)) return 0.0;
   const Kernels& k = kernels();
   const float* x = in.logits + row * in.stride;
@@ -67,7 +67,7 @@ double row_loss(const CrossEntropyRows& in, int64_t row, double weights, float* 
     statistics[row * 2 + 1] = sum;
   }
   double log_sum = std::log(static_cast<double>(sum)), smoothing = static_cast<double>(in.options.smoothing);
-  int64_t label = in.labels[row];
+  int64_t label = in.labels.data[row];
   double loss = static_cast<double>(weight_of(in, label)) *
                 (log_sum + (static_cast<double>(max) - static_cast<double>(x[label])));
   if (smoothing == 0) return loss;  // a masked logit of -inf must not meet a factor of 0
@@ -77,8 +77,8 @@ double row_loss(const CrossEntropyRows& in, int64_t row, double weights, float* 
 
 }  // namespace
 
-void cross_entropy_forward(Cpu, const CrossEntropyForward& a) {
-  const CrossEntropyRows& in = a.in;
+void cross_entropy_forward(Cpu, const CrossEntropyForward<float>& a) {
+  const CrossEntropyRows<float>& in = a.in;
   check_labels(in);
   double weights = weight_sum(in);
   std::vector<double> losses(static_cast<size_t>(in.rows));
@@ -95,8 +95,8 @@ void cross_entropy_forward(Cpu, const CrossEntropyForward& a) {
   *a.loss = static_cast<float>(total / divisor(in));
 }
 
-void cross_entropy_backward(Cpu, const CrossEntropyBackward& a) {
-  const CrossEntropyRows& in = a.in;
+void cross_entropy_backward(Cpu, const CrossEntropyBackward<float>& a) {
+  const CrossEntropyRows<float>& in = a.in;
   const Kernels& k = kernels();
   const size_t n = static_cast<size_t>(in.classes);
   const bool each = in.options.reduction == Reduction::none;
@@ -112,7 +112,7 @@ void cross_entropy_backward(Cpu, const CrossEntropyBackward& a) {
       }
       const float* x = in.logits + static_cast<int64_t>(row) * in.stride;
       double factor = static_cast<double>(each ? a.dloss[row] : *a.dloss) / by;
-      int32_t label = in.labels[row];
+      int32_t label = in.labels.data[row];
       double own = (1.0 - smoothing) * static_cast<double>(weight_of(in, label));
       k.exp_sum(dx, x, a.statistics[row * 2], n);
       double scale = factor * (own + spread * weights) / static_cast<double>(a.statistics[row * 2 + 1]);

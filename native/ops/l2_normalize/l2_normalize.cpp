@@ -7,7 +7,7 @@ namespace {
 
 void call(Call& c) {
   TensorRef input = c.tensor(0, "x");
-  c.check_dtype(input, "x", DType::f32);
+  c.check_float(input, "x");
   c.check_rank(input, "x", 1, 4);
   float eps = static_cast<float>(c.number(1, "eps"));
   if (!(eps >= 0)) c.fail(ErrorCode::argument, "eps must be 0 or more, got " + std::to_string(eps));
@@ -15,17 +15,22 @@ void call(Call& c) {
   View y = c.make_like(x);
   View norm = c.recording({input}) ? c.make(DType::f32, {x.rows()}) : View();
   c.run({x}, {y, norm}, [=](Execution& e) {
-    L2NormalizeForward a{x.data<float>(), y.data<float>(), norm.data<float>(), x.rows(), x.width(), eps};
-    on_device(e, [&](auto device) { l2_normalize_forward(device, a); });
+    on_device_as(e, x.dtype, "l2_normalize", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      l2_normalize_forward(device, L2NormalizeForward<T>{x.data<T>(), y.data<T>(), norm.data<float>(),
+                                                         x.rows(), x.width(), eps});
+    });
   });
   c.result(y);
   c.record({input}, {y, norm}, [=](Backward& b) {
     View dy = b.contiguous(b.gradient(0));
-    View dx = b.make_like(dy);
+    View dx = b.make_like(y);
     b.run({dy, y, norm}, {dx}, [=](Execution& e) {
-      L2NormalizeBackward a{
-          dy.data<float>(), y.data<float>(), norm.data<float>(), dx.data<float>(), y.rows(), y.width(), eps};
-      on_device(e, [&](auto device) { l2_normalize_backward(device, a); });
+      on_device_as(e, y.dtype, "l2_normalize", [&](auto device, auto zero) {
+        using T = decltype(zero);
+        l2_normalize_backward(device, L2NormalizeBackward<T>{dy.data<T>(), y.data<T>(), norm.data<float>(),
+                                                             dx.data<T>(), y.rows(), y.width(), eps});
+      });
     });
     b.set(0, dx);
   });

@@ -19,7 +19,7 @@ size_t grain(int64_t n) {
 
 }  // namespace
 
-void l2_normalize_forward(Cpu, const L2NormalizeForward& a) {
+void l2_normalize_forward(Cpu, const L2NormalizeForward<float>& a) {
   const Kernels& k = kernels();
   size_t n = static_cast<size_t>(a.n);
   parallel_ranges(static_cast<size_t>(a.rows), grain(a.n), [&](size_t begin, size_t end, Worker&) {
@@ -31,7 +31,7 @@ void l2_normalize_forward(Cpu, const L2NormalizeForward& a) {
   });
 }
 
-void l2_normalize_backward(Cpu, const L2NormalizeBackward& a) {
+void l2_normalize_backward(Cpu, const L2NormalizeBackward<float>& a) {
   const Kernels& k = kernels();
   size_t n = static_cast<size_t>(a.n);
   parallel_ranges(static_cast<size_t>(a.rows), grain(a.n), [&](size_t begin, size_t end, Worker&) {

@@ -25,26 +25,32 @@ void gradient(Backward& b, const Saved& saved) {
   const bool one_view = residual && b.needs(0) && saved.p == 0.0f;
   const bool weight = dy.defined() && b.needs(2), bias = dy.defined() && saved.has_bias && b.needs(3);
   const int64_t rows = saved.s.rows(), width = saved.s.width();
-  View dx = b.needs(0) ? b.make(DType::f32, saved.s.shape) : View();
-  View dresidual = residual && !one_view ? b.make(DType::f32, saved.s.shape) : View();
-  View dweight = weight ? b.make(DType::f32, {width}) : View();
-  View dbias = bias ? b.make(DType::f32, {width}) : View();
-  View partials = weight || bias ? b.make(DType::f32, {2, layer_norm_blocks(rows), width}) : View();
+  const DType dtype = saved.s.dtype;
+  View dx = b.needs(0) ? b.make(dtype, saved.s.shape) : View();
+  View dresidual = residual && !one_view ? b.make(dtype, saved.s.shape) : View();
+  View dweight = weight ? b.make(b.gradient_dtype(2, dtype), {width}) : View();
+  View dbias = bias ? b.make(b.gradient_dtype(3, dtype), {width}) : View();
+  const bool on_cpu = b.queue()->device.kind() == DeviceKind::cpu;
+  View partials =
+      on_cpu && (weight || bias) ? b.make(DType::f32, {2, layer_norm_blocks(rows), width}) : View();
   b.run({dy, dsum, saved.s, saved.statistics, saved.weight}, {dx, dresidual, dweight, dbias, partials},
         [=](Execution& e) {
-          LayerNormBackward a{};
-          a.kind = saved.kind;
-          a.dy = dy.data<float>(), a.dy_stride = dy.row_stride;
-          a.dsum = dsum.data<float>(), a.dsum_stride = dsum.row_stride;
-          a.s = saved.s.data<float>(), a.s_stride = saved.s.row_stride;
-          a.statistics = saved.statistics.data<float>();
-          a.weight = saved.weight.data<float>();
-          a.dx = dx.data<float>(), a.dresidual = dresidual.data<float>();
-          a.dweight = dweight.data<float>(), a.dbias = dbias.data<float>();
-          a.partials = partials.data<float>();
-          a.rows = rows, a.width = width;
-          a.p = saved.p, a.seed = saved.seed, a.call = saved.call;
-          on_device(e, [&](auto device) { layer_norm_backward(device, a); });
+          on_device_as(e, dtype, "layer_norm", [&](auto device, auto zero) {
+            using T = decltype(zero);
+            LayerNormBackward<T> a{};
+            a.kind = saved.kind;
+            a.dy = dy.data<T>(), a.dy_stride = dy.row_stride;
+            a.dsum = dsum.data<T>(), a.dsum_stride = dsum.row_stride;
+            a.s = saved.s.data<T>(), a.s_stride = saved.s.row_stride;
+            a.statistics = saved.statistics.data<float>();
+            a.weight = saved.weight.data<T>();
+            a.dx = dx.data<T>(), a.dresidual = dresidual.data<T>();
+            a.dweight = {dweight.data<char>(), dweight.dtype}, a.dbias = {dbias.data<char>(), dbias.dtype};
+            a.partials = partials.data<float>();
+            a.rows = rows, a.width = width;
+            a.p = saved.p, a.seed = saved.seed, a.call = saved.call;
+            layer_norm_backward(device, a);
+          });
         });
   if (b.needs(0)) b.set(0, dx);
   if (residual) b.set(1, one_view ? dx : dresidual);
@@ -54,17 +60,18 @@ void gradient(Backward& b, const Saved& saved) {
 
 void check(const Call& c, const TensorRef& input, const TensorRef& residual, const TensorRef& weight,
            const TensorRef& bias, float eps, float p) {
-  c.check_dtype(input, "x", DType::f32);
+  c.check_float(input, "x");
   c.check_rank(input, "x", 1, 4);
-  c.check_dtype(weight, "weight", DType::f32);
+  const DType dtype = input->view.dtype;
+  c.check_dtype(weight, "weight", dtype);
   const int64_t width = input->view.width();
   c.check_shape(weight, "weight", {width});
   if (bias) {
-    c.check_dtype(bias, "bias", DType::f32);
+    c.check_dtype(bias, "bias", dtype);
     c.check_shape(bias, "bias", {width});
   }
   if (residual) {
-    c.check_dtype(residual, "residual", DType::f32);
+    c.check_dtype(residual, "residual", dtype);
     c.check_same_shape(input, "x", residual, "residual");
   }
   if (!(eps >= 0.0f)) c.fail(ErrorCode::argument, "eps must be at least 0, got " + std::to_string(eps));
@@ -86,19 +93,22 @@ void norm(Call& c, NormKind kind) {
   const bool recording = c.recording({input, residual_input, weight, bias});
   const View x = input->view, residual = residual_input ? residual_input->view : View();
   const View w = weight->view, bias_view = bias ? bias->view : View();
-  View y = c.make(DType::f32, x.shape);
-  View sum = residual.defined() && (recording || return_sum) ? c.make(DType::f32, x.shape) : View();
+  View y = c.make(x.dtype, x.shape);
+  View sum = residual.defined() && (recording || return_sum) ? c.make(x.dtype, x.shape) : View();
   View statistics = recording ? c.make(DType::f32, {2, rows}) : View();
   c.run({x, residual, w, bias_view}, {y, sum, statistics}, [=](Execution& e) {
-    LayerNormForward a{};
-    a.kind = kind;
-    a.x = x.data<float>(), a.x_stride = x.row_stride;
-    a.residual = residual.data<float>(), a.residual_stride = residual.row_stride;
-    a.weight = w.data<float>(), a.bias = bias_view.data<float>();
-    a.y = y.data<float>(), a.sum = sum.data<float>(), a.statistics = statistics.data<float>();
-    a.rows = rows, a.width = width;
-    a.eps = eps, a.p = p, a.seed = seed, a.call = number;
-    on_device(e, [&](auto device) { layer_norm_forward(device, a); });
+    on_device_as(e, x.dtype, "layer_norm", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      LayerNormForward<T> a{};
+      a.kind = kind;
+      a.x = x.data<T>(), a.x_stride = x.row_stride;
+      a.residual = residual.data<T>(), a.residual_stride = residual.row_stride;
+      a.weight = w.data<T>(), a.bias = bias_view.data<T>();
+      a.y = y.data<T>(), a.sum = sum.data<T>(), a.statistics = statistics.data<float>();
+      a.rows = rows, a.width = width;
+      a.eps = eps, a.p = p, a.seed = seed, a.call = number;
+      layer_norm_forward(device, a);
+    });
   });
   const View s = residual.defined() ? sum : x;
   c.result(y);

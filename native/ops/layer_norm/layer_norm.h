@@ -15,38 +15,48 @@ namespace athanor {
 
 enum class NormKind { layer, root_mean_square };
 
+// T: f32, or bf16 on CUDA. Statistics are fp32 always.
+template <class T>
 struct LayerNormForward {
   NormKind kind;
-  const float* x;  // (T, C), row stride x_stride
+  const T* x;  // (T, C), row stride x_stride
   int64_t x_stride;
-  const float* residual;  // (T, C), row stride residual_stride; or null
+  const T* residual;  // (T, C), row stride residual_stride; or null
   int64_t residual_stride;
-  const float* weight;  // (C)
-  const float* bias;    // (C) or null
-  float* y;             // (T, C)
-  float* sum;           // (T, C): s; null where nobody needs it
-  float* statistics;    // (2, T): mean (0 without one), then 1 / sqrt(...); null where nobody needs them
+  const T* weight;    // (C)
+  const T* bias;      // (C) or null
+  T* y;               // (T, C)
+  T* sum;             // (T, C): s; null where nobody needs it
+  float* statistics;  // (2, T): mean (0 without one), then 1 / sqrt(...); null where nobody needs them
   int64_t rows, width;
   float eps, p;
   uint64_t seed, call;
 };
 
+// Where the gradient of weight or bias goes: f32 for a leaf, else the parameter's own dtype; null: not
+// wanted.
+struct ParameterGradient {
+  void* data;  // (C)
+  DType dtype;
+};
+
 // dx and dresidual may be the same memory when p is 0. Outputs overwrite; null where nobody needs them.
+template <class T>
 struct LayerNormBackward {
   NormKind kind;
-  const float* dy;  // (T, C), row stride dy_stride; null: no gradient through y
+  const T* dy;  // (T, C), row stride dy_stride; null: no gradient through y
   int64_t dy_stride;
-  const float* dsum;  // (T, C), row stride dsum_stride; null: no gradient through the sum
+  const T* dsum;  // (T, C), row stride dsum_stride; null: no gradient through the sum
   int64_t dsum_stride;
-  const float* s;  // (T, C), row stride s_stride
+  const T* s;  // (T, C), row stride s_stride
   int64_t s_stride;
   const float* statistics;  // (2, T)
-  const float* weight;      // (C)
-  float* dx;                // (T, C)
-  float* dresidual;         // (T, C)
-  float* dweight;           // (C)
-  float* dbias;             // (C)
-  float* partials;          // (2, blocks, C): dweight and dbias of each block of rows; null without those two
+  const T* weight;          // (C)
+  T* dx;                    // (T, C)
+  T* dresidual;             // (T, C)
+  ParameterGradient dweight, dbias;
+  float*
+      partials;  // (2, blocks, C), CPU only: dweight and dbias of each block of rows; null without those two
   int64_t rows, width;
   float p;
   uint64_t seed, call;
@@ -63,9 +73,11 @@ inline int64_t layer_norm_blocks(int64_t rows) {
   return (rows + layer_norm_block_rows(rows) - 1) / layer_norm_block_rows(rows);
 }
 
-void layer_norm_forward(Cpu, const LayerNormForward& a);
-void layer_norm_forward(Cuda, const LayerNormForward& a);
-void layer_norm_backward(Cpu, const LayerNormBackward& a);
-void layer_norm_backward(Cuda, const LayerNormBackward& a);
+void layer_norm_forward(Cpu, const LayerNormForward<float>& a);
+void layer_norm_backward(Cpu, const LayerNormBackward<float>& a);
+template <class T>
+void layer_norm_forward(Cuda, const LayerNormForward<T>& a);
+template <class T>
+void layer_norm_backward(Cuda, const LayerNormBackward<T>& a);
 
 }  // namespace athanor

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t grain = 16384;  // elements
 
 // ds of one row, and what the row adds to dweight and dbias.
-void backward_row(const LayerNormBackward& a, int64_t row, float* ds, float* dweight, float* dbias) {
+void backward_row(const LayerNormBackward<float>& a, int64_t row, float* ds, float* dweight, float* dbias) {
   const Kernels& k = kernels();
   const size_t n = static_cast<size_t>(a.width);
   const float* dsum = a.dsum ? a.dsum + row * a.dsum_stride : nullptr;
@@ -55,7 +55,7 @@ void add_blocks(float* target, const float* partials, int64_t blocks, int64_t wi
 
 }  // namespace
 
-void layer_norm_forward(Cpu, const LayerNormForward& a) {
+void layer_norm_forward(Cpu, const LayerNormForward<float>& a) {
   const size_t n = static_cast<size_t>(a.width);
   if (n == 0) return;
   parallel_ranges(static_cast<size_t>(a.rows), grain / n + 1, [&](size_t begin, size_t end, Worker& worker) {
@@ -84,14 +84,14 @@ void layer_norm_forward(Cpu, const LayerNormForward& a) {
   });
 }
 
-void layer_norm_backward(Cpu, const LayerNormBackward& a) {
+void layer_norm_backward(Cpu, const LayerNormBackward<float>& a) {
   const size_t n = static_cast<size_t>(a.width);
   const int64_t each = layer_norm_block_rows(a.rows), blocks = layer_norm_blocks(a.rows);
   if (n == 0) return;
   parallel_for(static_cast<size_t>(blocks), [&](size_t index, Worker& worker) {
     const int64_t block = static_cast<int64_t>(index);
-    float* dweight = a.dweight ? a.partials + block * a.width : nullptr;         // (C)
-    float* dbias = a.dbias ? a.partials + (blocks + block) * a.width : nullptr;  // (C)
+    float* dweight = a.dweight.data ? a.partials + block * a.width : nullptr;         // (C)
+    float* dbias = a.dbias.data ? a.partials + (blocks + block) * a.width : nullptr;  // (C)
     if (dweight) kernels().fill(dweight, 0.0f, n);
     if (dbias) kernels().fill(dbias, 0.0f, n);
     float* spare = !a.dx && !a.dresidual ? worker.floats(n) : nullptr;  // only the parameters want gradients
@@ -101,8 +101,10 @@ void layer_norm_backward(Cpu, const LayerNormBackward& a) {
       backward_row(a, row, ds, dweight, dbias);
     }
   });
-  if (a.dweight) add_blocks(a.dweight, a.partials, blocks, a.width);
-  if (a.dbias) add_blocks(a.dbias, a.partials + blocks * a.width, blocks, a.width);
+  if (a.dweight.data) add_blocks(static_cast<float*>(a.dweight.data), a.partials, blocks, a.width);
+  if (a.dbias.data) {
+    add_blocks(static_cast<float*>(a.dbias.data), a.partials + blocks * a.width, blocks, a.width);
+  }
 }
 
 }  // namespace athanor

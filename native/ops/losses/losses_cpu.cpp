@@ -10,16 +10,10 @@ namespace {
 
 constexpr int64_t block = 8192;  // elements per job
 
-std::string position_text(int64_t index, const Shape& shape) {
-  Shape position = shape;
-  for (int i = shape.rank - 1; i >= 0; i--) {
-    position.dims[i] = index % shape[i];
-    index /= shape[i];
-  }
-  return position.text();
-}
+using Forward = LossForward<float, float>;
+using Backward = LossBackward<float, float>;
 
-void check_target(const LossForward& a, const char* op) {
+void check_target(const Forward& a, const char* op) {
   std::atomic<bool> found{false};
   parallel_ranges(static_cast<size_t>(a.n), static_cast<size_t>(sum_block),
                   [&](size_t begin, size_t end, Worker&) {
@@ -29,16 +23,13 @@ void check_target(const LossForward& a, const char* op) {
                   });
   if (!found) return;
   for (int64_t i = 0; i < a.n; i++) {
-    if (std::isnan(a.target[i])) {
-      throw Error(ErrorCode::data,
-                  std::string(op) + ": target must be a number, got NaN at " + position_text(i, a.shape));
-    }
+    if (std::isnan(a.target[i])) fail_target(op, i, a.shape);
   }
 }
 
 // Writes the losses, or reduces sums(begin, end), which gives the sum over a range.
 template <class Each, class Sums>
-void reduce_losses(const LossForward& a, const Each& each, const Sums& sums) {
+void reduce_losses(const Forward& a, const Each& each, const Sums& sums) {
   if (a.reduction == Reduction::none) {
     parallel_ranges(static_cast<size_t>(a.n), static_cast<size_t>(block),
                     [&](size_t begin, size_t end, Worker&) {
@@ -51,14 +42,14 @@ void reduce_losses(const LossForward& a, const Each& each, const Sums& sums) {
   *a.loss = static_cast<float>(a.reduction == Reduction::mean ? total / static_cast<double>(a.n) : total);
 }
 
-double factor_of(const LossBackward& a) {
+double factor_of(const Backward& a) {
   if (a.reduction == Reduction::none) return 1.0;
   return static_cast<double>(*a.dloss) / (a.reduction == Reduction::mean ? static_cast<double>(a.n) : 1.0);
 }
 
 // softplus(x) = max(x, 0) + log(1 + exp(-|x|)): no overflow, and exact where it is small. softplus(-x) shares
 // the logarithm.
-double bce(const LossForward& a, int64_t i) {
+double bce(const Forward& a, int64_t i) {
   double x = static_cast<double>(a.x[i]), t = static_cast<double>(a.target[i]);
   if (std::isnan(x)) return x;  // fmax would pass over it
   double weight = a.weight ? static_cast<double>(a.weight[i % a.width]) : 1.0;
@@ -74,7 +65,7 @@ double bce_slope(double x, double t, double weight) {
 
 }  // namespace
 
-void mse_forward(Cpu, const LossForward& a) {
+void mse_forward(Cpu, const LossForward<float, float>& a) {
   const Kernels& k = kernels();
   check_target(a, "mse");
   reduce_losses(
@@ -96,7 +87,7 @@ void mse_forward(Cpu, const LossForward& a) {
       });
 }
 
-void mse_backward(Cpu, const LossBackward& a) {
+void mse_backward(Cpu, const LossBackward<float, float>& a) {
   const Kernels& k = kernels();
   float scale = static_cast<float>(2.0 * factor_of(a));
   parallel_ranges(static_cast<size_t>(a.n), static_cast<size_t>(block),
@@ -109,7 +100,7 @@ void mse_backward(Cpu, const LossBackward& a) {
                   });
 }
 
-void bce_with_logits_forward(Cpu, const LossForward& a) {
+void bce_with_logits_forward(Cpu, const LossForward<float, float>& a) {
   check_target(a, "bce_with_logits");
   reduce_losses(
       a,
@@ -123,7 +114,7 @@ void bce_with_logits_forward(Cpu, const LossForward& a) {
       });
 }
 
-void bce_with_logits_backward(Cpu, const LossBackward& a) {
+void bce_with_logits_backward(Cpu, const LossBackward<float, float>& a) {
   double factor = factor_of(a);
   parallel_ranges(
       static_cast<size_t>(a.n), static_cast<size_t>(block), [&](size_t begin, size_t end, Worker&) {

@@ -7,7 +7,7 @@ namespace {
 
 TensorRef rows_argument(Call& c) {
   TensorRef input = c.tensor(0, "x");
-  c.check_dtype(input, "x", DType::f32);
+  c.check_float(input, "x");
   c.check_rank(input, "x", 1, 4);
   return input;
 }
@@ -18,18 +18,22 @@ void softmax_call(Call& c, bool logarithm) {
   View x = c.rows_of(input);
   View y = c.make_like(x);
   c.run({x}, {y}, [=](Execution& e) {
-    SoftmaxRows a{x.data<float>(), y.data<float>(), x.rows(), x.width()};
-    on_device(e,
-              [&](auto device) { logarithm ? log_softmax_forward(device, a) : softmax_forward(device, a); });
+    on_device_as(e, x.dtype, "softmax", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      const SoftmaxRows<T> a{x.data<T>(), y.data<T>(), x.rows(), x.width()};
+      logarithm ? log_softmax_forward(device, a) : softmax_forward(device, a);
+    });
   });
   c.result(y);
   c.record({input}, {y}, [=](Backward& b) {
     View dy = b.contiguous(b.gradient(0));
-    View dx = b.make_like(dy);
+    View dx = b.make_like(y);
     b.run({dy, y}, {dx}, [=](Execution& e) {
-      SoftmaxGradient a{dy.data<float>(), nullptr, y.data<float>(), dx.data<float>(), y.rows(), y.width()};
-      on_device(
-          e, [&](auto device) { logarithm ? log_softmax_backward(device, a) : softmax_backward(device, a); });
+      on_device_as(e, y.dtype, "softmax", [&](auto device, auto zero) {
+        using T = decltype(zero);
+        const SoftmaxGradient<T> a{dy.data<T>(), y.data<T>(), dx.data<T>(), y.rows(), y.width()};
+        logarithm ? log_softmax_backward(device, a) : softmax_backward(device, a);
+      });
     });
     b.set(0, dx);
   });
@@ -42,17 +46,21 @@ void logsumexp_call(Call& c) {
   if (!c.flag(1, "keepDims")) shape.rank--;
   View y = c.make(DType::f32, shape);
   c.run({x}, {y}, [=](Execution& e) {
-    SoftmaxRows a{x.data<float>(), y.data<float>(), x.rows(), x.width()};
-    on_device(e, [&](auto device) { logsumexp_forward(device, a); });
+    on_device_as(e, x.dtype, "logsumexp", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      logsumexp_forward(device, LogsumexpRows<T>{x.data<T>(), y.data<float>(), x.rows(), x.width()});
+    });
   });
   c.result(y);
   c.record({input}, {x, y}, [=](Backward& b) {
     View dy = b.contiguous(b.gradient(0));
     View dx = b.make_like(x);
     b.run({dy, x, y}, {dx}, [=](Execution& e) {
-      SoftmaxGradient a{dy.data<float>(), x.data<float>(), y.data<float>(),
-                        dx.data<float>(), x.rows(),        x.width()};
-      on_device(e, [&](auto device) { logsumexp_backward(device, a); });
+      on_device_as(e, x.dtype, "logsumexp", [&](auto device, auto zero) {
+        using T = decltype(zero);
+        logsumexp_backward(device, LogsumexpGradient<T>{dy.data<float>(), x.data<T>(), y.data<float>(),
+                                                        dx.data<T>(), x.rows(), x.width()});
+      });
     });
     b.set(0, dx);
   });

@@ -1,4 +1,4 @@
-// Over the last dimension, fp32, per row of width n:
+// Over the last dimension, per row of width n:
 //   softmax      y = exp(x - max) / sum exp(x - max)
 //   log_softmax  y = x - max - log sum exp(x - max)
 //   logsumexp    y = max + log sum exp(x - max)
@@ -11,31 +11,56 @@
 
 namespace athanor {
 
+// T: f32, or bf16 on CUDA; logsumexp and its gradient are fp32 always.
+template <class T>
 struct SoftmaxRows {
-  const float* x;  // (rows, n)
-  float* y;        // (rows, n); logsumexp: (rows)
+  const T* x;  // (rows, n)
+  T* y;        // (rows, n)
   int64_t rows, n;
 };
 
+template <class T>
 struct SoftmaxGradient {
-  const float* dy;  // (rows, n); logsumexp: (rows)
-  const float* x;   // (rows, n): logsumexp only
-  const float* y;   // (rows, n); logsumexp: (rows)
-  float* dx;        // (rows, n)
+  const T* dy;  // (rows, n)
+  const T* y;   // (rows, n)
+  T* dx;        // (rows, n)
   int64_t rows, n;
 };
 
-void softmax_forward(Cpu, const SoftmaxRows& a);
-void softmax_forward(Cuda, const SoftmaxRows& a);
-void softmax_backward(Cpu, const SoftmaxGradient& a);
-void softmax_backward(Cuda, const SoftmaxGradient& a);
-void log_softmax_forward(Cpu, const SoftmaxRows& a);
-void log_softmax_forward(Cuda, const SoftmaxRows& a);
-void log_softmax_backward(Cpu, const SoftmaxGradient& a);
-void log_softmax_backward(Cuda, const SoftmaxGradient& a);
-void logsumexp_forward(Cpu, const SoftmaxRows& a);
-void logsumexp_forward(Cuda, const SoftmaxRows& a);
-void logsumexp_backward(Cpu, const SoftmaxGradient& a);
-void logsumexp_backward(Cuda, const SoftmaxGradient& a);
+template <class T>
+struct LogsumexpRows {
+  const T* x;  // (rows, n)
+  float* y;    // (rows)
+  int64_t rows, n;
+};
+
+template <class T>
+struct LogsumexpGradient {
+  const float* dy;  // (rows)
+  const T* x;       // (rows, n)
+  const float* y;   // (rows)
+  T* dx;            // (rows, n)
+  int64_t rows, n;
+};
+
+void softmax_forward(Cpu, const SoftmaxRows<float>& a);
+void softmax_backward(Cpu, const SoftmaxGradient<float>& a);
+void log_softmax_forward(Cpu, const SoftmaxRows<float>& a);
+void log_softmax_backward(Cpu, const SoftmaxGradient<float>& a);
+void logsumexp_forward(Cpu, const LogsumexpRows<float>& a);
+void logsumexp_backward(Cpu, const LogsumexpGradient<float>& a);
+
+template <class T>
+void softmax_forward(Cuda, const SoftmaxRows<T>& a);
+template <class T>
+void softmax_backward(Cuda, const SoftmaxGradient<T>& a);
+template <class T>
+void log_softmax_forward(Cuda, const SoftmaxRows<T>& a);
+template <class T>
+void log_softmax_backward(Cuda, const SoftmaxGradient<T>& a);
+template <class T>
+void logsumexp_forward(Cuda, const LogsumexpRows<T>& a);
+template <class T>
+void logsumexp_backward(Cuda, const LogsumexpGradient<T>& a);
 
 }  // namespace athanor

@@ -19,7 +19,7 @@ void for_rows(int64_t rows, int64_t n, const Body& body) {
 
 }  // namespace
 
-void softmax_forward(Cpu, const SoftmaxRows& a) {
+void softmax_forward(Cpu, const SoftmaxRows<float>& a) {
   const Kernels& k = kernels();
   size_t n = static_cast<size_t>(a.n);
   for_rows(a.rows, a.n, [&](size_t, size_t at) {
@@ -28,13 +28,13 @@ void softmax_forward(Cpu, const SoftmaxRows& a) {
   });
 }
 
-void softmax_backward(Cpu, const SoftmaxGradient& a) {
+void softmax_backward(Cpu, const SoftmaxGradient<float>& a) {
   for_rows(a.rows, a.n, [&](size_t, size_t at) {
     kernels().softmax_backward(a.dx + at, a.dy + at, a.y + at, static_cast<size_t>(a.n));
   });
 }
 
-void log_softmax_forward(Cpu, const SoftmaxRows& a) {
+void log_softmax_forward(Cpu, const SoftmaxRows<float>& a) {
   const Kernels& k = kernels();
   size_t n = static_cast<size_t>(a.n);
   for_rows(a.rows, a.n, [&](size_t, size_t at) {
@@ -45,13 +45,13 @@ void log_softmax_forward(Cpu, const SoftmaxRows& a) {
   });
 }
 
-void log_softmax_backward(Cpu, const SoftmaxGradient& a) {
+void log_softmax_backward(Cpu, const SoftmaxGradient<float>& a) {
   for_rows(a.rows, a.n, [&](size_t, size_t at) {
     kernels().log_softmax_backward(a.dx + at, a.dy + at, a.y + at, static_cast<size_t>(a.n));
   });
 }
 
-void logsumexp_forward(Cpu, const SoftmaxRows& a) {
+void logsumexp_forward(Cpu, const LogsumexpRows<float>& a) {
   const Kernels& k = kernels();
   size_t n = static_cast<size_t>(a.n);
   for_rows(a.rows, a.n, [&](size_t row, size_t at) {
@@ -61,7 +61,7 @@ void logsumexp_forward(Cpu, const SoftmaxRows& a) {
   });
 }
 
-void logsumexp_backward(Cpu, const SoftmaxGradient& a) {
+void logsumexp_backward(Cpu, const LogsumexpGradient<float>& a) {
   const Kernels& k = kernels();
   size_t n = static_cast<size_t>(a.n);
   for_rows(a.rows, a.n, [&](size_t row, size_t at) {

@@ -1,6 +1,6 @@
 // Copies in units of the largest size, 16 bytes down to 1, that all addresses are multiples of; a block whose
 // size is none ends in single bytes.
-#include "cuda/copy_blocks.h"
+#include "cuda/copy_bytes.h"
 #include "cuda/tiles.h"
 #include "cuda/units.h"
 
@@ -23,7 +23,7 @@ __device__ void copy_unit(const Bytes& b, int64_t block, int64_t byte) {
 }
 
 template <int unit>
-__global__ void __launch_bounds__(tile_threads) copy_blocks_kernel(Tiles tiles, Bytes b) {
+__global__ void __launch_bounds__(tile_threads) copy_bytes_kernel(Tiles tiles, Bytes b) {
   for_each_pack<unit>(tiles, [&](int64_t block, int64_t byte) {
     if (tiles.width - byte >= unit) {
       copy_unit<unit>(b, block, byte);
@@ -37,13 +37,13 @@ __global__ void __launch_bounds__(tile_threads) copy_blocks_kernel(Tiles tiles, 
 template <int unit>
 void copy_in_units(const Cuda& cuda, const Bytes& b, int64_t blocks, int64_t block_bytes) {
   const Tiles tiles = tiles_for(blocks, block_bytes, unit);
-  launch(copy_blocks_kernel<unit>, grid_for(cuda, tiles, unit), tile_threads, 0, cuda.stream, tiles, b);
+  launch(copy_bytes_kernel<unit>, grid_for(cuda, tiles, unit), tile_threads, 0, cuda.stream, tiles, b);
 }
 
 }  // namespace
 
-void copy_blocks(const Cuda& cuda, char* to, int64_t to_stride, const char* from, int64_t from_stride,
-                 int64_t blocks, int64_t block_bytes) {
+void copy_bytes(const Cuda& cuda, char* to, int64_t to_stride, const char* from, int64_t from_stride,
+                int64_t blocks, int64_t block_bytes) {
   if (blocks == 0 || block_bytes == 0) return;
   if (to_stride == block_bytes && (!from || from_stride == block_bytes)) {
     block_bytes *= blocks;

@@ -8,7 +8,7 @@
 
 namespace athanor {
 
-void copy_blocks(const Cuda& cuda, char* to, int64_t to_stride, const char* from, int64_t from_stride,
-                 int64_t blocks, int64_t block_bytes);
+void copy_bytes(const Cuda& cuda, char* to, int64_t to_stride, const char* from, int64_t from_stride,
+                int64_t blocks, int64_t block_bytes);
 
 }  // namespace athanor
