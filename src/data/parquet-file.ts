@@ -8,14 +8,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { types } from "node:util";
 import { createGunzip } from "node:zlib";
-import {
-  type AsyncBuffer,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetRead,
-  parquetSchema,
-} from "hyparquet";
-import { compressors } from "hyparquet-compressors";
+import type { AsyncBuffer, FileMetaData } from "hyparquet";
 import { AthanorError } from "../errors.js";
 import { isGzip, openFile, shown } from "./text-source.js";
 
@@ -35,15 +28,32 @@ export interface ParquetFile {
 export async function openParquet(path: string): Promise<ParquetFile> {
   const source = await openBytes(path);
   try {
-    const metadata = await decoded(path, () => parquetMetadataAsync(source.bytes));
-    return parquetFile(path, metadata, source);
+    const library = await loadLibrary();
+    const metadata = await decoded(path, () => library.parquetMetadataAsync(source.bytes));
+    return parquetFile(path, metadata, source, library);
   } catch (error) {
     await source.close();
     throw error;
   }
 }
 
-function parquetFile(path: string, metadata: FileMetaData, { bytes, close }: Source): ParquetFile {
+type Library = Awaited<ReturnType<typeof loadLibrary>>;
+
+/** Loaded when first needed: it would double the time that `athanor/data` takes to load. */
+async function loadLibrary() {
+  const [hyparquet, { compressors }] = await Promise.all([
+    import("hyparquet"),
+    import("hyparquet-compressors"),
+  ]);
+  return { ...hyparquet, compressors };
+}
+
+function parquetFile(
+  path: string,
+  metadata: FileMetaData,
+  { bytes, close }: Source,
+  { parquetRead, parquetSchema, compressors }: Library,
+): ParquetFile {
   const all = parquetSchema(metadata).children.map(({ element }) => element.name);
   return {
     rows: Number(metadata.num_rows),
