@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setThreads, synchronize } from "../../src/tensor/device.js";
-import { add, gelu, geluTanh, mul } from "../../src/tensor/ops/elementwise.js";
+import { add, exp, gelu, geluTanh, mul, tanh } from "../../src/tensor/ops/elementwise.js";
 import { gatedSilu } from "../../src/tensor/ops/gated.js";
 import { embedding } from "../../src/tensor/ops/linear.js";
 import { crossEntropy } from "../../src/tensor/ops/loss.js";
@@ -70,6 +70,9 @@ const dropped = () => layerNorm(x, weight, bias, { residual, dropout: 0.1 });
 const cases: Case[] = [
   { name: "copy", floats: 2 * rows * inner, run: forward(() => mul(wide, 1)) },
   { name: "add", floats: 3 * n, run: forward(() => add(x, residual)) },
+  { name: "exp", floats: 2 * rows * inner, run: forward(() => exp(wide)) },
+  { name: "tanh", floats: 2 * rows * inner, run: forward(() => tanh(wide)) },
+  { name: "tanh backward", floats: 5 * rows * inner, run: both(() => tanh(wide), dwide, [wide]) },
   { name: "gelu", floats: 2 * rows * inner, run: forward(() => gelu(wide)) },
   { name: "gelu backward", floats: 5 * rows * inner, run: both(() => gelu(wide), dwide, [wide]) },
   { name: "gelu tanh", floats: 2 * rows * inner, run: forward(() => geluTanh(wide)) },

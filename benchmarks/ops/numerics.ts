@@ -6,7 +6,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exp, gelu, geluTanh, sigmoid, silu, tanh } from "../../src/tensor/ops/elementwise.js";
+import { attention } from "../../src/tensor/ops/attention.js";
+import { exp, gelu, geluTanh, log, sigmoid, silu, sqrt, tanh } from "../../src/tensor/ops/elementwise.js";
 import { gatedGeluTanh } from "../../src/tensor/ops/gated.js";
 import { embedding } from "../../src/tensor/ops/linear.js";
 import { crossEntropy, linearCrossEntropy } from "../../src/tensor/ops/loss.js";
@@ -50,11 +51,13 @@ try {
   await measure("exp", [leaf("exp_grid")], exp);
   for (const [name, f] of Object.entries({ tanh, sigmoid, gelu, gelu_tanh: geluTanh, silu }))
     await measure(name, [leaf("grid")], f);
+  for (const [name, f] of Object.entries({ log, sqrt })) await measure(name, [leaf("positive_grid")], f);
   await measure("gated_gelu_tanh", [leaf("gate", [500, 4096])], (x) => sum(gatedGeluTanh(x)));
   const [scores, rows, width] = [[2000, 128], [1000, 768], [768]];
   const dscores = tensor(floats("dscores"), scores);
   const dy = tensor(floats("dy"), rows);
   await measure("softmax", [leaf("scores", scores)], softmax, dscores);
+  await measure("softmax, sd 1", [leaf("near_scores", scores)], softmax, dscores);
   await measure("log_softmax", [leaf("scores", scores)], logSoftmax, dscores);
   const norm = (x: Tensor, w: Tensor, b: Tensor) => layerNorm(x, w, b, { eps: 1e-12 });
   const parameters = () => [leaf("norm_weight", width), leaf("norm_bias", width)];
@@ -79,6 +82,20 @@ try {
   const v = tensor(new Float32Array(g.length), [g.length]);
   for (const step of [1, 2, 3]) adamw([{ ...slot, v }], { beta1: 0.9, beta2: 0.999, eps: 1e-8, step });
   await write("adamw, 3 steps", [p]);
+  for (const [name, length, causal] of [
+    ["attention 384, sd 1", 384, false],
+    ["attention 384, sd 3", 384, false],
+    ["attention 1024, sd 1, causal", 1024, true],
+  ] as const) {
+    const heads = [length, 12 * 64];
+    const offsets = tensor(Int32Array.of(0, length), [2]);
+    await measure(
+      name,
+      ["q", "k", "v"].map((part) => leaf(`${name} ${part}`, heads)),
+      (q, k, v) => attention(q, k, v, { heads: 12, offsets, causal }),
+      tensor(floats(`${name} do`), heads),
+    );
+  }
   const ids = tensor(new Int32Array(bytes("ids")), [20_000]);
   const dlookup = tensor(floats("dlookup"), [20_000, 64]);
   await measure(

@@ -68,6 +68,9 @@ def clipped_step():
 cases = {
     "copy": forward(lambda: wide * 1),
     "add": forward(lambda: x + residual),
+    "exp": forward(lambda: torch.exp(wide)),
+    "tanh": forward(lambda: torch.tanh(wide)),
+    "tanh backward": both(lambda: torch.tanh(wide), dwide, [wide]),
     "gelu": forward(lambda: F.gelu(wide)),
     "gelu backward": both(lambda: F.gelu(wide), dwide, [wide]),
     "gelu tanh": forward(lambda: F.gelu(wide, approximate="tanh")),

@@ -122,7 +122,7 @@ Napi::Value record_custom(const Napi::CallbackInfo& info) {
       for (size_t i = 0; i < count; i++) {
         const View& view = b.gradient(static_cast<int>(i));
         gradients.push_back(view.defined() ? std::make_shared<Tensor>() : nullptr);
-        if (view.defined()) gradients.back()->view = b.contiguous(view);
+        if (view.defined()) gradients.back()->view = b.private_gradient(static_cast<int>(i));
       }
       std::vector<TensorRef> results = b.environment.custom_backward(b.environment, function->id, gradients);
       if (results.size() != shapes.size()) {

@@ -6,6 +6,7 @@
 #include "binding/errors.h"
 #include "binding/exports.h"
 #include "binding/node_environment.h"
+#include "core/accelerator.h"
 #include "core/device.h"
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
@@ -164,7 +165,7 @@ Napi::Value trace(const Napi::CallbackInfo& info) {
       row.Set(0u, command.op);
       row.Set(1u, static_cast<double>(command.bytes_read));
       row.Set(2u, static_cast<double>(command.bytes_written));
-      row.Set(3u, command.seconds * 1e3);
+      row.Set(3u, (command.timer ? command.timer->seconds() : command.seconds) * 1e3);
       rows.Set(static_cast<uint32_t>(i), row);
     }
     environment.trace.clear();

@@ -23,6 +23,26 @@ void check_poison(Checks& checks) {
   checks.expect(host.read(apart) == Values(12, 2), "unrelated work goes on");
 }
 
+// A forward that failed marks every gradient, also where backward() was given one to start from, and neither
+// the gradient function (embedding, gelu) nor the addition that only hands on reads what failed.
+void check_poison_from_given_gradient(Checks& checks) {
+  Host host;
+  TensorRef dy = host.filled(1, {2, 3});
+  const auto expect_marked = [&](const TensorRef& leaf) {
+    checks.expect_error(ErrorCode::data, "embedding: ", [&] { host.gradient(leaf); });
+  };
+  TensorRef table = host.filled(1, {4, 3}, true);
+  host.backward(bad_rows(host, table), dy);
+  expect_marked(table);
+  TensorRef bad = bad_rows(host, host.filled(1, {4, 3}));
+  TensorRef x = host.filled(1, {2, 3}, true), y = host.filled(1, {2, 3}, true);
+  host.backward(host.add(bad, x), dy);
+  expect_marked(x);
+  host.backward(host.add(bad, host.multiply(y, y)), dy);
+  expect_marked(y);
+  checks.expect(host.read(dy) == Values(6, 1), "the given gradient is sound");
+}
+
 void check_skipped_update(Checks& checks) {
   Host host;
   Environment& environment = *host.environment;
@@ -101,6 +121,7 @@ void check_allocator(Checks& checks) {
 
 void check_failures(Checks& checks) {
   check_poison(checks);
+  check_poison_from_given_gradient(checks);
   check_skipped_update(checks);
   check_partial_overwrite(checks);
   check_memory(checks);

@@ -32,6 +32,31 @@ void check_shared_gradient(Checks& checks) {
   checks.expect(host.read(first) == Values({10, 20}), "the upstream gradient is left as it was");
 }
 
+// The gradient given to backward() is read where it lies, and never becomes or changes with a .grad.
+void check_given_gradient(Checks& checks) {
+  Host host;
+  TensorRef x = host.tensor({1, 2, 3, 4}, {2, 2}, true), dy = host.tensor({10, 20, 30, 40}, {2, 2});
+  const Values given{10, 20, 30, 40};
+  host.backward(x, dy);
+  checks.expect(host.gradient(x) == given, "a leaf's gradient is what was given");
+  host.backward(x, dy);
+  host.backward(host.add(x, host.filled(0, {2, 2})), dy);
+  host.backward(host.op("transpose", {host.op("transpose", {x, 0.0, 1.0}), 0.0, 1.0}), dy);
+  host.backward(host.op("dropout", {x, 0.0, 0.0, 0.0, 0.0, 0.0}), dy);
+  checks.expect(host.gradient(x) == Values({50, 100, 150, 200}), "and adds up");
+  checks.expect(host.read(dy) == given, "what was given is not added to");
+
+  TensorRef y = host.tensor({1, 2, 3, 4}, {2, 2}, true);
+  host.backward(host.add(y, y), dy);
+  checks.expect(host.gradient(y) == Values({20, 40, 60, 80}), "handed on twice it adds up too");
+  checks.expect(host.read(dy) == given, "and is not added to either");
+
+  TensorRef z = host.tensor({1, 2}, {2, 1}, true);
+  TensorRef column = host.op("slice", {dy, 1.0, 1.0, 2.0});  // a range of columns
+  host.backward(host.add(z, z), column);
+  checks.expect(host.gradient(z) == Values({40, 80}), "a range of columns may be given");
+}
+
 void check_versions(Checks& checks) {
   Host host;
   TensorRef w = host.tensor({2, 3}, {2}, true);
@@ -119,6 +144,7 @@ void check_handles(Checks& checks) {
 void check_tape(Checks& checks) {
   check_fan_out(checks);
   check_shared_gradient(checks);
+  check_given_gradient(checks);
   check_versions(checks);
   check_long_chain(checks);
   check_parts(checks);

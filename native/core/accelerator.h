@@ -23,6 +23,14 @@ class Marker {
   virtual bool reached() = 0;  // throws ERR_CUDA when the device has failed
 };
 
+// The time between two points of a stream, by the GPU's clock.
+class StreamTimer {
+ public:
+  virtual ~StreamTimer() = default;
+  virtual void stop() = 0;
+  virtual double seconds() = 0;  // once the stream has passed it; waits for that
+};
+
 // The stream of one queue. Any thread may call; a call takes microseconds.
 class Stream {
  public:
@@ -38,6 +46,7 @@ class Stream {
   // Gives memory of host_memory() back once all that is on the stream now has run.
   virtual void release_host(void* host, size_t bytes) = 0;
   virtual std::unique_ptr<Marker> mark() = 0;
+  virtual std::unique_ptr<StreamTimer> start_timer() = 0;
 };
 
 class Accelerator {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/accelerator.h"
 #include "core/rows.h"
 
 namespace athanor {
@@ -36,6 +37,13 @@ int64_t bytes_of(const std::vector<View>& views) {
 std::function<void(Execution&)> traced(std::function<void(Execution&)> body,
                                        std::shared_ptr<TracedCommand> entry) {
   return [body = std::move(body), entry = std::move(entry)](Execution& e) {
+    if (e.device.accelerator()) {
+      std::shared_ptr<StreamTimer> timer = e.queue->stream().start_timer();
+      body(e);
+      timer->stop();
+      entry->timer = timer;
+      return;
+    }
     auto begin = std::chrono::steady_clock::now();
     body(e);
     entry->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -69,7 +77,7 @@ Command Emitter::command(const std::vector<View>& inputs, const std::vector<View
   command.op = op;
   command.call = call;
   command.kind = kind;
-  command.inputs.reserve(inputs.size());
+  command.inputs.reserve(inputs.size() + 1);
   for (const View& v : inputs) {
     if (!v.defined()) continue;
     if (&v.storage->device != &queue()->device) {
@@ -78,6 +86,7 @@ Command Emitter::command(const std::vector<View>& inputs, const std::vector<View
     }
     command.inputs.push_back(v.storage);
   }
+  if (depends_on_) command.inputs.push_back(depends_on_);
   command.outputs.reserve(outputs.size());
   for (const View& v : outputs) {
     if (!v.defined()) continue;
@@ -112,7 +121,10 @@ void Emitter::run_with_any_layout(const View& weight, const std::vector<View>& i
 }
 
 View Emitter::contiguous(const View& v) {
-  if (v.contiguous()) return v;
+  return v.contiguous() ? v : copy(v);
+}
+
+View Emitter::copy(const View& v) {
   View copy = make_like(v);
   run({v}, {copy}, [=](Execution& e) { on_device(e, [&](auto device) { copy_rows(device, copy, v); }); });
   return copy;
@@ -136,18 +148,10 @@ View Emitter::add(const View& a, const View& b) {
   return y;
 }
 
-View Emitter::start_gradient(const View& loss, const View* gradient) {
-  View given = gradient ? *gradient : View();
-  View start = make(gradient ? gradient->dtype : DType::f32, loss.shape);
-  run({loss, given}, {start}, [=](Execution& e) {
-    on_device(e, [&](auto device) {
-      if (given.defined()) {
-        copy_rows(device, start, given);
-      } else {
-        fill_rows(device, start, 1.0f);
-      }
-    });
-  });
+View Emitter::ones_for(const View& loss) {
+  View start = make(DType::f32, loss.shape);
+  run({loss}, {start},
+      [=](Execution& e) { on_device(e, [&](auto device) { fill_rows(device, start, 1.0f); }); });
   return start;
 }
 

@@ -35,10 +35,13 @@ class Emitter {
   View zeros(const Shape& shape);                      // f32
   void fill(const View& v, float value);               // in place (overwrite); f32
   View add(const View& a, const View& b);              // a new tensor; f32, same shape
+  View copy(const View& v);                            // a new tensor
   void accumulate(const View& target, const View& v);  // target += v
-  // What backward() starts from: ones, or a copy of `gradient`; marked when `loss` is.
-  View start_gradient(const View& loss, const View* gradient);
+  View ones_for(const View& loss);  // what backward() starts from: 1 in loss's shape; marked when `loss` is
   void copy_into(const View& target, const View& v);  // target = v, same shape and dtype
+
+  // All commands from now on read this too, so that they are marked when it is.
+  void depend_on(const StorageRef& storage) { depends_on_ = storage; }
 
   const QueueRef& queue();
 
@@ -46,6 +49,8 @@ class Emitter {
   QueueRef queue_;
 
  private:
+  StorageRef depends_on_;
+
   Command command(const std::vector<View>& inputs, const std::vector<View>& outputs,
                   std::function<void(Execution&)> body, CommandKind kind);
 };

@@ -14,6 +14,7 @@
 
 namespace athanor {
 
+class StreamTimer;
 struct Tensor;
 using TensorRef = std::shared_ptr<Tensor>;
 
@@ -22,7 +23,8 @@ using TensorRef = std::shared_ptr<Tensor>;
 struct TracedCommand {
   const char* op;
   int64_t bytes_read, bytes_written;
-  double seconds = 0;  // written by the executor: read it when the queue is empty
+  double seconds = 0;                  // written by the executor: read it when the queue is empty
+  std::shared_ptr<StreamTimer> timer;  // of a GPU's command, instead of `seconds`
 };
 
 class Environment : public std::enable_shared_from_this<Environment> {

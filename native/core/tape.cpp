@@ -21,6 +21,17 @@ class Walk {
  public:
   explicit Walk(Environment& environment) : environment_(environment) {}
 
+  // `gradient` is only read: it belongs to whoever called backward().
+  void start(const TensorRef& loss, const View& gradient) {
+    root_ = loss->node;
+    given_ = gradient.storage;
+    loss_ = loss->view.storage;
+    Pending& pending = pending_[root_->number];
+    pending.node = root_;
+    pending.sums.resize(root_->output_shapes.size());
+    pending.sums[static_cast<size_t>(loss->output_index)] = {gradient, false};
+  }
+
   void add(const Edge& edge, const View& gradient, bool owned, Emitter& emitter) {
     if (edge.leaf) {
       add_leaf(edge.leaf, gradient, owned, emitter);
@@ -86,10 +97,12 @@ class Walk {
     std::vector<View> gradients;
     for (Sum& sum : sums) gradients.push_back(std::move(sum.view));
     Backward backward(environment_, *node, std::move(gradients));
+    if (given_ && node == root_) backward.start_from(given_, loss_);
     // Marked first: a customFunction could walk this graph again from inside.
     BackwardFunction function = retain_graph ? node->backward : std::move(node->backward);
     node->walked = !retain_graph;
     function(backward);
+    backward.copy_what_was_given();
     std::vector<View> results = backward.take_results();
     for (size_t i = 0; i < results.size(); i++) {
       if (results[i].defined()) add(node->edges[i], results[i], backward.made_alone(results, i), backward);
@@ -135,6 +148,8 @@ class Walk {
 
   Environment& environment_;
   std::map<uint64_t, Pending> pending_;
+  NodeRef root_;
+  StorageRef given_, loss_;  // where a gradient was given
 };
 
 }  // namespace
@@ -157,6 +172,29 @@ bool Backward::needs(int input) const {
 
 void Backward::set(int input, View gradient) {
   results_[static_cast<size_t>(input)] = std::move(gradient);
+}
+
+View Backward::private_gradient(int output) {
+  const View& v = gradients_[static_cast<size_t>(output)];
+  return given_ && v.storage == given_ ? copy(v) : contiguous(v);
+}
+
+void Backward::copy_what_was_given() {
+  if (!given_) return;
+  std::vector<View> views, copies;  // add() hands on one view twice: one copy serves both
+  for (View& result : results_) {
+    if (result.storage != given_) continue;
+    size_t i = 0;
+    while (i < views.size() && !(views[i].offset == result.offset && views[i].shape == result.shape &&
+                                 views[i].row_stride == result.row_stride)) {
+      i++;
+    }
+    if (i == views.size()) {
+      views.push_back(result);
+      copies.push_back(copy(result));
+    }
+    result = copies[i];
+  }
 }
 
 const View* Backward::held_gradient(int input) const {
@@ -218,22 +256,31 @@ void run_backward(Environment& environment, const TensorRef& loss, const View* g
     throw Error(ErrorCode::dtype, std::string("backward: gradient must be ") + dtype_name(loss->view.dtype) +
                                       ", got " + dtype_name(gradient->dtype));
   }
+  if (gradient && &gradient->storage->device != &loss->view.storage->device) {
+    throw Error(ErrorCode::device, "backward: gradient must be on " + loss->view.storage->device.name() +
+                                       ", got one on " + gradient->storage->device.name());
+  }
   environment.require_room("backward");
   if (loss->node) Walk::check(loss->node);
   uint64_t call = loss->node ? loss->node->call : environment.calls;
   Emitter emitter(environment, "backward", call, loss->node ? loss->node->queue : loss->view.storage->home);
   // The start depends on the loss, so that a failed forward marks every gradient, also where no gradient
   // function reads what failed.
-  View start = emitter.start_gradient(loss->view, gradient);
-  Edge root;
-  if (loss->node) {
-    root.node = loss->node;
-    root.index = loss->output_index;
-  } else {
-    root.leaf = loss;
-  }
   Walk walk(environment);
-  walk.add(root, start, gradient == nullptr, emitter);
+  if (gradient && loss->node) {
+    walk.start(loss, *gradient);
+  } else {
+    Edge root;
+    if (loss->node) {
+      root.node = loss->node;
+      root.index = loss->output_index;
+    } else {
+      root.leaf = loss;
+    }
+    emitter.depend_on(loss->view.storage);
+    const bool alone = gradient == nullptr;
+    walk.add(root, alone ? emitter.ones_for(loss->view) : *gradient, alone, emitter);
+  }
   walk.run(retain_graph);
 }
 

@@ -29,6 +29,9 @@ class Backward : public Emitter {
   // Gradient of output i. Undefined if nothing depended on that output; the gradient of a node's only output
   // is always defined. May be a range of columns: call contiguous() where the kernel needs whole rows.
   const View& gradient(int output) const { return gradients_[output]; }
+  // The same in whole rows, for code that may change it or runs commands that are not this gradient
+  // function's: never the tensor that the caller of backward() gave.
+  View private_gradient(int output);
   // Whether input i (in the order given to record) wants a gradient: never compute one that nobody needs.
   bool needs(int input) const;
   // Element type of input i's gradient where the op can choose: f32 for a leaf, so that a bf16 parameter
@@ -45,6 +48,11 @@ class Backward : public Emitter {
   void share_results() { shared_ = true; }
 
   // ---- for the walk ----
+  // The only node that sees the gradient given to backward(), which is read where it lies. Its commands
+  // depend on the loss, and thereby all others.
+  void start_from(const StorageRef& given, const StorageRef& loss) { given_ = given, depend_on(loss); }
+  // What is handed on must be of this walk: a result that is the given gradient is copied.
+  void copy_what_was_given();
   std::vector<View> take_results() { return std::move(results_); }
   // Whether result i is a whole storage that this gradient function made and handed to one input only.
   bool made_alone(const std::vector<View>& results, size_t i) const;
@@ -54,6 +62,7 @@ class Backward : public Emitter {
   std::vector<View> gradients_;
   std::vector<View> results_;
   const uint64_t first_command_;  // the queue's last command before this function ran
+  StorageRef given_;              // see start_from()
   bool shared_ = false;
 };
 

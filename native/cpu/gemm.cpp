@@ -39,7 +39,7 @@ class Product {
         g(problem),
         rows{g.m, divide_up(g.m, tiles.rows)},
         vectors{divide_up(g.n, tiles.width), divide_up(divide_up(g.n, tiles.width), tiles.vectors)},
-        depth{g.k, std::max<size_t>(1, divide_up(g.k, depth_most))} {}
+        depth{g.k, std::max<size_t>(1, divide_up(g.k, g.depth > 0 ? g.depth : depth_most))} {}
 
   // Tiles of C at row tiles x panels, for the blocks of k given. `packed`, when given, holds those panels as
   // packed_at() lays them out; otherwise each is packed when its turn comes.

@@ -65,16 +65,18 @@ const Choice choices[] = {{&neon::table, always}, {&generic::table, always}};
 const Choice choices[] = {{&generic::table, always}};
 #endif
 
+#if defined(__x86_64__)
 bool vnni_is_allowed() {
   const char* asked = std::getenv("ATHANOR_VNNI");
   return asked == nullptr || std::strcmp(asked, "0") != 0;
 }
+#endif
 
 // Whether the processor has the dot-product instructions of a set, and they are not switched off. Asked once:
 // this is called for every product, and cpuid is slow on virtual machines.
 bool has_vnni(const Kernels& kernels) {
-  static const bool allowed = vnni_is_allowed();
 #if defined(__x86_64__)
+  static const bool allowed = vnni_is_allowed();
   static const bool narrow = cpu_has_avx_vnni(), wide = __builtin_cpu_supports("avx512vnni");
   if (&kernels == &avx512::table) return allowed && wide;
   if (&kernels == &avx2::table) return allowed && narrow;

@@ -27,6 +27,31 @@ class EventMarker final : public Marker {
   const cudaEvent_t event_;
 };
 
+class EventTimer final : public StreamTimer {
+ public:
+  EventTimer(int device, cudaStream_t stream) : stream_(stream) {
+    CurrentDevice current(device);
+    check(cudaEventCreate(&begin_), "cudaEventCreate");
+    check(cudaEventCreate(&end_), "cudaEventCreate");
+    check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
+  }
+  ~EventTimer() override {
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+  void stop() override { check(cudaEventRecord(end_, stream_), "cudaEventRecord"); }
+  double seconds() override {
+    check(cudaEventSynchronize(end_), "cudaEventSynchronize");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, begin_, end_), "cudaEventElapsedTime");
+    return milliseconds * 1e-3;
+  }
+
+ private:
+  const cudaStream_t stream_;
+  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+};
+
 int priority_of(Priority priority) {
   int least = 0, greatest = 0;  // smaller numbers go first
   if (cudaDeviceGetStreamPriorityRange(&least, &greatest) != cudaSuccess) return 0;
@@ -157,6 +182,11 @@ void CudaStream::release_what_left(bool wait) {
 
 std::unique_ptr<Marker> CudaStream::mark() {
   return std::make_unique<EventMarker>(events_, record());
+}
+
+std::unique_ptr<StreamTimer> CudaStream::start_timer() {
+  position_++;
+  return std::make_unique<EventTimer>(device_, stream_);
 }
 
 }  // namespace athanor

@@ -38,6 +38,7 @@ class CudaStream final : public Stream {
   void download(void* host, const View& v) override;
   void release_host(void* host, size_t bytes) override;
   std::unique_ptr<Marker> mark() override;
+  std::unique_ptr<StreamTimer> start_timer() override;
 
  private:
   struct Leaving {

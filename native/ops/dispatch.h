@@ -14,7 +14,7 @@ struct Cpu {};
 // Where kernels are launched: on the stream of the command's queue. Device functions take it by value.
 struct Cuda {
   void* stream;                      // cudaStream_t
-  Memory* scratch;                // memory of that stream, for native/cuda/scratch.h
+  Memory* scratch;                   // memory of that stream, for native/cuda/scratch.h
   const CudaProperties* properties;  // of the device
 };
 
@@ -41,6 +41,14 @@ void on_device_as(Execution& execution, DType dtype, const char* op, const F& f)
 #endif
   throw Error(ErrorCode::dtype, std::string(op) + ": no code for " + dtype_name(dtype) + " elements on " +
                                     execution.device.name());
+}
+
+// Beside elements of type T, the gradient of a bf16 leaf is float and any other one is T (tape.h,
+// gradient_dtype): f(zero of that type).
+template <class T, class F>
+void gradient_as(DType dtype, const F& f) {
+  if (dtype == DType::f32) return f(float{});
+  f(T{});
 }
 
 }  // namespace athanor

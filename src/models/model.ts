@@ -6,8 +6,9 @@ import { AthanorError } from "../errors.js";
 import { type Priority, priorities } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
 import type { ParameterStore, WeightType } from "../nn/parameter.js";
+import { cast } from "../tensor/ops/shape.js";
 import { Generator, withGenerator } from "../tensor/random.js";
-import { scope } from "../tensor/scope.js";
+import { noGrad, scope, untracked } from "../tensor/scope.js";
 import type { Device, Tensor } from "../tensor/tensor.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { type Batch, collateTokens, type Example } from "./batch.js";
@@ -73,6 +74,7 @@ export class Model {
   #device: string;
   #queue: number;
   readonly #priority: number;
+  #mixed = false;
   #disposed = false;
 
   /** @internal Use an Auto class. */
@@ -129,11 +131,40 @@ export class Model {
     return this;
   }
 
-  /** @internal Stores the weights of products in fewer bits, for good. */
+  /** @internal Stores weights in fewer bits, for good: on a GPU "bf16" means all of them, and activations. */
   reduce(type: Exclude<WeightType, "f32">): void {
-    this.#store.reduce(type);
+    if (type === "bf16" && this.device !== "cpu") this.#store.toBf16(false);
+    else this.#store.reduce(type);
     this.dtype = type;
     this.#parameters = undefined;
+  }
+
+  /**
+   * @internal Computes in bf16 while the f32 weights stay beside as what optimizers change; off: back to them.
+   * parameters() gives other tensors afterwards.
+   *
+   * @throws ERR_DEVICE on the CPU
+   */
+  mixedPrecision(on: boolean): void {
+    if (on === this.#mixed) return;
+    if (on && this.device === "cpu") {
+      throw new AthanorError("ERR_DEVICE", "precision bf16 needs a model on a GPU, got one on the CPU");
+    }
+    if (on) this.#store.toBf16(true);
+    else this.#store.toMasters();
+    this.#mixed = on;
+    this.#parameters = undefined;
+  }
+
+  /** @internal The f32 weights, which are parameters() but while training in mixed precision. */
+  weights(): Map<string, Tensor> {
+    this.#requireLive("weights");
+    return this.#store.values();
+  }
+
+  /** @internal After weights() were changed. */
+  refreshWeights(): void {
+    this.#store.refresh();
   }
 
   eval(): this {
@@ -203,12 +234,21 @@ export class Model {
 
   /**
    * Writes config.json and model.safetensors, which Transformers loads as they are. Files are replaced only when
-   * the new ones are complete. Weights in bf16 are saved as they are.
+   * the new ones are complete.
    *
+   * @param options dtype: "f32" or "bf16" (rounded to nearest even); default as the weights are, which is f32
+   * while training in mixed precision
    * @throws ERR_DTYPE for weights in int8, which Transformers could not load
    */
-  async savePretrained(folder: string): Promise<void> {
-    const parameters = this.parameters();
+  async savePretrained(folder: string, options: { dtype?: "f32" | "bf16" } = {}): Promise<void> {
+    const parameters = this.weights();
+    const { dtype } = options;
+    if (dtype !== undefined && dtype !== "f32" && dtype !== "bf16") {
+      throw new AthanorError(
+        "ERR_ARGUMENT",
+        `savePretrained: dtype must be f32 or bf16, got ${String(dtype)}`,
+      );
+    }
     if (this.dtype === "int8") {
       throw new AthanorError("ERR_DTYPE", "savePretrained: needs weights in f32 or bf16, got int8");
     }
@@ -221,11 +261,14 @@ export class Model {
       join(folder, "model.safetensors"),
       [...parameters].map(([name, t]) => ({
         name,
-        dtype: t.dtype === "bf16" ? ("BF16" as const) : ("F32" as const),
+        dtype: (dtype ?? t.dtype) === "bf16" ? ("BF16" as const) : ("F32" as const),
         shape: t.shape,
         data: async () => {
-          const values = (await t.data()) as Float32Array;
-          return t.dtype === "bf16" ? upperHalves(values) : values;
+          if ((dtype ?? t.dtype) !== "bf16") return (await t.data()) as Float32Array;
+          const rounded = t.dtype === "bf16" ? t : untracked(() => noGrad(() => cast(t, "bf16")));
+          const values = (await rounded.data()) as Float32Array;
+          if (rounded !== t) rounded.dispose();
+          return upperHalves(values);
         },
       })),
     );

@@ -22,6 +22,13 @@ export type WeightType = "f32" | "bf16" | "int8";
 // the result.
 const leastReducedRows = 64;
 
+const masters = new WeakMap<Tensor, Tensor>();
+
+/** The f32 values behind a bf16 parameter that is trained: optimizers change these and round them to it. */
+export function masterOf(parameter: Tensor): Tensor | undefined {
+  return masters.get(parameter);
+}
+
 /** One named tensor of a model. */
 export class Parameter {
   #tensor: Tensor | undefined;
@@ -86,6 +93,8 @@ export class PackedParameter {
 export class ParameterStore {
   readonly #named = new Map<string, Parameter>();
   readonly #blocks: (Parameter | PackedParameter)[] = [];
+  /** f32 values of blocks in bf16 that are trained. */
+  readonly #masters = new Map<Parameter | PackedParameter, { whole: Tensor; parts: Tensor[] }>();
 
   /** @param isWeight whether it is used as the weight of products alone */
   declare(name: string, shape: readonly number[], init: Init, isWeight = false): Parameter {
@@ -203,11 +212,63 @@ export class ParameterStore {
     }
   }
 
+  /**
+   * Gives every parameter in bf16, for a GPU. With `keepMasters` the f32 values stay beside them, for training
+   * (Micikevicius et al., "Mixed precision training", 2018, section 3.1); otherwise they are freed and nothing
+   * requires gradients any more.
+   */
+  toBf16(keepMasters: boolean): void {
+    for (const block of this.#blocks) {
+      const parts = block instanceof PackedParameter ? block.parts : [block];
+      const [whole, old] = [block.tensor, parts.map((part) => part.tensor)];
+      untracked(() => noGrad(() => block.attach(cast(whole, "bf16"))));
+      parts.forEach((part, i) => {
+        part.tensor.requiresGrad = keepMasters && old[i].requiresGrad;
+        if (keepMasters) masters.set(part.tensor, old[i]);
+      });
+      if (keepMasters) this.#masters.set(block, { whole, parts: old });
+      else for (const tensor of new Set([...old, whole])) tensor.dispose();
+    }
+  }
+
+  /** Rounds the masters to their parameters again, after they were changed from outside. */
+  refresh(): void {
+    const { native } = getEngine();
+    for (const [block, { whole }] of this.#masters) {
+      scope(() => noGrad(() => native.copy(handles.of(block.tensor), handles.of(cast(whole, "bf16")))));
+    }
+  }
+
+  /** Ends what toBf16(true) began: the masters are the parameters. */
+  toMasters(): void {
+    for (const [block, master] of this.#masters) {
+      const parts = block instanceof PackedParameter ? block.parts : [block];
+      const replaced = new Set([block.tensor, ...parts.map((part) => part.tensor)]);
+      const required = parts.map((part) => part.tensor.requiresGrad);
+      untracked(() => block.attach(master.whole));
+      parts.forEach((part, i) => {
+        part.tensor.requiresGrad = required[i];
+        // Attaching made new handles of a packed block's parts.
+        if (part.tensor !== master.parts[i]) replaced.add(master.parts[i]);
+      });
+      for (const tensor of replaced) tensor.dispose();
+    }
+    this.#masters.clear();
+  }
+
+  /** The values to save: masters where there are some. */
+  values(): Map<string, Tensor> {
+    return new Map([...this.#named].map(([name, { tensor }]) => [name, masterOf(tensor) ?? tensor]));
+  }
+
   tensors(): Map<string, Tensor> {
     return new Map([...this.#named].map(([name, parameter]) => [name, parameter.tensor]));
   }
 
   dispose(): void {
+    for (const { whole, parts } of this.#masters.values()) {
+      for (const tensor of [whole, ...parts]) tensor.dispose();
+    }
     for (const parameter of this.#named.values()) parameter.tensor.dispose();
     for (const block of this.#blocks) {
       block.tensor.dispose();

@@ -164,6 +164,7 @@ export async function loadCheckpoint(folder: string, model: TrainableModel, opti
   const weights = await weightTargets(folder, model);
   await optimizer.load(join(folder, OPTIMIZER));
   await fillTensors(weights);
+  model.refreshWeights?.();
 }
 
 /**
@@ -172,11 +173,12 @@ export async function loadCheckpoint(folder: string, model: TrainableModel, opti
  */
 export async function loadWeights(folder: string, model: TrainableModel): Promise<void> {
   await fillTensors(await weightTargets(folder, model));
+  model.refreshWeights?.();
 }
 
 async function weightTargets(folder: string, model: TrainableModel): Promise<FileTarget[]> {
   const stored = await resolveCheckpoint(folder);
-  return [...model.parameters()].map(([name, target]) => {
+  return [...(model.weights?.() ?? model.parameters())].map(([name, target]) => {
     const entry = stored.get(name);
     if (!entry) throw new AthanorError("ERR_CHECKPOINT", `${folder}: needs the weight ${name}, got none`);
     requireFit(entry.file, name, entry, target.shape);

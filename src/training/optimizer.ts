@@ -2,6 +2,7 @@
 // is one command for all parameters; it is done whole or, when a gradient failed, not at all.
 import { AthanorError } from "../errors.js";
 import { getEngine } from "../native/load.js";
+import { masterOf } from "../nn/parameter.js";
 import { adamw, sgd } from "../tensor/ops/optimizer.js";
 import { handles, type Tensor } from "../tensor/tensor.js";
 import {
@@ -208,7 +209,8 @@ abstract class Optimizer {
   }
 
   protected makeState(parameter: Tensor): State {
-    return Object.fromEntries(this.stateNames.map((part) => [part, zerosLike(parameter)]));
+    const values = masterOf(parameter) ?? parameter;
+    return Object.fromEntries(this.stateNames.map((part) => [part, zerosLike(values)]));
   }
 
   protected abstract update(

@@ -67,6 +67,12 @@ export class TrainingRun {
     const { model, args } = parts;
     const { learningRate: lr, betas, eps, weightDecay } = args;
     this.#parts = parts;
+    if (args.precision === "bf16") {
+      if (!model.mixedPrecision) {
+        throw new AthanorError("ERR_ARGUMENT", 'Trainer: precision must be "f32" for this model, got "bf16"');
+      }
+      model.mixedPrecision(true);
+    }
     this.#optimizer = new AdamW(model.parameters(), { lr, betas, eps, weightDecay });
   }
 
@@ -87,6 +93,7 @@ export class TrainingRun {
       this.#optimizer.dispose();
       // A skipped update is reported by the next ready(): here, not at somebody else's.
       if (failed) await synchronize().catch(() => {});
+      model.mixedPrecision?.(false);
       if (training) model.train();
       else model.eval();
     }

@@ -14,6 +14,8 @@ export interface TrainableOutput {
 export interface TrainableModel {
   readonly config: Record<string, unknown>;
   readonly training: boolean;
+  /** Where it computes: "cpu", "cuda:0", ... */
+  readonly device?: string;
   /** The most tokens of a sequence. */
   readonly maxLength?: number;
   /** Seed and calls of the model's dropout. */
@@ -24,6 +26,11 @@ export interface TrainableModel {
   collate(examples: readonly Example[]): Batch;
   forward(batch: Batch): TrainableOutput;
   savePretrained(folder: string): Promise<void>;
+  /** Computes in bf16 beside f32 weights, for `precision: "bf16"`; a model without it trains in f32 only. */
+  mixedPrecision?(on: boolean): void;
+  /** What a checkpoint holds, where that is not parameters(); refreshWeights() is called after changes. */
+  weights?(): Map<string, Tensor>;
+  refreshWeights?(): void;
 }
 
 /** A row of a data set: columns by name. */

@@ -68,7 +68,10 @@ export class Trainer<Prediction = unknown> {
     this.#options = options;
     this.#model = model;
     this.args = resolveArgs(options.args ?? {}, evalRows !== undefined);
-    if (this.args.precision !== "f32") throw fault("precision", '"f32" on the CPU', this.args.precision);
+    const { precision } = this.args;
+    if (precision === "bf16" && model?.device === "cpu") {
+      throw fault("precision", '"f32" for a model on the CPU', precision);
+    }
   }
 
   /** The model; with modelInit that of the last run. @throws ERR_ARGUMENT before the first one */

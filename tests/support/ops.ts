@@ -1,4 +1,5 @@
 // What tests of ops share: fixtures, comparison, gradients against central differences, error codes.
+import { mul } from "../../src/tensor/ops/elementwise.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { randomData } from "./random.js";
@@ -77,7 +78,7 @@ export function evaluate(
       tensor(Float32Array.from(data), shape, { requiresGrad: upstream !== undefined }),
     );
     const y = fn(...leaves);
-    if (upstream) y.backward(tensor(Float32Array.from(upstream), y.shape));
+    if (upstream) backwardReadingOnly(y, Float32Array.from(upstream));
     return {
       output: y.dataSync() as Float32Array,
       shape: y.shape,
@@ -86,6 +87,16 @@ export function evaluate(
       ),
     };
   });
+}
+
+/** y.backward(upstream), after which the given tensor must hold what it held, also when .grad has been added to. */
+function backwardReadingOnly(y: Tensor, upstream: Float32Array): void {
+  const given = tensor(upstream, y.shape);
+  y.backward(given);
+  const after = mul(given, 1).dataSync() as Float32Array; // what commands see, not the upload that is kept
+  for (let i = 0; i < upstream.length; i++) {
+    if (!is(after[i], upstream[i])) throw new Error(`backward() changed the gradient it was given at ${i}`);
+  }
 }
 
 export interface GradientOptions {
@@ -130,7 +141,7 @@ export async function checkGradients(
   const leaves = inputs.map((input, i) => tensor(data[i], input.shape, { requiresGrad: wrt.includes(i) }));
   const output = fn(...leaves);
   const upstream = randomData(output.shape, seed);
-  output.backward(tensor(upstream, output.shape));
+  backwardReadingOnly(output, upstream);
 
   for (const i of wrt) {
     const grad = leaves[i].grad;

@@ -37,11 +37,12 @@ struct Gelu {
 };
 
 struct GeluTanh {
-  static ATHANOR_INLINE vf value(vf x) { return x * sigmoid(inner(x, x * x)).value; }
+  static ATHANOR_INLINE vf value(vf x) { return times_sigmoid(x, sigmoid(inner(x, x * x))); }
   static ATHANOR_INLINE Both both(vf x) {
     vf square = x * x;
     Sigmoid s = sigmoid(inner(x, square));
-    return {x * s.value, s.value + x * s.slope * ((square * (3.0f * tanh_cubic) + 1.0f) * tanh_scale)};
+    return {times_sigmoid(x, s),
+            s.value + x * s.slope * ((square * (3.0f * tanh_cubic) + 1.0f) * tanh_scale)};
   }
   static ATHANOR_INLINE vf scaled(vf d, vf x) { return d * both(x).slope; }
   static ATHANOR_INLINE vf inner(vf x, vf square) { return x * (square * tanh_cubic + 1.0f) * tanh_scale; }
@@ -50,7 +51,7 @@ struct GeluTanh {
 // x sigmoid(a x)
 ATHANOR_INLINE Both swish(vf x, float a) {
   Sigmoid s = sigmoid(x * a);
-  return {x * s.value, s.value + x * a * s.slope};
+  return {times_sigmoid(x, s), s.value + x * a * s.slope};
 }
 
 struct GeluQuick {
@@ -67,8 +68,8 @@ struct Silu {
 
 struct Tanh {
   static ATHANOR_INLINE vf value(vf x) { return hyperbolic_tangent(x); }
-  static ATHANOR_INLINE Both both(vf x) { return {value(x), 4.0f * sigmoid(2.0f * x).slope}; }
-  static ATHANOR_INLINE vf scaled(vf d, vf x) { return d * both(x).slope; }
+  static ATHANOR_INLINE Both both(vf x) { return {value(x), hyperbolic_tangent_slope(x)}; }
+  static ATHANOR_INLINE vf scaled(vf d, vf x) { return d * hyperbolic_tangent_slope(x); }
 };
 
 struct Logistic {
@@ -108,7 +109,7 @@ void function(Function f, float* y, const float* x, size_t n) {
   }
   bool done = with_activation(f, [&](auto a) { map(y, x, n, [=](vf v) { return a.value(v); }); });
   if (done) return;
-  if (f == Function::exp) return map(y, x, n, exponential);
+  if (f == Function::exp) return map(y, x, n, precise_exponential);
   if (f == Function::log) return map(y, x, n, logarithm);
   map(y, x, n, square_root);
 }

@@ -93,6 +93,22 @@ constexpr TileFunction tiles[most_vectors][most_rows] = {
 #endif
 };
 
+// The sum over k in even pieces: the error of one that grows term by term would grow with its length.
+void sum_tile(TileFunction tile, const HeadProduct& p, size_t first_row, size_t first_vector,
+              size_t columns) {
+  constexpr size_t most_terms = 128;
+  const size_t pieces = p.k > most_terms ? (p.k + most_terms - 1) / most_terms : 1;
+  for (size_t i = 0; i < pieces; i++) {
+    const size_t begin = i * p.k / pieces;
+    HeadProduct piece = p;
+    piece.k = (i + 1) * p.k / pieces - begin;
+    piece.a += begin * p.a_step;
+    piece.b += begin * p.b_step;
+    if (i > 0) piece.add = true, piece.row_keep = nullptr;
+    tile(piece, first_row, first_vector, columns);
+  }
+}
+
 // Rows and vectors are split evenly, so that no tile is much smaller than the others.
 void multiply(const HeadProduct& p) {
   const size_t vectors = (p.columns + W - 1) / W;
@@ -103,7 +119,7 @@ void multiply(const HeadProduct& p) {
     for (size_t j = 0; j < vector_parts; j++) {
       const size_t vector = j * vectors / vector_parts, wide = (j + 1) * vectors / vector_parts - vector;
       const size_t left = p.columns - vector * W, columns = left < wide * W ? left : wide * W;
-      tiles[wide - 1][height - 1](p, row, vector, columns);
+      sum_tile(tiles[wide - 1][height - 1], p, row, vector, columns);
     }
   }
 }

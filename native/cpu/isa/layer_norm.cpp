@@ -119,7 +119,16 @@ void layer_norm(float* y, float* sum, const float* x, const float* residual, con
   double missed = sums.first / count;
   float rest = static_cast<float>(missed);
   float spread = spread_of(sums.second - sums.first * missed, n, eps);
-  float shift = rest * spread;  // off a product: one rounding less
+  *mean = center + rest;
+  *rstd = spread;
+  // Off a product: one rounding less. A row near 0 is spared the rounding of s - center too: there center
+  // times spread is as good as exact at the size of y.
+  double shift_exactly = missed * static_cast<double>(spread);
+  if (__builtin_fabsf(center) * spread < 1.0f) {
+    shift_exactly += static_cast<double>(center) * static_cast<double>(spread);
+    center = 0.0f;
+  }
+  float shift = static_cast<float>(shift_exactly);
   if (bias == nullptr) {
     map(y, s, weight, n, [=](vf v, vf w) { return ((v - center) * spread - shift) * w; });
   } else {
@@ -134,8 +143,6 @@ void layer_norm(float* y, float* sum, const float* x, const float* residual, con
           store_part(y + i, v * load_part(weight + i, lanes) + load_part(bias + i, lanes), lanes);
         });
   }
-  *mean = center + rest;
-  *rstd = spread;
 }
 
 void layer_norm_backward(float* dx, float* dweight, float* dbias, const float* dy, const float* s,

@@ -25,12 +25,15 @@ struct Reduced {
   vu n;  // in the low bits; shifted left by 23 it adds to the exponent of a float
 };
 
+constexpr float round_to_integer = 12582912.0f;  // 1.5 * 2^23: an integer added to it ends up in the low bits
+// ln2 in two parts; an n of 8 bits times the first is exact.
+constexpr float ln2_high = 0.693145751953125f, ln2_low = 1.42860682e-6f;
+
 ATHANOR_INLINE Reduced reduce_by_ln2(vf x) {
-  constexpr float round_to_integer = 12582912.0f;  // 1.5 * 2^23: the integer ends up in the low bits
   vf shifted = x * 1.44269504f + round_to_integer;
   vf n = shifted - round_to_integer;
-  vf r = x - n * 0.693359375f;  // ln2 in two parts; n times the first is exact
-  return {r - n * -2.12194440e-4f, as_bits(shifted)};
+  vf r = x - n * ln2_high;
+  return {r - n * ln2_low, as_bits(shifted)};
 }
 
 // exp(r) = 1 + r + r^2 (c[0] + c[1] r + ...) for |r| <= ln2 / 2.
@@ -42,16 +45,67 @@ ATHANOR_INLINE vf expm1_reduced(vf r) {
   return polynomial(r, exp_coefficients) * (r * r) + r;
 }
 
-// 0 where the result is below the least normal number (x < -87.3365), infinity where it overflows.
-ATHANOR_INLINE vf exponential(vf x) {
-  Reduced part = reduce_by_ln2(x);
-  vf p = expm1_reduced(part.r) + 1.0f;
-  vf y = as_float(as_bits(p) + (part.n << 23));
+// exp(x) = 2^n (sum + missed + r^2 (1/2 + ...)) with r = x - n ln2, sum = 1 + r rounded, and what that
+// rounded away.
+struct Unrounded {
+  vf r, sum, missed;
+  vu n;  // as in Reduced
+};
+
+ATHANOR_INLINE Unrounded reduce_unrounded(vf x) {
+  vf shifted = x * 1.44269504f + round_to_integer;
+  vf n = shifted - round_to_integer;
+  vf high = x - n * ln2_high, low = n * ln2_low;
+  vf sum = high + 1.0f;
+  return {high - low, sum, high - (sum - 1.0f) - low, as_bits(shifted)};
+}
+
+// p 2^n: 0 where that is below the least normal number (x < -87.3365), infinity where it overflows.
+ATHANOR_INLINE vf scaled_by_power(vf p, vu n, vf x) {
+  vf y = as_float(as_bits(p) + (n << 23));
   y = select(x <= 88.7228317f, y, x * infinity);
   return select(x < -87.3365402f, vf{}, y);
 }
 
-// The same for x <= 0 or NaN, one step shorter.
+// 0.6 units in the last place: what 1 + r rounds away is carried along.
+ATHANOR_INLINE vf exponential(vf x) {
+  Unrounded u = reduce_unrounded(x);
+  return scaled_by_power(u.sum + (polynomial(u.r, exp_coefficients) * (u.r * u.r) + u.missed), u.n, x);
+}
+
+// exponential of N vectors in step, with the same bits: the chain of dependent operations of one vector is so
+// long that a processor looks ahead too few vectors to fill it.
+template <int N>
+ATHANOR_INLINE void exponentials(vf (&x)[N]) {
+  Unrounded u[N];
+  vf square[N], p[N];
+#define ATHANOR_EACH _Pragma("GCC unroll 8") for (int i = 0; i < N; i++)
+  ATHANOR_EACH u[i] = reduce_unrounded(x[i]);
+  ATHANOR_EACH square[i] = u[i].r * u[i].r;
+  ATHANOR_EACH p[i] = splat(exp_coefficients[4]);
+#pragma GCC unroll 4
+  for (int k = 3; k >= 0; k--) {
+    ATHANOR_EACH p[i] = p[i] * u[i].r + exp_coefficients[k];
+  }
+  ATHANOR_EACH p[i] = u[i].sum + (p[i] * square[i] + u[i].missed);
+  ATHANOR_EACH x[i] = scaled_by_power(p[i], u[i].n, x[i]);
+#undef ATHANOR_EACH
+}
+
+// 0.51 units: so is what the sum of the other terms rounds away. Twice the work of the least exact one here.
+ATHANOR_INLINE vf precise_exponential(vf x) {
+  constexpr float c[] = {0.166666668f, 0.0416664646f, 0.00833328593f, 0.00139336881f, 1.99076403e-4f};
+  Unrounded u = reduce_unrounded(x);
+  vf cubic = (u.r * polynomial(u.r, c)) * (u.r * u.r) + u.missed;
+  vf half = 0.5f * u.r;
+  vf terms = half * u.r + cubic;
+  vf missed = (half * u.r - terms) + cubic;
+  vf p = u.sum + terms;
+  return scaled_by_power(p + ((u.sum - p) + terms + missed), u.n, x);
+}
+
+// exp(x) for x <= 0 or NaN to 0.9 units, in fewer steps: for scores and gates, whose sums and products round
+// as much.
 ATHANOR_INLINE vf exponential_of_negative(vf x) {
   x = at_least(x, -88.0f);
   Reduced part = reduce_by_ln2(x);
@@ -60,8 +114,7 @@ ATHANOR_INLINE vf exponential_of_negative(vf x) {
   return select(x >= -87.3365402f, y, x - x);  // 0, or NaN
 }
 
-// exponential_of_negative of N vectors in step, with the same bits: the chain of dependent operations of one
-// vector is so long that a processor looks ahead too few vectors to fill it.
+// exponential_of_negative of N vectors in step, with the same bits.
 template <int N>
 ATHANOR_INLINE void exponentials_of_negative(vf (&x)[N]) {
   Reduced part[N];
@@ -98,26 +151,69 @@ ATHANOR_INLINE vf logarithm(vf x) {
   return select(x < 0.0f, splat(__builtin_nanf("")), y);
 }
 
+// exp(x) = scale (1 + rest) with |rest| < 1/2, for |x| < 700, to 3e-10.
+struct Exponential {
+  vd scale, rest;
+};
+
+ATHANOR_INLINE Exponential exponential_parts(vd x) {
+  constexpr double c[] = {0.500000001350217875,   0.166666667566884212,   0.0416664645753682484,
+                          0.00833328592720031347, 0.00139336880809605508, 0.000199076403458314551};
+  constexpr double round = 6755399441055744.0;  // 1.5 * 2^52
+  vd shifted = x * 1.4426950408889634 + round;
+  vd r = x - (shifted - round) * 0.6931471805599453;
+  vd p = c[5] - vd{};
+#pragma GCC unroll 8
+  for (int i = 4; i >= 0; i--) p = p * r + c[i];
+  const vu64 exponent = (reinterpret_cast<vu64>(shifted) << 52) + 0x3ff0000000000000u;
+  return {reinterpret_cast<vd>(exponent), p * (r * r) + r};
+}
+
+// -2|x|, where exp of it, in float, is not 0.
+ATHANOR_INLINE vf tangent_argument(vf x) {
+  return at_least(-2.0f * absolute(x), -110.0f);
+}
+
 // -t / (2 + t) with t = exp(-2|x|) - 1, which keeps full precision at both ends.
 ATHANOR_INLINE vf hyperbolic_tangent(vf x) {
-  Reduced part = reduce_by_ln2(at_least(-2.0f * absolute(x), -40.0f));
-  vf power = as_float((part.n << 23) + 0x3f800000u);
-  vf t = power * expm1_reduced(part.r) + (power - 1.0f);
-  vf y = t / (t + 2.0f);
+  vf y = in_double(tangent_argument(x), [](vd v) {
+    Exponential e = exponential_parts(v);
+    vd t = e.scale * e.rest + (e.scale - 1.0);
+    return t / (t + 2.0);
+  });
   vu sign = as_bits(x) & 0x80000000u;
   return as_float((as_bits(y) & 0x7fffffffu) | sign);
 }
 
-// s = 1 / (1 + exp(-x)) and its derivative s (1 - s), without cancellation on either side.
+// 4 e / (1 + e)^2 with e = exp(-2|x|), which does not cancel as 1 - tanh^2 does.
+ATHANOR_INLINE vf hyperbolic_tangent_slope(vf x) {
+  return in_double(tangent_argument(x), [](vd v) {
+    Exponential parts = exponential_parts(v);
+    vd e = parts.scale * parts.rest + parts.scale;
+    vd sum = e + 1.0;
+    return 4.0 * e / (sum * sum);
+  });
+}
+
+// s = 1 / (1 + exp(-x)), its derivative s (1 - s), and the lesser of s and 1 - s, without cancellation on
+// either side.
 struct Sigmoid {
-  vf value, slope;
+  vf value, slope, low;
 };
 
 ATHANOR_INLINE Sigmoid sigmoid(vf x) {
   vf e = exponential_of_negative(-absolute(x));
   vf r = 1.0f / (1.0f + e);
   vf low = e * r;
-  return {select(x < 0.0f, low, r), low * r};
+  return {select(x < 0.0f, low, r), low * r, low};
+}
+
+// x s, with s the sigmoid of a number of x's sign: max(x, 0) - |x| low, which rounds a large x once. An
+// infinite x must not meet a low of 0.
+ATHANOR_INLINE vf times_sigmoid(vf x, const Sigmoid& s) {
+  constexpr float largest = 3.40282347e38f;
+  vf negative = larger(as_float(as_bits(x) | 0x80000000u), splat(-largest));
+  return negative * s.low + larger(vf{}, x);
 }
 
 // The distribution function of the normal law: 1/2 + x P(x^2), exactly 0 or 1 beyond |x| = 5.2.

@@ -1,5 +1,5 @@
-// Sums over a row. Floats are added in lanes for at most 2048 elements, and those partial sums in double: the
-// error does not grow with the length of the row.
+// Sums over a row. Floats are added in lanes for at most 2048 elements, and lanes and those partial sums in
+// double: the error does not grow with the length of the row, and one large element is rounded few times.
 #pragma once
 
 #include "cpu/isa/vector.h"
@@ -8,14 +8,21 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
+constexpr size_t sum_block = 2048;  // elements added in float
+
+ATHANOR_INLINE double sum_lanes_exactly(vf v) {
+  vf_half low = __builtin_shufflevector(v, v, ATHANOR_LOW_LANES);
+  vf_half high = __builtin_shufflevector(v, v, ATHANOR_HIGH_LANES);
+  return sum_lanes(__builtin_convertvector(low, vd) + __builtin_convertvector(high, vd));
+}
+
 // The sum of term(i) over vectors and part(i, lanes), which must be 0 in the lanes beyond.
 template <class Term, class Part>
 ATHANOR_INLINE double sum_of(size_t n, const Term& term, const Part& part) {
-  constexpr size_t block = 2048;
   double total = 0;
   size_t i = 0;
   do {
-    size_t end = n - i < block ? n : i + block;
+    size_t end = n - i < sum_block ? n : i + sum_block;
     vf a{}, b{}, c{}, d{};
     for (; i + 4 * W <= end; i += 4 * W) {
       a += term(i);
@@ -26,7 +33,7 @@ ATHANOR_INLINE double sum_of(size_t n, const Term& term, const Part& part) {
     for (; i + W <= end; i += W) a += term(i);
     if (i < end) b += part(i, end - i);
     i = end;
-    total += sum_lanes((a + b) + (c + d));
+    total += sum_lanes_exactly((a + b) + (c + d));
   } while (i < n);
   return total;
 }
@@ -65,8 +72,8 @@ ATHANOR_INLINE Sums two_sums_of(size_t n, const Term& term, const Part& part) {
       d += rest.second;
     }
     i = end;
-    total.first += sum_lanes(a + b);
-    total.second += sum_lanes(c + d);
+    total.first += sum_lanes_exactly(a + b);
+    total.second += sum_lanes_exactly(c + d);
   }
   return total;
 }

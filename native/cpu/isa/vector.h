@@ -148,6 +148,28 @@ ATHANOR_INLINE vu64 multiply_low_halves(vu64 a, vu64 b) {
 #endif
 }
 
+// The lanes of both halves, in order.
+#if defined(__AVX512F__)
+#define ATHANOR_LOW_LANES 0, 1, 2, 3, 4, 5, 6, 7
+#define ATHANOR_HIGH_LANES 8, 9, 10, 11, 12, 13, 14, 15
+#elif defined(__AVX2__)
+#define ATHANOR_LOW_LANES 0, 1, 2, 3
+#define ATHANOR_HIGH_LANES 4, 5, 6, 7
+#else
+#define ATHANOR_LOW_LANES 0, 1
+#define ATHANOR_HIGH_LANES 2, 3
+#endif
+
+// f of a vector of doubles, for both halves of x.
+template <class F>
+ATHANOR_INLINE vf in_double(vf x, const F& f) {
+  vf_half low = __builtin_shufflevector(x, x, ATHANOR_LOW_LANES);
+  vf_half high = __builtin_shufflevector(x, x, ATHANOR_HIGH_LANES);
+  low = __builtin_convertvector(f(__builtin_convertvector(low, vd)), vf_half);
+  high = __builtin_convertvector(f(__builtin_convertvector(high, vd)), vf_half);
+  return __builtin_shufflevector(low, high, ATHANOR_LOW_LANES, ATHANOR_HIGH_LANES);
+}
+
 typedef float vf4 __attribute__((vector_size(16)));
 
 // op over halves, then quarters, and so on, in registers; op also takes two floats.
@@ -171,12 +193,21 @@ ATHANOR_INLINE float sum_lanes(vf v) {
   return fold_lanes(v, [](auto a, auto b) { return a + b; });
 }
 
+typedef double vd2 __attribute__((vector_size(16)));
+
 ATHANOR_INLINE double sum_lanes(vd v) {
-  double lane[W / 2];
-  memcpy(lane, &v, sizeof lane);
-  double sum = 0;
-  for (int i = 0; i < W / 2; i++) sum += lane[i];
-  return sum;
+#if defined(__AVX512F__)
+  typedef double vd4 __attribute__((vector_size(32)));
+  vd4 h = vd4(__builtin_shufflevector(v, v, 0, 1, 2, 3)) + vd4(__builtin_shufflevector(v, v, 4, 5, 6, 7));
+#elif defined(__AVX2__)
+  vd h = v;
+#endif
+#if defined(__AVX2__)
+  vd2 q = vd2(__builtin_shufflevector(h, h, 0, 1)) + vd2(__builtin_shufflevector(h, h, 2, 3));
+#else
+  vd2 q = v;
+#endif
+  return q[0] + q[1];
 }
 
 // Asks for up to three cache lines at p, into L2.

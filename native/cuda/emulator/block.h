@@ -39,7 +39,6 @@ struct Lane {
 // Bits of `ready` are positions in the order in which lanes run, all others lane numbers.
 struct Warp {
   unsigned existing, ready, waiting;
-  unsigned all_positions;
   uint8_t lane_at[32], position_of[32];
   Deposit deposits[3][32];  // meetings of all lanes take turns with the first two
   char keys[4];
@@ -73,6 +72,7 @@ extern Lane* current;
 void begin_shared_memory();
 // sentence.cpp: what keeps the block from going on.
 [[noreturn]] void fail_deadlock();
+[[noreturn]] void fail_apart(const Lane& one, const Lane& other, const char* what);
 void set_failure(const char* format, ...) __attribute__((format(printf, 1, 2)));
 void add_failure(const char* format, ...) __attribute__((format(printf, 1, 2)));
 void add_failure(const char* format, va_list arguments);

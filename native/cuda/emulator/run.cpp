@@ -97,15 +97,6 @@ void run_others() {
   }
 }
 
-[[noreturn]] void fail_mixed(const Lane& me, const Lane& other) {
-  set_failure(
-      "lanes of a warp meet in different warp operations or with different masks: thread (%u, %u, %u) at "
-      "%s:%d "
-      "with mask %08x",
-      other.index.x, other.index.y, other.index.z, other.place.file, other.place.line, other.mask);
-  fail(me.place, "another operation or mask (%08x)", me.mask);
-}
-
 void gather(unsigned mask, Operation operation, Place place, char* key) {
   Lane& me = *current;
   Warp& warp = block.warps[me.warp];
@@ -118,7 +109,7 @@ void gather(unsigned mask, Operation operation, Place place, char* key) {
     for (unsigned rest = mask; rest; rest &= rest - 1) {
       Lane& other = *block.lanes[me.warp * 32 + __builtin_ctz(rest)];
       if (other.mask != mask || other.operation != operation || other.place.line != place.line)
-        fail_mixed(me, other);
+        fail_apart(me, other, "lanes of a warp are in different warp operations or have different masks");
       set_ready(other);
     }
     warp.waiting &= ~mask;
@@ -176,7 +167,9 @@ void begin_block(dim3 size, Shuffle& shuffle) {
 
 // The abandoned stacks start anew at the next launch.
 void abandon_block() {
-  for (int t = 0; t < block.fibers; t++) prepare(block.lanes[t]->fiber, run_lane);
+  for (int t = 0; t < block.threads; t++) release_for(block.lanes[t]->fiber, block.host, &block.end_key);
+  acquire(&block.end_key);
+  for (int t = 0; t < block.threads; t++) prepare(block.lanes[t]->fiber, run_lane);
 }
 
 void run_blocks(dim3 grid, dim3 size) {
@@ -189,8 +182,8 @@ void run_blocks(dim3 grid, dim3 size) {
     begin_block(size, shuffle);
     release(&block.begin_key);
     switch_lane(block.host, first_ready());
-    acquire(&block.end_key);
     if (block.failed) return abandon_block();
+    acquire(&block.end_key);
   }
 }
 
@@ -240,11 +233,7 @@ int barrier(int count, Place place) {
     block.counts[(number + 1) % 3] = 0;
     for (int t = 0; t < block.threads; t++) {
       Lane& other = *block.lanes[t];
-      if (other.place.line != place.line) {
-        set_failure("a block meets at two barriers: thread (%u, %u, %u) waits at %s:%d", other.index.x,
-                    other.index.y, other.index.z, other.place.file, other.place.line);
-        fail(place, "another barrier");
-      }
+      if (other.place.line != place.line) fail_apart(me, other, "a block is at two barriers");
       set_ready(other);
     }
   }

@@ -74,6 +74,14 @@ void fail(Place place, const char* format, ...) {
   leave_block();
 }
 
+void fail_apart(const Lane& one, const Lane& other, const char* what) {
+  set_failure("%s:%d: %s: ", file_name(one.place.file), one.place.line, what);
+  add_whereabouts(other);
+  if (one.state == State::in_warp) add_failure(" with mask %08x, this one %08x", other.mask, one.mask);
+  add_thread(one);
+  leave_block();
+}
+
 void fail_deadlock() {
   for (int t = 0; t < block.threads; t++) {
     const Lane& lane = *block.lanes[t];

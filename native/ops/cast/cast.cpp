@@ -1,5 +1,6 @@
 // The op `cast`: arguments x, dtype (the number of dtype.h). Any shape; to the dtype it has, x itself.
-// Gradient: between f32 and bf16 it passes unchanged, and is f32 whatever the dtype of x; integers have none.
+// Gradient: between f32 and bf16 it passes unchanged; on the CPU it is f32 whatever the dtype of x, on CUDA
+// it has the dtype of x, or is f32 for a leaf. Integers have none.
 #include "ops/cast/cast.h"
 
 namespace athanor {
@@ -24,9 +25,12 @@ void call(Call& c) {
   const DType dtype = c.choice<DType>(1, "dtype", dtype_count);
   c.result(dtype == input->view.dtype ? input->view : convert(c, c.rows_of(input), dtype));
   if (!differentiable(dtype)) return;
-  c.record({input}, {}, [](Backward& b) {
+  const DType from = input->view.dtype;
+  c.record({input}, {}, [from](Backward& b) {
     const View& dy = b.gradient(0);
-    b.set(0, dy.dtype == DType::f32 ? dy : convert(b, b.contiguous(dy), DType::f32));
+    const bool cuda = dy.storage->device.kind() == DeviceKind::cuda;
+    const DType wanted = cuda ? b.gradient_dtype(0, from) : DType::f32;
+    b.set(0, dy.dtype == wanted ? dy : convert(b, b.contiguous(dy), wanted));
   });
 }
 

@@ -8,19 +8,21 @@
 
 namespace athanor {
 
+template <class T>
 struct Dropout {
-  const float* x;  // (n)
-  float* y;        // (n); may be x
+  const T* x;  // (n)
+  T* y;        // (n); may be x
   int64_t n;
   float p;
   uint64_t seed, call;
 };
 
-void dropout_forward(Cpu, const Dropout& a);
-void dropout_forward(Cuda, const Dropout& a);
+void dropout_forward(Cpu, const Dropout<float>& a);
+template <class T>
+void dropout_forward(Cuda, const Dropout<T>& a);
 // Same work on dy; a name of its own, as every op has a forward and a backward.
-template <class Tag>
-void dropout_backward(Tag device, const Dropout& a) {
+template <class Tag, class T>
+void dropout_backward(Tag device, const Dropout<T>& a) {
   dropout_forward(device, a);
 }
 

@@ -12,7 +12,10 @@ struct Side {
   Broadcast broadcast = Broadcast::same;
   float value = 0;
 
-  Operand operand() const { return {view.data<float>(), view.row_stride, broadcast, value}; }
+  template <class T>
+  Operand<T> operand() const {
+    return {view.data<T>(), view.row_stride, broadcast, value};
+  }
 };
 
 // Whether `part` may be broadcast over `full`; shapes that are equal do not come here.
@@ -52,14 +55,26 @@ Shape combine_shapes(const Call& c, Side& a, Side& b) {
 View gradient_of(Backward& b, Arithmetic op, bool second, const Side& first, const Side& last,
                  const Shape& shape) {
   View dy = b.gradient(0);
-  View dx = b.make(DType::f32, shape);
+  View dx = b.make(b.gradient_dtype(second ? 1 : 0, dy.dtype), shape);
   b.run({dy, first.view, last.view}, {dx}, [=](Execution& e) {
-    Operand upstream{dy.data<float>(), dy.row_stride, Broadcast::same, 0};
-    ArithmeticBackward a{op,        second,    upstream, first.operand(), last.operand(), dx.data<float>(),
-                         dy.rows(), dy.width()};
-    on_device(e, [&](auto device) { arithmetic_backward(device, a); });
+    on_device_as(e, dy.dtype, "arithmetic", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      gradient_as<T>(dx.dtype, [&](auto gradient) {
+        using G = decltype(gradient);
+        const Operand<T> upstream{dy.data<T>(), dy.row_stride, Broadcast::same, 0};
+        ArithmeticBackward<T, G> a{op,           second,    upstream,  first.operand<T>(), last.operand<T>(),
+                                   dx.data<G>(), dy.rows(), dy.width()};
+        arithmetic_backward(device, a);
+      });
+    });
   });
   return dx;
+}
+
+// Whether dy itself is the gradient of a term, rather than a sum or a copy in another type.
+bool passes(const Backward& back, int input, const Side& side) {
+  const DType dtype = back.gradient(0).dtype;
+  return side.broadcast == Broadcast::same && back.gradient_dtype(input, dtype) == dtype;
 }
 
 void record(Call& c, Arithmetic op, const TensorRef& left, const TensorRef& right, Side a, Side b) {
@@ -71,11 +86,11 @@ void record(Call& c, Arithmetic op, const TensorRef& left, const TensorRef& righ
   c.record({left, right}, {a.view, b.view}, [=](Backward& back) {
     // a + b and a - b hand dy itself to a side of the full shape.
     if (back.needs(0)) {
-      bool pass = !product && a.broadcast == Broadcast::same;
+      bool pass = !product && passes(back, 0, a);
       back.set(0, pass ? back.gradient(0) : gradient_of(back, op, false, a, b, shapes[0]));
     }
     if (back.needs(1)) {
-      bool pass = op == Arithmetic::add && b.broadcast == Broadcast::same;
+      bool pass = op == Arithmetic::add && passes(back, 1, b);
       back.set(1, pass ? back.gradient(0) : gradient_of(back, op, true, a, b, shapes[1]));
     }
   });
@@ -87,21 +102,25 @@ void call(Call& c) {
   if (!left && !right) c.fail(ErrorCode::argument, "a or b must be a tensor, got two numbers");
   Side a, b;
   if (left) {
-    c.check_dtype(left, "a", DType::f32);
+    c.check_float(left, "a");
     a.view = left->view;
   } else {
     a.value = static_cast<float>(c.number(3, "number"));
   }
   if (right) {
-    c.check_dtype(right, "b", DType::f32);
+    c.check_float(right, "b");
+    if (left) c.check_dtype(right, "b", left->view.dtype);
     b.view = right->view;
   } else {
     b.value = static_cast<float>(c.number(3, "number"));
   }
-  View y = c.make(DType::f32, combine_shapes(c, a, b));
+  View y = c.make((left ? left : right)->view.dtype, combine_shapes(c, a, b));
   c.run({a.view, b.view}, {y}, [=](Execution& e) {
-    ArithmeticForward f{op, a.operand(), b.operand(), y.data<float>(), y.rows(), y.width()};
-    on_device(e, [&](auto device) { arithmetic_forward(device, f); });
+    on_device_as(e, y.dtype, "arithmetic", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      ArithmeticForward<T> f{op, a.operand<T>(), b.operand<T>(), y.data<T>(), y.rows(), y.width()};
+      arithmetic_forward(device, f);
+    });
   });
   c.result(y);
   record(c, op, left, right, a, b);

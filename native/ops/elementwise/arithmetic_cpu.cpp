@@ -11,23 +11,23 @@ namespace {
 
 constexpr size_t grain = 8192;  // elements: below this a wake-up costs more than the work
 
-bool one_number(const Operand& o) {
+bool one_number(const Operand<float>& o) {
   return o.broadcast == Broadcast::column || o.broadcast == Broadcast::scalar;
 }
 
 // What an operand holds for all of a row; column and scalar only.
-float number(const Operand& o, int64_t row) {
+float number(const Operand<float>& o, int64_t row) {
   if (!o.data) return o.value;
   return o.broadcast == Broadcast::column ? o.data[row * o.row_stride] : *o.data;
 }
 
-const float* elements(const Operand& o, int64_t row, int64_t column) {
+const float* elements(const Operand<float>& o, int64_t row, int64_t column) {
   return o.broadcast == Broadcast::row ? o.data + column : o.data + row * o.row_stride + column;
 }
 
 // y = a op b for n elements of a row from a column on. At most one side is one number.
-void combine(Arithmetic op, float* y, const Operand& a, const Operand& b, int64_t row, int64_t column,
-             int64_t n) {
+void combine(Arithmetic op, float* y, const Operand<float>& a, const Operand<float>& b, int64_t row,
+             int64_t column, int64_t n) {
   const Kernels& k = kernels();
   size_t size = static_cast<size_t>(n);
   if (one_number(b)) {
@@ -40,8 +40,8 @@ void combine(Arithmetic op, float* y, const Operand& a, const Operand& b, int64_
 }
 
 // The whole as one row where every operand allows it: fewer, longer calls.
-void flatten(int64_t& rows, int64_t& width, std::initializer_list<const Operand*> operands) {
-  for (const Operand* o : operands) {
+void flatten(int64_t& rows, int64_t& width, std::initializer_list<const Operand<float>*> operands) {
+  for (const Operand<float>* o : operands) {
     bool whole =
         o->broadcast == Broadcast::scalar || (o->broadcast == Broadcast::same && o->row_stride == width);
     if (!whole) return;
@@ -63,7 +63,7 @@ void for_stretches(int64_t begin, int64_t end, int64_t width, int64_t longest, c
 }
 
 // n elements of what reaches one side before any sum: a pointer to them, in dy or in buffer.
-const float* contribution(const ArithmeticBackward& a, int64_t row, int64_t column, int64_t n,
+const float* contribution(const ArithmeticBackward<float>& a, int64_t row, int64_t column, int64_t n,
                           float* buffer) {
   const Kernels& k = kernels();
   const float* dy = elements(a.dy, row, column);
@@ -95,7 +95,7 @@ const float* contribution(const ArithmeticBackward& a, int64_t row, int64_t colu
   return buffer;
 }
 
-void gradient_same(const ArithmeticBackward& a, int64_t rows, int64_t width) {
+void gradient_same(const ArithmeticBackward<float>& a, int64_t rows, int64_t width) {
   parallel_ranges(static_cast<size_t>(rows * width), grain, [&](size_t begin, size_t end, Worker&) {
     for_stretches(static_cast<int64_t>(begin), static_cast<int64_t>(end), width, sum_stretch,
                   [&](int64_t row, int64_t column, int64_t n, int64_t first) {
@@ -106,7 +106,7 @@ void gradient_same(const ArithmeticBackward& a, int64_t rows, int64_t width) {
   });
 }
 
-double sum_contributions(const ArithmeticBackward& a, int64_t begin, int64_t end, int64_t width) {
+double sum_contributions(const ArithmeticBackward<float>& a, int64_t begin, int64_t end, int64_t width) {
   double total = 0;
   float buffer[sum_stretch];
   for_stretches(begin, end, width, sum_stretch, [&](int64_t row, int64_t column, int64_t n, int64_t) {
@@ -118,7 +118,7 @@ double sum_contributions(const ArithmeticBackward& a, int64_t begin, int64_t end
 
 }  // namespace
 
-void arithmetic_forward(Cpu, const ArithmeticForward& a) {
+void arithmetic_forward(Cpu, const ArithmeticForward<float>& a) {
   int64_t rows = a.rows, width = a.width;
   flatten(rows, width, {&a.a, &a.b});
   parallel_ranges(static_cast<size_t>(rows * width), grain, [&](size_t begin, size_t end, Worker&) {
@@ -129,7 +129,7 @@ void arithmetic_forward(Cpu, const ArithmeticForward& a) {
   });
 }
 
-void arithmetic_backward(Cpu, const ArithmeticBackward& a) {
+void arithmetic_backward(Cpu, const ArithmeticBackward<float>& a) {
   int64_t rows = a.rows, width = a.width;
   switch ((a.second ? a.b : a.a).broadcast) {
     case Broadcast::same: return gradient_same(a, rows, width);

@@ -1,4 +1,4 @@
-// y = f(x) and dx = dy f'(x), over contiguous fp32 elements.
+// y = f(x) and dx = dy f'(x), over contiguous elements, computed in fp32.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +7,29 @@
 
 namespace athanor {
 
+template <class T>
 struct FunctionForward {
   Function function;
-  const float* x;  // (n)
-  float* y;        // (n)
+  const T* x;  // (n)
+  T* y;        // (n)
   int64_t n;
 };
 
+template <class T>
 struct FunctionBackward {
   Function function;
-  const float* dy;  // (n)
-  const float* x;   // (n), or null where y is enough
-  const float* y;   // (n), or null where x is enough
-  float* dx;        // (n)
+  const T* dy;  // (n)
+  const T* x;   // (n), or null where y is enough
+  const T* y;   // (n), or null where x is enough
+  T* dx;        // (n)
   int64_t n;
 };
 
-void function_forward(Cpu, const FunctionForward& a);
-void function_forward(Cuda, const FunctionForward& a);
-void function_backward(Cpu, const FunctionBackward& a);
-void function_backward(Cuda, const FunctionBackward& a);
+void function_forward(Cpu, const FunctionForward<float>& a);
+void function_backward(Cpu, const FunctionBackward<float>& a);
+template <class T>
+void function_forward(Cuda, const FunctionForward<T>& a);
+template <class T>
+void function_backward(Cuda, const FunctionBackward<T>& a);
 
 }  // namespace athanor

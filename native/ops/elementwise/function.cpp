@@ -9,12 +9,14 @@ namespace {
 void call(Call& c) {
   TensorRef input = c.tensor(0, "x");
   auto function = c.choice<Function>(1, "function", function_count);
-  c.check_dtype(input, "x", DType::f32);
+  c.check_float(input, "x");
   View x = c.rows_of(input);
   View y = c.make_like(x);
   c.run({x}, {y}, [=](Execution& e) {
-    FunctionForward a{function, x.data<float>(), y.data<float>(), x.count()};
-    on_device(e, [&](auto device) { function_forward(device, a); });
+    on_device_as(e, x.dtype, "apply", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      function_forward(device, FunctionForward<T>{function, x.data<T>(), y.data<T>(), x.count()});
+    });
   });
   c.result(y);
   // exp and sqrt are cheapest from their result, all others from their argument.
@@ -24,9 +26,12 @@ void call(Call& c) {
     View dy = b.contiguous(b.gradient(0));
     View dx = b.make_like(dy);
     b.run({dy, kept_x, kept_y}, {dx}, [=](Execution& e) {
-      FunctionBackward a{function,         dy.data<float>(), kept_x.data<float>(), kept_y.data<float>(),
-                         dx.data<float>(), dy.count()};
-      on_device(e, [&](auto device) { function_backward(device, a); });
+      on_device_as(e, dx.dtype, "apply", [&](auto device, auto zero) {
+        using T = decltype(zero);
+        FunctionBackward<T> a{function,         dy.data<T>(), kept_x.data<T>(),
+                              kept_y.data<T>(), dx.data<T>(), dy.count()};
+        function_backward(device, a);
+      });
     });
     b.set(0, dx);
   });

@@ -10,7 +10,10 @@ struct Side {
   bool one = true;
   float value = 0;
 
-  WhereSide argument() const { return {view.data<float>(), one, value}; }
+  template <class T>
+  WhereSide<T> argument() const {
+    return {view.data<T>(), one, value};
+  }
 };
 
 Side side(Call& c, const TensorRef& t, const char* name, int number_position, const Shape& shape) {
@@ -19,7 +22,7 @@ Side side(Call& c, const TensorRef& t, const char* name, int number_position, co
     s.value = static_cast<float>(c.number(number_position, name));
     return s;
   }
-  c.check_dtype(t, name, DType::f32);
+  c.check_float(t, name);
   s.one = t->shape() != shape;
   if (s.one && t->shape().count() != 1) {
     c.fail(ErrorCode::shape, std::string(name) + " must have the shape of condition " + shape.text() +
@@ -31,15 +34,13 @@ Side side(Call& c, const TensorRef& t, const char* name, int number_position, co
 
 View gradient_of(Backward& b, const View& condition, bool taken, const Shape& shape, bool one) {
   View dy = b.contiguous(b.gradient(0));
-  View dx = b.make(DType::f32, shape);
+  View dx = b.make(dy.dtype, shape);
   b.run({condition, dy}, {dx}, [=](Execution& e) {
-    WhereBackward a{{condition.dtype, condition.data<void>()},
-                    dy.data<float>(),
-                    dx.data<float>(),
-                    taken,
-                    one,
-                    dy.count()};
-    on_device(e, [&](auto device) { where_backward(device, a); });
+    on_device_as(e, dy.dtype, "where", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      const Condition chooser{condition.dtype, condition.data<void>()};
+      where_backward(device, WhereBackward<T>{chooser, dy.data<T>(), dx.data<T>(), taken, one, dy.count()});
+    });
   });
   return dx;
 }
@@ -53,11 +54,15 @@ void call(Call& c) {
   Shape shape = chooser->shape();
   Side a = side(c, left, "a", 3, shape), b = side(c, right, "b", 4, shape);
   View condition = c.rows_of(chooser);
-  View y = c.make(DType::f32, shape);
+  if (left && right) c.check_dtype(right, "b", left->view.dtype);
+  View y = c.make(left ? left->view.dtype : right ? right->view.dtype : DType::f32, shape);
   c.run({condition, a.view, b.view}, {y}, [=](Execution& e) {
-    WhereForward f{
-        {condition.dtype, condition.data<void>()}, a.argument(), b.argument(), y.data<float>(), y.count()};
-    on_device(e, [&](auto device) { where_forward(device, f); });
+    on_device_as(e, y.dtype, "where", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      const Condition chooser{condition.dtype, condition.data<void>()};
+      where_forward(device,
+                    WhereForward<T>{chooser, a.argument<T>(), b.argument<T>(), y.data<T>(), y.count()});
+    });
   });
   c.result(y);
   Shape a_shape = left ? left->shape() : Shape(), b_shape = right ? right->shape() : Shape();

@@ -13,31 +13,36 @@ struct Condition {
   const void* data;  // (n)
 };
 
+template <class T>
 struct WhereSide {
-  const float* data;  // (n), or one element; null: the plain number `value`
+  const T* data;  // (n), or one element; null: the plain number `value`
   bool one;
   float value;
 };
 
+template <class T>
 struct WhereForward {
   Condition condition;
-  WhereSide a, b;
-  float* y;  // (n)
+  WhereSide<T> a, b;
+  T* y;  // (n)
   int64_t n;
 };
 
 // dx = dy where the condition is `taken`, else 0; summed to one element if `one`.
+template <class T>
 struct WhereBackward {
   Condition condition;
-  const float* dy;  // (n)
-  float* dx;        // (n), or one element
+  const T* dy;  // (n)
+  T* dx;        // (n), or one element
   bool taken, one;
   int64_t n;
 };
 
-void where_forward(Cpu, const WhereForward& a);
-void where_forward(Cuda, const WhereForward& a);
-void where_backward(Cpu, const WhereBackward& a);
-void where_backward(Cuda, const WhereBackward& a);
+void where_forward(Cpu, const WhereForward<float>& a);
+void where_backward(Cpu, const WhereBackward<float>& a);
+template <class T>
+void where_forward(Cuda, const WhereForward<T>& a);
+template <class T>
+void where_backward(Cuda, const WhereBackward<T>& a);
 
 }  // namespace athanor

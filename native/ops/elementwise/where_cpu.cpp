@@ -18,7 +18,8 @@ void with_type(const Condition& c, const Body& body) {
 
 // x[i * step] is the element: a step of 0 repeats the one number.
 struct Source {
-  explicit Source(const WhereSide& s) : value(s.value), x(s.data ? s.data : &value), step(s.one ? 0 : 1) {}
+  explicit Source(const WhereSide<float>& s)
+      : value(s.value), x(s.data ? s.data : &value), step(s.one ? 0 : 1) {}
   Source(const Source&) = delete;
   const float value;
   const float* x;
@@ -27,7 +28,7 @@ struct Source {
 
 }  // namespace
 
-void where_forward(Cpu, const WhereForward& f) {
+void where_forward(Cpu, const WhereForward<float>& f) {
   Source a(f.a), b(f.b);
   with_type(f.condition, [&](auto condition) {
     parallel_ranges(static_cast<size_t>(f.n), grain, [&](size_t begin, size_t end, Worker&) {
@@ -36,7 +37,7 @@ void where_forward(Cpu, const WhereForward& f) {
   });
 }
 
-void where_backward(Cpu, const WhereBackward& f) {
+void where_backward(Cpu, const WhereBackward<float>& f) {
   with_type(f.condition, [&](auto condition) {
     if (!f.one) {
       parallel_ranges(static_cast<size_t>(f.n), grain, [&](size_t begin, size_t end, Worker&) {

@@ -11,26 +11,31 @@ constexpr int32_t activation_count = static_cast<int32_t>(Function::sigmoid) + 1
 void call(Call& c) {
   TensorRef input = c.tensor(0, "x");
   auto activation = c.choice<Function>(1, "activation", activation_count);
-  c.check_dtype(input, "x", DType::f32);
+  c.check_float(input, "x");
   c.check_rank(input, "x", 1, 4);
   View x = input->view;  // (..., 2F)
   if (x.width() % 2 != 0) {
     c.fail(ErrorCode::shape, "x must have an even number of columns, got " + x.shape.text());
   }
   const int64_t width = x.width() / 2;
-  View y = c.make(DType::f32, x.shape.with_width(width));
+  View y = c.make(x.dtype, x.shape.with_width(width));
   c.run({x}, {y}, [=](Execution& e) {
-    GatedForward a{activation, x.data<float>(), x.row_stride, y.data<float>(), y.rows(), width};
-    on_device(e, [&](auto device) { gated_forward(device, a); });
+    on_device_as(e, x.dtype, "gated_activation", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      gated_forward(device,
+                    GatedForward<T>{activation, x.data<T>(), x.row_stride, y.data<T>(), y.rows(), width});
+    });
   });
   c.result(y);
   c.record({input}, {x}, [=](Backward& b) {
     View dy = b.gradient(0);
-    View dx = b.make(DType::f32, x.shape);
+    View dx = b.make(x.dtype, x.shape);
     b.run({dy, x}, {dx}, [=](Execution& e) {
-      GatedBackward a{activation,   dy.data<float>(), dy.row_stride, x.data<float>(),
-                      x.row_stride, dx.data<float>(), dy.rows(),     width};
-      on_device(e, [&](auto device) { gated_backward(device, a); });
+      on_device_as(e, x.dtype, "gated_activation", [&](auto device, auto zero) {
+        using T = decltype(zero);
+        gated_backward(device, GatedBackward<T>{activation, dy.data<T>(), dy.row_stride, x.data<T>(),
+                                                x.row_stride, dx.data<T>(), dy.rows(), width});
+      });
     });
     b.set(0, dx);
   });

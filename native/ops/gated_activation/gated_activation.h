@@ -10,27 +10,31 @@
 
 namespace athanor {
 
+template <class T>
 struct GatedForward {
   Function activation;
-  const float* x;  // (T, 2F), row stride x_stride
+  const T* x;  // (T, 2F), row stride x_stride
   int64_t x_stride;
-  float* y;             // (T, F)
+  T* y;                 // (T, F)
   int64_t rows, width;  // T, F
 };
 
+template <class T>
 struct GatedBackward {
   Function activation;
-  const float* dy;  // (T, F), row stride dy_stride
+  const T* dy;  // (T, F), row stride dy_stride
   int64_t dy_stride;
-  const float* x;  // (T, 2F), row stride x_stride
+  const T* x;  // (T, 2F), row stride x_stride
   int64_t x_stride;
-  float* dx;  // (T, 2F)
+  T* dx;  // (T, 2F)
   int64_t rows, width;
 };
 
-void gated_forward(Cpu, const GatedForward& a);
-void gated_forward(Cuda, const GatedForward& a);
-void gated_backward(Cpu, const GatedBackward& a);
-void gated_backward(Cuda, const GatedBackward& a);
+void gated_forward(Cpu, const GatedForward<float>& a);
+void gated_backward(Cpu, const GatedBackward<float>& a);
+template <class T>
+void gated_forward(Cuda, const GatedForward<T>& a);
+template <class T>
+void gated_backward(Cuda, const GatedBackward<T>& a);
 
 }  // namespace athanor

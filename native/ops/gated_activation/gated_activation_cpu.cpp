@@ -13,7 +13,7 @@ size_t grain(int64_t width) {
 
 }  // namespace
 
-void gated_forward(Cpu, const GatedForward& a) {
+void gated_forward(Cpu, const GatedForward<float>& a) {
   const Kernels& k = kernels();
   parallel_ranges(static_cast<size_t>(a.rows), grain(a.width), [&](size_t begin, size_t end, Worker&) {
     for (int64_t row = static_cast<int64_t>(begin); row < static_cast<int64_t>(end); row++) {
@@ -23,7 +23,7 @@ void gated_forward(Cpu, const GatedForward& a) {
   });
 }
 
-void gated_backward(Cpu, const GatedBackward& a) {
+void gated_backward(Cpu, const GatedBackward<float>& a) {
   const Kernels& k = kernels();
   parallel_ranges(static_cast<size_t>(a.rows), grain(a.width), [&](size_t begin, size_t end, Worker&) {
     for (int64_t row = static_cast<int64_t>(begin); row < static_cast<int64_t>(end); row++) {

@@ -1,7 +1,8 @@
 // The op `linear`: arguments x, weight, bias or 0, activation, layout, residual or 0, weight scale or 0.
 // x (..., in) has one to four dimensions; a range of columns is read where it lies. The gradient goes through
 // the activation once, into dz, of which the gradients of x, weight and bias are made; the residual's is that
-// of the output. Weights in bf16 and i8 are for inference.
+// of the output. Elements are f32 or, on CUDA, all bf16; a weight in bf16 or i8 under f32 ones is for
+// inference.
 #include "ops/linear/linear.h"
 
 #include "ops/elementwise/elementwise.h"
@@ -22,7 +23,8 @@ bool whole_storage(const View& v) {
 }
 
 void check_weight(Call& c, const Inputs& in, const LinearSizes& s, bool recording) {
-  const DType dtype = in.weight->view.dtype;
+  const DType dtype = in.weight->view.dtype, activations = in.x->view.dtype;
+  if (activations != DType::f32) c.check_dtype(in.weight, "weight", activations);
   if (dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::i8) {
     c.fail(ErrorCode::dtype, std::string("weight must be f32, bf16 or i8, got ") + dtype_name(dtype));
   }
@@ -37,7 +39,7 @@ void check_weight(Call& c, const Inputs& in, const LinearSizes& s, bool recordin
   } else if (in.weight_scale) {
     c.fail(ErrorCode::argument, std::string("weightScale goes with an i8 weight, got ") + dtype_name(dtype));
   }
-  if (dtype == DType::f32) return;
+  if (dtype == activations) return;
   if (recording) {
     c.fail(ErrorCode::dtype, std::string("gradients need an f32 weight, got ") + dtype_name(dtype));
   }
@@ -48,7 +50,7 @@ void check_weight(Call& c, const Inputs& in, const LinearSizes& s, bool recordin
 }
 
 LinearSizes check(Call& c, const Inputs& in, WeightLayout layout, bool recording) {
-  c.check_dtype(in.x, "x", DType::f32);
+  c.check_float(in.x, "x");
   c.check_rank(in.x, "x", 1, 4);
   c.check_rank(in.weight, "weight", 2, 2);
   const int inner = layout == WeightLayout::out_in ? 1 : 0;
@@ -60,14 +62,23 @@ LinearSizes check(Call& c, const Inputs& in, WeightLayout layout, bool recording
                                  in.x->shape().text());
   }
   if (in.bias) {
-    c.check_dtype(in.bias, "bias", DType::f32);
+    c.check_dtype(in.bias, "bias", in.x->view.dtype);
     c.check_shape(in.bias, "bias", Shape{s.out});
   }
   if (in.residual) {
-    c.check_dtype(in.residual, "residual", DType::f32);
+    c.check_dtype(in.residual, "residual", in.x->view.dtype);
     c.check_shape(in.residual, "residual", in.x->shape().with_width(s.out));
   }
   return s;
+}
+
+// Calls f(device, zero of the activations' type, zero of the gradient's type).
+template <class F>
+void on_device_with_gradient(Execution& e, DType dtype, DType gradient, const F& f) {
+  on_device_as(e, dtype, "linear", [&](auto device, auto zero) {
+    if (gradient == DType::f32) return f(device, zero, float{});
+    f(device, zero, zero);
+  });
 }
 
 // dz from dy. `kept` is what the activation's gradient needs: z, or for relu y, which has the same sign.
@@ -76,43 +87,60 @@ View through_activation(Backward& b, Function activation, const View& kept) {
   View dy = b.contiguous(b.gradient(0));
   View dz = b.make_like(dy);
   b.run({dy, kept}, {dz}, [=](Execution& e) {
-    FunctionBackward a{activation, dy.data<float>(), kept.data<float>(),
-                       nullptr,    dz.data<float>(), dz.count()};
-    on_device(e, [&](auto device) { function_backward(device, a); });
+    on_device_as(e, dz.dtype, "linear", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      function_backward(device, FunctionBackward<T>{activation, dy.data<T>(), kept.data<T>(), nullptr,
+                                                    dz.data<T>(), dz.count()});
+    });
   });
   return dz;
+}
+
+void grad_input(Backward& b, const LinearSizes& s, const View& dz, const View& weight, const Shape& shape) {
+  View dx = b.make(dz.dtype, shape);
+  b.run({dz, weight}, {dx}, [=](Execution& e) {
+    on_device_as(e, dx.dtype, "linear", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      linear_grad_input(device,
+                        LinearGradInput<T>{dz.data<T>(), dz.row_stride, weight.data<T>(), dx.data<T>(), s});
+    });
+  });
+  b.set(0, dx);
+}
+
+void grad_weight(Backward& b, const LinearSizes& s, const View& dz, const View& x, const Shape& shape) {
+  View dweight = b.make(b.gradient_dtype(1, dz.dtype), shape);
+  b.run({dz, x}, {dweight}, [=](Execution& e) {
+    on_device_with_gradient(e, dz.dtype, dweight.dtype, [&](auto device, auto zero, auto gradient) {
+      using T = decltype(zero);
+      using G = decltype(gradient);
+      linear_grad_weight(device, LinearGradWeight<T, G>{dz.data<T>(), dz.row_stride, x.data<T>(),
+                                                        x.row_stride, dweight.data<G>(), s});
+    });
+  });
+  b.set(1, dweight);
+}
+
+void grad_bias(Backward& b, const LinearSizes& s, const View& dz) {
+  View dbias = b.make(b.gradient_dtype(2, dz.dtype), Shape{s.out});
+  View partial = b.make(DType::f32, Shape{column_sum_blocks(s.rows), s.out});
+  b.run({dz}, {dbias, partial}, [=](Execution& e) {
+    on_device_with_gradient(e, dz.dtype, dbias.dtype, [&](auto device, auto zero, auto gradient) {
+      using T = decltype(zero);
+      using G = decltype(gradient);
+      column_sums(device, ColumnSums<T, G>{dz.data<T>(), dz.row_stride, partial.data<float>(),
+                                           dbias.data<G>(), s.rows, s.out});
+    });
+  });
+  b.set(2, dbias);
 }
 
 void backward(Backward& b, const LinearSizes& s, const View& x, const View& weight, const View& kept,
               Function activation) {
   View dz = through_activation(b, activation, kept);  // (..., out)
-  if (b.needs(0)) {
-    View dx = b.make(DType::f32, x.shape);
-    b.run({dz, weight}, {dx}, [=](Execution& e) {
-      LinearGradInput a{dz.data<float>(), dz.row_stride, weight.data<float>(), dx.data<float>(), s};
-      on_device(e, [&](auto device) { linear_grad_input(device, a); });
-    });
-    b.set(0, dx);
-  }
-  if (b.needs(1)) {
-    View dweight = b.make(DType::f32, weight.shape);
-    b.run({dz, x}, {dweight}, [=](Execution& e) {
-      LinearGradWeight a{dz.data<float>(), dz.row_stride,         x.data<float>(),
-                         x.row_stride,     dweight.data<float>(), s};
-      on_device(e, [&](auto device) { linear_grad_weight(device, a); });
-    });
-    b.set(1, dweight);
-  }
-  if (b.needs(2)) {
-    View dbias = b.make(DType::f32, Shape{s.out});
-    View partial = b.make(DType::f32, Shape{column_sum_blocks(s.rows), s.out});
-    b.run({dz}, {dbias, partial}, [=](Execution& e) {
-      ColumnSums a{dz.data<float>(),    dz.row_stride, partial.data<float>(),
-                   dbias.data<float>(), s.rows,        s.out};
-      on_device(e, [&](auto device) { column_sums(device, a); });
-    });
-    b.set(2, dbias);
-  }
+  if (b.needs(0)) grad_input(b, s, dz, weight, x.shape);
+  if (b.needs(1)) grad_weight(b, s, dz, x, weight.shape);
+  if (b.needs(2)) grad_bias(b, s, dz);
 }
 
 void call(Call& c) {
@@ -126,16 +154,18 @@ void call(Call& c) {
   View bias = in.bias ? c.rows_of(in.bias) : View();
   View scale = in.weight_scale ? c.rows_of(in.weight_scale) : View();
   View residual = in.residual ? in.residual->view : View();
-  View y = c.make(DType::f32, x.shape.with_width(s.out));
+  View y = c.make(x.dtype, x.shape.with_width(s.out));
   const bool keeps_z =
       recording && activation != Function::identity && (activation != Function::relu || residual.defined());
   View z = keeps_z ? c.make_like(y) : View();
   const bool repeats = !recording && whole_storage(weight);
   c.run_with_any_layout(weight, {x, weight, bias, scale, residual}, {y, z}, [=](Execution& e) {
-    LinearForward a{x.data<float>(),     x.row_stride,       weight,          repeats,
-                    scale.data<float>(), bias.data<float>(), activation,      residual.data<float>(),
-                    residual.row_stride, y.data<float>(),    z.data<float>(), s};
-    on_device(e, [&](auto device) { linear_forward(device, a); });
+    on_device_as(e, x.dtype, "linear", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      linear_forward(device, LinearForward<T>{x.data<T>(), x.row_stride, weight, repeats, scale.data<float>(),
+                                              bias.data<T>(), activation, residual.data<T>(),
+                                              residual.row_stride, y.data<T>(), z.data<T>(), s});
+    });
   });
   c.result(y);
   if (!recording) return;

@@ -22,7 +22,7 @@ size_t size(int64_t n) {
 // The weight as packed before, or packed now; null where that does not pay. An f32 weight is packed when it
 // is used for the second time since it changed: to the same bits. With few rows, where the packed product
 // adds in another order, it is packed at once, so that equal calls give equal bits.
-const PackedWeight* packed_weight(const LinearForward& a) {
+const PackedWeight* packed_weight(const LinearForward<float>& a) {
   Storage& storage = *a.weight.storage;
   if (auto* packed = static_cast<const PackedWeight*>(storage.other_layout.get())) {
     return a.repeats ? packed : nullptr;
@@ -37,7 +37,7 @@ const PackedWeight* packed_weight(const LinearForward& a) {
   return static_cast<const PackedWeight*>(storage.other_layout.get());
 }
 
-void forward_packed(const LinearForward& a, const PackedWeight& weight) {
+void forward_packed(const LinearForward<float>& a, const PackedWeight& weight) {
   PackedGemm g;
   g.m = size(a.sizes.rows);
   g.a = a.x, g.lda = size(a.ld_x);
@@ -52,7 +52,7 @@ void forward_packed(const LinearForward& a, const PackedWeight& weight) {
 
 }  // namespace
 
-void linear_forward(Cpu, const LinearForward& a) {
+void linear_forward(Cpu, const LinearForward<float>& a) {
   if (const PackedWeight* packed = packed_weight(a)) {
     forward_packed(a, *packed);
     return;
@@ -72,7 +72,7 @@ void linear_forward(Cpu, const LinearForward& a) {
   gemm(g);
 }
 
-void linear_grad_input(Cpu, const LinearGradInput& a) {
+void linear_grad_input(Cpu, const LinearGradInput<float>& a) {
   Gemm g;
   g.m = size(a.sizes.rows), g.n = size(a.sizes.in), g.k = size(a.sizes.out);
   g.a = a.dz, g.lda = size(a.ld_dz);
@@ -83,7 +83,7 @@ void linear_grad_input(Cpu, const LinearGradInput& a) {
   gemm(g);
 }
 
-void linear_grad_weight(Cpu, const LinearGradWeight& a) {
+void linear_grad_weight(Cpu, const LinearGradWeight<float, float>& a) {
   Gemm g;
   g.k = size(a.sizes.rows);
   g.a_transposed = true;
@@ -100,7 +100,7 @@ void linear_grad_weight(Cpu, const LinearGradWeight& a) {
   gemm(g);
 }
 
-void column_sums(Cpu, const ColumnSums& a) {
+void column_sums(Cpu, const ColumnSums<float, float>& a) {
   const Kernels& k = kernels();
   const size_t columns = size(a.columns);
   const int64_t each = column_sum_rows(a.rows), blocks = column_sum_blocks(a.rows);

@@ -12,14 +12,15 @@ struct Sizes {
   bool transpose_a, transpose_b;
 };
 
-Factor factor(const View& v, bool transposed) {
+template <class T>
+Factor<T> factor(const View& v, bool transposed) {
   const int rank = v.shape.rank;
-  return {v.data<float>(), v.shape[rank - 2] * v.shape[rank - 1], v.row_stride, transposed};
+  return {v.data<T>(), v.shape[rank - 2] * v.shape[rank - 1], v.row_stride, transposed};
 }
 
 Sizes check(Call& c, const TensorRef& a, const TensorRef& b, bool transpose_a, bool transpose_b) {
-  c.check_dtype(a, "a", DType::f32);
-  c.check_dtype(b, "b", DType::f32);
+  c.check_float(a, "a");
+  c.check_dtype(b, "b", a->view.dtype);
   c.check_rank(a, "a", 2, 4);
   const int rank = a->shape().rank;
   c.check_rank(b, "b", rank, rank);
@@ -40,12 +41,17 @@ void product(Emitter& e, const View& a, bool a_transposed, const View& b, bool b
              int64_t k) {
   int64_t batch = 1;
   for (int i = 0; i + 2 < y.shape.rank; i++) batch *= y.shape[i];
+  const int64_t m = y.shape[y.shape.rank - 2], n = y.shape[y.shape.rank - 1];
   e.run({a, b}, {y}, [=](Execution& execution) {
-    const int rank = y.shape.rank;
-    BatchedProduct p{batch, y.shape[rank - 2], y.shape[rank - 1], k, y.data<float>(), {}, {}};
-    p.a = factor(a, a_transposed);
-    p.b = factor(b, b_transposed);
-    on_device(execution, [&](auto device) { batched_product(device, p); });
+    on_device_as(execution, a.dtype, "matmul", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      const Factor<T> first = factor<T>(a, a_transposed), second = factor<T>(b, b_transposed);
+      if (y.dtype == DType::f32) {
+        batched_product(device, BatchedProduct<T, float>{batch, m, n, k, y.data<float>(), first, second});
+      } else {
+        batched_product(device, BatchedProduct<T, T>{batch, m, n, k, y.data<T>(), first, second});
+      }
+    });
   });
 }
 
@@ -53,7 +59,7 @@ void product(Emitter& e, const View& a, bool a_transposed, const View& b, bool b
 void backward(Backward& g, const Sizes& s, const View& a, const View& b) {
   const View& dy = g.gradient(0);  // (..., M, N)
   if (g.needs(0)) {
-    View da = g.make(DType::f32, a.shape);
+    View da = g.make(g.gradient_dtype(0, dy.dtype), a.shape);
     if (s.transpose_a) {
       product(g, b, s.transpose_b, dy, true, da, s.n);  // (..., K, M)
     } else {
@@ -62,7 +68,7 @@ void backward(Backward& g, const Sizes& s, const View& a, const View& b) {
     g.set(0, da);
   }
   if (g.needs(1)) {
-    View db = g.make(DType::f32, b.shape);
+    View db = g.make(g.gradient_dtype(1, dy.dtype), b.shape);
     if (s.transpose_b) {
       product(g, dy, true, a, s.transpose_a, db, s.m);  // (..., N, K)
     } else {
@@ -79,7 +85,7 @@ void call(Call& c) {
   Shape shape = a.shape;
   shape.dims[shape.rank - 2] = s.m;
   shape.dims[shape.rank - 1] = s.n;
-  View y = c.make(DType::f32, shape);
+  View y = c.make(a.dtype, shape);
   product(c, a, s.transpose_a, b, s.transpose_b, y, s.k);
   c.result(y);
   if (!c.recording({b_input})) a.storage = nullptr;

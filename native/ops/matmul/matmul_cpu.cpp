@@ -12,7 +12,7 @@ namespace {
 // by size, not by the thread count, as the two may round differently.
 constexpr int64_t small = int64_t{1} << 24;
 
-Gemm problem(const BatchedProduct& p, int64_t i) {
+Gemm problem(const BatchedProduct<float, float>& p, int64_t i) {
   Gemm g;
   g.m = static_cast<size_t>(p.m), g.n = static_cast<size_t>(p.n), g.k = static_cast<size_t>(p.k);
   g.a = p.a.data + i * p.a.stride, g.lda = static_cast<size_t>(p.a.ld), g.a_transposed = p.a.transposed;
@@ -23,7 +23,7 @@ Gemm problem(const BatchedProduct& p, int64_t i) {
 
 }  // namespace
 
-void batched_product(Cpu, const BatchedProduct& p) {
+void batched_product(Cpu, const BatchedProduct<float, float>& p) {
   if (p.batch > 1 && p.m * p.n * p.k <= small) {
     parallel_for(static_cast<size_t>(p.batch),
                  [&](size_t i, Worker& worker) { gemm_serial(problem(p, static_cast<int64_t>(i)), worker); });

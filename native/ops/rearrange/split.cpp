@@ -41,7 +41,7 @@ void call(Call& c) {
       b.set(0, together);
       return;
     }
-    View dx = b.make(DType::f32, shape);
+    View dx = b.make(x.dtype, shape);
     std::vector<View> parts;
     for (int i = 0; i < n; i++) parts.push_back(b.gradient(i));
     b.run(parts, {dx}, [=](Execution& e) {

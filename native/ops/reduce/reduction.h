@@ -14,7 +14,7 @@ namespace athanor {
 
 constexpr int64_t sum_stretch = 512;    // elements added in float
 constexpr int64_t sum_block = 32768;    // elements per job
-constexpr int64_t sum_row_group = 32;   // rows added in float
+constexpr int64_t sum_row_group = 8;    // rows added in float
 constexpr int64_t sum_row_block = 256;  // rows per job, at least
 
 // The sum of n contiguous floats.

@@ -17,10 +17,10 @@ Shape reduced_shape(const Shape& from, int dimension, bool keep) {
 
 void reduce(Call& c, bool mean) {
   TensorRef input = c.tensor(0, "x");
-  c.check_dtype(input, "x", DType::f32);
+  c.check_float(input, "x");
   View x = c.rows_of(input);
   int dimension = static_cast<int>(c.integer(1, "dimension", -1, x.shape.rank - 1));
-  View y = c.make(DType::f32, reduced_shape(x.shape, dimension, c.flag(2, "keepDims")));
+  View y = c.make(x.dtype, reduced_shape(x.shape, dimension, c.flag(2, "keepDims")));
   int64_t outer = 1, n = x.count(), inner = 1;
   if (dimension >= 0) {
     n = x.shape[dimension];
@@ -29,17 +29,22 @@ void reduce(Call& c, bool mean) {
   }
   double scale = mean ? 1.0 / static_cast<double>(n) : 1.0;
   c.run({x}, {y}, [=](Execution& e) {
-    SumForward a{x.data<float>(), y.data<float>(), outer, n, inner, scale};
-    on_device(e, [&](auto device) { sum_forward(device, a); });
+    on_device_as(e, x.dtype, "sum", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      sum_forward(device, SumForward<T>{x.data<T>(), y.data<T>(), outer, n, inner, scale});
+    });
   });
   c.result(y);
   Shape shape = x.shape;
   c.record({input}, {}, [=](Backward& b) {
     View dy = b.contiguous(b.gradient(0));
-    View dx = b.make(DType::f32, shape);
+    View dx = b.make(dy.dtype, shape);
     b.run({dy}, {dx}, [=](Execution& e) {
-      SumBackward a{dy.data<float>(), dx.data<float>(), outer, n, inner, static_cast<float>(scale)};
-      on_device(e, [&](auto device) { sum_backward(device, a); });
+      on_device_as(e, dy.dtype, "sum", [&](auto device, auto zero) {
+        using T = decltype(zero);
+        const float factor = static_cast<float>(scale);
+        sum_backward(device, SumBackward<T>{dy.data<T>(), dx.data<T>(), outer, n, inner, factor});
+      });
     });
     b.set(0, dx);
   });

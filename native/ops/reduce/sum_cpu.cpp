@@ -6,7 +6,7 @@ namespace athanor {
 namespace {
 
 // inner = 1: every sum runs over n neighbours.
-void sum_rows(const SumForward& a) {
+void sum_rows(const SumForward<float>& a) {
   int64_t blocks = std::max<int64_t>(1, (a.n + sum_block - 1) / sum_block);
   std::vector<double> partial(static_cast<size_t>(a.outer * blocks));
   size_t grain = static_cast<size_t>(sum_block / (std::min(a.n, sum_block) + 1) + 1);
@@ -25,7 +25,7 @@ void sum_rows(const SumForward& a) {
 
 }  // namespace
 
-void sum_forward(Cpu, const SumForward& a) {
+void sum_forward(Cpu, const SumForward<float>& a) {
   if (a.inner == 1) return sum_rows(a);
   sum_of_rows(a.y, a.outer, a.n, a.inner, a.scale,
               [&](int64_t o, int64_t r, int64_t column, int64_t, float*) {
@@ -33,7 +33,7 @@ void sum_forward(Cpu, const SumForward& a) {
               });
 }
 
-void sum_backward(Cpu, const SumBackward& a) {
+void sum_backward(Cpu, const SumBackward<float>& a) {
   const Kernels& k = kernels();
   if (a.inner == 1) {
     // One number per run of n: cut the elements, not the runs, as there may be one run only.

@@ -1,0 +1,214 @@
+// The check-list of docs/gpu.md on the machine where this runs, in order, one JSON file of results per step.
+//   node scripts/gpu/checklist.mjs [--steps 1,2,3] [--minutes 12] [--resume] [--keep-going]
+// It stops at the first step that fails, as later ones would only repeat it; --keep-going does not. --resume
+// passes over steps that have a result of the same commit. Started by run.sh, or in a checkout with a CUDA build.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { markVerified } from "./verified.mjs";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const { values: options } = parseArgs({
+  options: {
+    steps: { type: "string" },
+    minutes: { type: "string", default: "30" },
+    resume: { type: "boolean", default: false },
+    "keep-going": { type: "boolean", default: false },
+  },
+});
+const results = process.env.GPU_RESULTS ?? join(root, "gpu-results");
+mkdirSync(results, { recursive: true });
+const text = (file) => (existsSync(join(root, file)) ? readFileSync(join(root, file), "utf8").trim() : "");
+const build = process.env.ATHANOR_GPU_BUILD ?? (text("build") || "build-cuda");
+const commit = text("commit") || run("git", ["rev-parse", "HEAD"]).stdout?.trim() || "unknown";
+const began = Date.now();
+const end = began + Number(options.minutes) * 60_000;
+const environment = {
+  ...process.env,
+  ATHANOR_BINARY: join(root, build, "Release", "athanor.node"),
+  ATHANOR_DEVICE: "cuda",
+};
+
+const steps = [
+  { number: 1, name: "host, devices, a copy there and back", action: hostAndCopy },
+  { number: 2, name: "op and model tests, each launch checked, then as they are", action: tests },
+  { number: 3, name: "PTX functions against their meaning", action: () => kernelCheck("ptx", ["ptx"]) },
+  { number: 4, name: "compute-sanitizer on the small cases", action: computeSanitizer },
+  { number: 5, name: "same bits twice, gradients, training steps", action: determinism },
+  { number: 6, name: "Hopper path against the portable one", action: hopper },
+  { number: 7, name: "benchmarks", action: benchmarks },
+];
+
+const wanted = options.steps?.split(",").map(Number) ?? steps.map((step) => step.number);
+let passed = 0;
+let failed = 0;
+for (const step of steps.filter(({ number }) => wanted.includes(number))) {
+  const file = join(results, `step-${step.number}.json`);
+  if (options.resume && existsSync(file) && JSON.parse(readFileSync(file, "utf8")).commit === commit) {
+    console.log(`step ${step.number}: has a result of this commit`);
+    continue;
+  }
+  if (Date.now() > end) {
+    console.log(`step ${step.number}: no time left`);
+    continue;
+  }
+  console.log(`\n=== step ${step.number}: ${step.name} (${seconds(began)} s)`);
+  const started = Date.now();
+  let outcome;
+  try {
+    outcome = await step.action();
+  } catch (error) {
+    outcome = { passed: 0, failed: 1, error: String(error?.message ?? error) };
+  }
+  const record = { step: step.number, name: step.name, commit, date: new Date().toISOString(), ...outcome };
+  writeFileSync(file, `${JSON.stringify({ ...record, seconds: seconds(started) }, null, 2)}\n`);
+  passed += outcome.passed;
+  failed += outcome.failed;
+  console.log(
+    `step ${step.number}: ${outcome.passed} passed, ${outcome.failed} failed, ${seconds(started)} s`,
+  );
+  if (outcome.failed > 0 && !options["keep-going"]) break;
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function hostAndCopy() {
+  const host = {
+    node: process.version,
+    kernel: run("uname", ["-srm"]).stdout?.trim(),
+    gpu: run("nvidia-smi", [
+      "--query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.memory,power.limit",
+      "--format=csv,noheader",
+    ]).stdout?.trim(),
+    nvcc: run("nvcc", ["--version"]).stdout?.trim().split("\n").at(-1),
+    python: run("python3", [
+      "-c",
+      "import torch; print(torch.__version__, torch.version.cuda)",
+    ]).stdout?.trim(),
+  };
+  const script = `
+    const { devices, tensor, memory } = await import(${JSON.stringify(join(root, "dist/src/index.js"))});
+    const values = Float32Array.from({ length: 1 << 20 }, (_, i) => Math.fround(i * 1.7));
+    const x = tensor(values, [1024, 1024], { device: "cuda" });
+    const back = await x.data();
+    const same = values.every((v, i) => Object.is(v, back[i]));
+    console.log(JSON.stringify({ devices: devices(), memory: memory("cuda"), same }));`;
+  const copy = run(process.execPath, ["--input-type=module", "-e", script]);
+  if (copy.status !== 0) return { passed: 0, failed: 1, host, error: copy.stderr };
+  const answer = JSON.parse(copy.stdout);
+  return { passed: answer.same ? 1 : 0, failed: answer.same ? 0 : 1, host, ...answer };
+}
+
+async function tests() {
+  const folders = ["dist/tests/ops", "dist/tests/models", "dist/tests/engine/cuda"];
+  const checked = await jest(folders, { CUDA_CHECK_EVERY_LAUNCH: "1" });
+  if (checked.failed > 0) return { ...checked, failures: checked.failures };
+  const plain = await jest(folders, {});
+  const kernels = plain.failed === 0 ? markVerified(join(results, "gpu-verified.json"), { commit }) : [];
+  return { passed: checked.passed + plain.passed, failed: plain.failed, failures: plain.failures, kernels };
+}
+
+async function kernelCheck(name, filters, extra = {}, wrapper = []) {
+  const program = join(root, build, "kernel_check");
+  const [command, ...leading] = [...wrapper, program, ...filters];
+  const { output, status } = await stream(command, leading, extra);
+  const counts = /(\d+) passed, (\d+) failed\s*$/.exec(output.trim());
+  if (!counts) return { passed: 0, failed: 1, [name]: output.slice(-4000) };
+  const failures = output.split("\n").filter((line) => line.startsWith("FAILED"));
+  const broken = status !== 0 && counts[2] === "0" ? 1 : 0; // the sanitizer's own findings
+  return { passed: Number(counts[1]), failed: Number(counts[2]) + broken, failures, status };
+}
+
+async function computeSanitizer() {
+  if (run("compute-sanitizer", ["--version"]).status !== 0) {
+    return { passed: 0, failed: 0, skipped: "compute-sanitizer is not installed on this host" };
+  }
+  const outcome = { passed: 0, failed: 0, tools: {} };
+  for (const tool of ["memcheck", "racecheck", "synccheck", "initcheck"]) {
+    const wrapper = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "99"];
+    const one = await kernelCheck(tool, ["--small"], {}, wrapper);
+    outcome.tools[tool] = one;
+    outcome.passed += one.failed === 0 ? 1 : 0;
+    outcome.failed += one.failed === 0 ? 0 : 1;
+  }
+  return outcome;
+}
+
+async function determinism() {
+  const [first, second] = [
+    await kernelCheck("digest", ["--digest"]),
+    await kernelCheck("digest", ["--digest"]),
+  ];
+  const training = await jest(["dist/tests/training", "dist/tests/models"], {});
+  return {
+    passed: first.passed + training.passed,
+    failed: first.failed + second.failed + training.failed,
+    failures: [...(first.failures ?? []), ...(training.failures ?? [])],
+  };
+}
+
+async function hopper() {
+  const { stdout } = run("nvidia-smi", ["--query-gpu=compute_cap", "--format=csv,noheader"]);
+  if (stdout?.trim().split("\n")[0] !== "9.0") {
+    return { passed: 0, failed: 0, skipped: `needs compute capability 9.0, got ${stdout?.trim() || "none"}` };
+  }
+  return kernelCheck("hopper", ["gemm", "linear", "attention"], { ATHANOR_CUDA_PATH: "hopper" });
+}
+
+async function benchmarks() {
+  const program = join(root, "dist/benchmarks/gpu/main.js");
+  if (!existsSync(program)) return { passed: 0, failed: 0, skipped: "no GPU benchmarks in this build" };
+  const { status, output } = await stream(process.execPath, [program, "--out", results], {});
+  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, output: output.slice(-8000) };
+}
+
+async function jest(paths, extra) {
+  const file = join(results, "jest.json");
+  const jestPath = join(root, "node_modules/jest/bin/jest.js");
+  const found = paths.filter((path) => existsSync(join(root, path)));
+  await stream(
+    process.execPath,
+    ["--experimental-vm-modules", jestPath, "--json", `--outputFile=${file}`, "--silent", ...found],
+    extra,
+  );
+  const report = JSON.parse(readFileSync(file, "utf8"));
+  const failures = report.testResults.flatMap((each) => [
+    ...each.assertionResults
+      .filter((t) => t.status === "failed")
+      .map((t) => ({ test: t.fullName, message: t.failureMessages.join("\n").slice(0, 600) })),
+    ...(each.assertionResults.length === 0 && each.status === "failed"
+      ? [{ test: each.name, message: each.message.slice(0, 600) }]
+      : []),
+  ]);
+  return { passed: report.numPassedTests, failed: failures.length, failures };
+}
+
+function run(command, args) {
+  return spawnSync(command, args, { cwd: root, env: environment, encoding: "utf8" });
+}
+
+/** Runs a program, shows what it prints, and ends it when the time is up. */
+function stream(command, args, extra) {
+  return new Promise((done) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...environment, ...extra },
+      timeout: Math.max(1000, end - Date.now()),
+    });
+    let output = "";
+    for (const source of [child.stdout, child.stderr]) {
+      source.on("data", (piece) => {
+        output += piece;
+        process.stdout.write(piece);
+      });
+    }
+    child.on("error", (error) => done({ status: 127, output: String(error) }));
+    child.on("close", (status) => done({ status: status ?? 124, output }));
+  });
+}
+
+function seconds(since) {
+  return Math.round((Date.now() - since) / 1000);
+}
