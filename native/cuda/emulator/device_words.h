@@ -1,6 +1,9 @@
 // Qualifiers, vector types and the indices of the running thread.
 #pragma once
 
+#include <math.h>  // puts the overloads of C++ into the global namespace, as nvcc does
+#include <stdlib.h>
+
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

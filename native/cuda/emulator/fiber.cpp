@@ -102,9 +102,6 @@ bool make_stack(Fiber& fiber) {
   mprotect(memory, page, PROT_NONE);
   fiber.stack = static_cast<char*>(memory) + page;
   fiber.size = stack_bytes;
-#if defined(EMULATOR_THREAD_SANITIZER)
-  fiber.thread = __tsan_create_fiber(0);
-#endif
   return true;
 }
 
@@ -112,6 +109,9 @@ void prepare(Fiber& fiber, void (*entry)()) {
 #if defined(__SANITIZE_ADDRESS__)
   __asan_unpoison_memory_region(fiber.stack, fiber.size);
   fiber.fake_stack = nullptr;
+#elif defined(EMULATOR_THREAD_SANITIZER)
+  if (fiber.thread) __tsan_destroy_fiber(fiber.thread);  // knows the calls that were abandoned
+  fiber.thread = __tsan_create_fiber(0);
 #endif
   uint64_t* top = reinterpret_cast<uint64_t*>(fiber.stack + fiber.size);
 #if defined(__x86_64__)
@@ -169,9 +169,15 @@ void release(void* key) {
 void acquire(void* key) {
   __tsan_acquire(key);
 }
+void release_for(Fiber& fiber, Fiber& host, void* key) {
+  __tsan_switch_to_fiber(fiber.thread, __tsan_switch_to_fiber_no_sync);
+  __tsan_release(key);
+  __tsan_switch_to_fiber(host.thread, __tsan_switch_to_fiber_no_sync);
+}
 #else
 void release(void*) {}
 void acquire(void*) {}
+void release_for(Fiber&, Fiber&, void*) {}
 #endif
 
 }  // namespace emulated

@@ -29,5 +29,7 @@ void switch_to(Fiber& from, Fiber& to);
 // key.
 void release(void* key);
 void acquire(void* key);
+// The same as if a fiber that will not run again had released; called on the host's stack.
+void release_for(Fiber& fiber, Fiber& host, void* key);
 
 }  // namespace emulated

@@ -167,7 +167,9 @@ void begin_block(dim3 size, Shuffle& shuffle) {
 
 // The abandoned stacks start anew at the next launch.
 void abandon_block() {
-  for (int t = 0; t < block.fibers; t++) prepare(block.lanes[t]->fiber, run_lane);
+  for (int t = 0; t < block.threads; t++) release_for(block.lanes[t]->fiber, block.host, &block.end_key);
+  acquire(&block.end_key);
+  for (int t = 0; t < block.threads; t++) prepare(block.lanes[t]->fiber, run_lane);
 }
 
 void run_blocks(dim3 grid, dim3 size) {
@@ -180,8 +182,8 @@ void run_blocks(dim3 grid, dim3 size) {
     begin_block(size, shuffle);
     release(&block.begin_key);
     switch_lane(block.host, first_ready());
-    acquire(&block.end_key);
     if (block.failed) return abandon_block();
+    acquire(&block.end_key);
   }
 }
 
