@@ -34,5 +34,5 @@ if ! cmake --build "$folder" --target "$target" --parallel "$(nproc)" >"$folder/
   grep -v '^\[' "$folder/$target.log"
   exit 1
 fi
-grep -A5 'warning:' "$folder/$target.log" || true
+grep 'warning:' "$folder/$target.log" >&2 || true
 exec "${runner[@]}" "$folder/$target" "${arguments[@]}"

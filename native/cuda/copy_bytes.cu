@@ -2,15 +2,11 @@
 // size is none ends in single bytes.
 #include "cuda/copy_bytes.h"
 #include "cuda/tiles.h"
+#include "cuda/units.h"
 
 namespace athanor {
 
 namespace {
-
-template <int bytes>
-struct alignas(bytes) Unit {
-  unsigned char value[bytes];
-};
 
 struct Bytes {
   char* to;
@@ -54,13 +50,9 @@ void copy_bytes(const Cuda& cuda, char* to, int64_t to_stride, const char* from,
     blocks = 1;
   }
   const Bytes b{to, blocks > 1 ? to_stride : 0, from, from && blocks > 1 ? from_stride : 0};
-  const uint64_t positions = reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from) |
-                             static_cast<uint64_t>(b.to_stride) | static_cast<uint64_t>(b.from_stride);
-  if (positions % 16 == 0) return copy_in_units<16>(cuda, b, blocks, block_bytes);
-  if (positions % 8 == 0) return copy_in_units<8>(cuda, b, blocks, block_bytes);
-  if (positions % 4 == 0) return copy_in_units<4>(cuda, b, blocks, block_bytes);
-  if (positions % 2 == 0) return copy_in_units<2>(cuda, b, blocks, block_bytes);
-  copy_in_units<1>(cuda, b, blocks, block_bytes);
+  const uint64_t positions = position_of(to) | position_of(from) | static_cast<uint64_t>(b.to_stride) |
+                             static_cast<uint64_t>(b.from_stride);
+  with_unit(positions, [&](auto unit) { copy_in_units<unit.value>(cuda, b, blocks, block_bytes); });
 }
 
 }  // namespace athanor

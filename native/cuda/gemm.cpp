@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "cuda/gemm_cublas.h"
 #include "cuda/gemm_kernels.h"
 
 namespace athanor {
@@ -27,12 +28,23 @@ GemmSize size_of(const DeviceGemm<A, B, Y>& g) {
   return {g.batch, g.m, g.n, g.k, g.a.transposed, g.b.transposed};
 }
 
+// ATHANOR_CUDA_GEMM: whose kernels make products of two factors of one type. Empty or "portable": ours.
+bool wants_cublas() {
+  const char* value = std::getenv("ATHANOR_CUDA_GEMM");
+  const std::string name = value == nullptr ? "" : value;
+  if (name == "cublas") return true;
+  if (name.empty() || name == "portable") return false;
+  throw Error(ErrorCode::argument, "ATHANOR_CUDA_GEMM must be portable or cublas, got " + name);
+}
+
 template <class Y>
 void run(const Cuda& cuda, const DeviceGemm<bf16, bf16, Y>& g) {
+  if (wants_cublas() && g.k > 0) return gemm_cublas(cuda, cublas(), g);
   gemm_bf16(cuda, gemm_plan(GemmKind::bf16, size_of(g), cuda.properties->multiprocessors), g);
 }
 
 void run(const Cuda& cuda, const DeviceGemm<float, float, float>& g) {
+  if (wants_cublas() && g.k > 0) return gemm_cublas(cuda, cublas(), g);
   const bool tf32 = allow_tf32();
   const GemmKind kind = tf32 ? GemmKind::tf32 : GemmKind::f32;
   const GemmPlan plan = gemm_plan(kind, size_of(g), cuda.properties->multiprocessors);

@@ -21,9 +21,9 @@ namespace athanor {
 template <class T>
 struct GemmFactor {
   const T* data;
-  int64_t ld;           // elements from row to row, as stored
-  bool transposed;      // stored as the transpose of what enters the product
-  int64_t stride = 0;   // elements from one matrix of the batch to the next
+  int64_t ld;          // elements from row to row, as stored
+  bool transposed;     // stored as the transpose of what enters the product
+  int64_t stride = 0;  // elements from one matrix of the batch to the next
 };
 
 // Where the product goes and what is done to it on the way. bias, residual and pre_activation need a batch of
@@ -32,11 +32,11 @@ template <class Y>
 struct GemmOutput {
   Y* y;  // (batch, m, n)
   int64_t ld, stride = 0;
-  bool accumulate = false;   // y += A B
-  const Y* bias = nullptr;   // (n)
+  bool accumulate = false;  // y += A B
+  const Y* bias = nullptr;  // (n)
   Function activation = Function::identity;
-  Y* pre_activation = nullptr;    // (m, n) with leading dimension ld: what entered the activation
-  const Y* residual = nullptr;    // (m, n), added last
+  Y* pre_activation = nullptr;  // (m, n) with leading dimension ld: what entered the activation
+  const Y* residual = nullptr;  // (m, n), added last
   int64_t ld_residual = 0;
 };
 

@@ -1,5 +1,5 @@
-// What happens to sums of products on their way to memory, for every GEMM kernel: a tile of sums lies in shared
-// memory, or matrices of sums in global memory (split k), and is finished four columns at a time.
+// What happens to sums of products on their way to memory, for every GEMM kernel: a tile of sums lies in
+// shared memory, or matrices of sums in global memory (split k), and is finished four columns at a time.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -101,8 +101,8 @@ __device__ inline void finish_four(const Epilogue<Y>& e, int64_t batch, int row,
   store_four(out.y + at, count, vector, value);
 }
 
-// Rows of a tile in shared memory are eight sums longer than it is wide: fragments of mma are then stored, and
-// rows read, without bank conflicts.
+// Rows of a tile in shared memory are eight sums longer than it is wide: fragments of mma are then stored,
+// and rows read, without bank conflicts.
 __host__ __device__ constexpr int staged_ld(int columns) {
   return columns + 8;
 }
@@ -110,8 +110,8 @@ __host__ __device__ constexpr int staged_ld(int columns) {
 // The part of one block: `rows` x `columns` sums at (row, column) of matrix `batch` of the product, or of
 // `partial` (batch already counted in), which has n columns.
 template <int rows, int columns, int threads, class Y, class Sum>
-__device__ inline void finish_tile(const Sum* staged, const Epilogue<Y>& e, Sum* partial, int64_t batch, int row,
-                                   int column) {
+__device__ inline void finish_tile(const Sum* staged, const Epilogue<Y>& e, Sum* partial, int64_t batch,
+                                   int row, int column) {
   constexpr int fours = columns / 4;
 #pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < rows * fours; i += threads) {

@@ -1,6 +1,6 @@
-// Matrix products in true fp32: every thread keeps a square of sums in registers and multiplies into it columns
-// of A and rows of B from shared memory. Tiles lie there by k, whatever way the factors are stored: copies of
-// four bytes may go anywhere, need no alignment, and are hidden behind the multiplications.
+// Matrix products in true fp32: every thread keeps a square of sums in registers and multiplies into it
+// columns of A and rows of B from shared memory. Tiles lie there by k, whatever way the factors are stored:
+// copies of four bytes may go anywhere, need no alignment, and are hidden behind the multiplications.
 #include "cuda/copy_async.h"
 #include "cuda/gemm_kernels.h"
 #include "cuda/gemm_split.h"
@@ -36,8 +36,8 @@ struct F32Tile {
 
   // rows x depth of a factor, as lines of one k each. `by_depth`: neighbours in k are neighbours in memory.
   template <int width, int ld>
-  __device__ static void load(float* to, const float* data, int64_t stride, bool by_depth, int row, int row_end,
-                              int k, int k_end) {
+  __device__ static void load(float* to, const float* data, int64_t stride, bool by_depth, int row,
+                              int row_end, int k, int k_end) {
 #pragma unroll 4
     for (int i = static_cast<int>(threadIdx.x); i < width * depth; i += threads) {
       const int r = by_depth ? i / depth : i % width, line = by_depth ? i % depth : i / width;
@@ -49,10 +49,10 @@ struct F32Tile {
 
   __device__ static void load_stage(float* stage, const F32Problem& p, const GemmBlock& block, int step) {
     const int k = (block.split * p.grid.steps + step) * depth;
-    load<shape.m, ld_a>(stage, p.a.data + static_cast<size_t>(block.batch * p.a.stride), p.a.ld, !p.a.transposed,
-                        block.row, p.m, k, p.k);
-    load<shape.n, ld_b>(stage + depth * ld_a, p.b.data + static_cast<size_t>(block.batch * p.b.stride), p.b.ld,
-                        p.b.transposed, block.column, p.n, k, p.k);
+    load<shape.m, ld_a>(stage, p.a.data + static_cast<size_t>(block.batch * p.a.stride), p.a.ld,
+                        !p.a.transposed, block.row, p.m, k, p.k);
+    load<shape.n, ld_b>(stage + depth * ld_a, p.b.data + static_cast<size_t>(block.batch * p.b.stride),
+                        p.b.ld, p.b.transposed, block.column, p.n, k, p.k);
   }
 
   struct Sums {

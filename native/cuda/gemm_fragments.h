@@ -102,7 +102,8 @@ __device__ inline void load_a_fragment(const T* tile, int row, int step, uint32_
   }
 }
 
-// The 32 bytes x 16 of B for two mma: columns from `column`; b[0..1] of the first eight, b[2..3] of the others.
+// The 32 bytes x 16 of B for two mma: columns from `column`; b[0..1] of the first eight, b[2..3] of the
+// others.
 template <class Tile, bool by_depth, class T>
 __device__ inline void load_b_fragments(const T* tile, int column, int step, uint32_t (&b)[4]) {
   const int lane = static_cast<int>(threadIdx.x) & 31;

@@ -1,5 +1,5 @@
-// fp32 activations with an 8-bit weight, as on the CPU: every row of x becomes 8-bit integers over its own range,
-// x = scale (q - zero) with q in 0..255, and the sums of products are exact integers.
+// fp32 activations with an 8-bit weight, as on the CPU: every row of x becomes 8-bit integers over its own
+// range, x = scale (q - zero) with q in 0..255, and the sums of products are exact integers.
 #include "cuda/gemm_kernels.h"
 #include "cuda/gemm_tensor.h"
 #include "cuda/reduce.h"
@@ -49,8 +49,8 @@ void gemm_int8(const Cuda& cuda, const GemmPlan& plan, const DeviceGemm<float, i
   Scratch<uint8_t> q(cuda, g.m * ld);
   Scratch<float> scale(cuda, g.m);
   Scratch<int32_t> zero(cuda, g.m);
-  launch(quantize_activations_kernel, dim3(static_cast<unsigned>(g.m)), dim3(quantize_threads), 0, cuda.stream,
-         g.a.data, g.a.ld, g.k, q.data(), ld, scale.data(), zero.data());
+  launch(quantize_activations_kernel, dim3(static_cast<unsigned>(g.m)), dim3(quantize_threads), 0,
+         cuda.stream, g.a.data, g.a.ld, g.k, q.data(), ld, scale.data(), zero.data());
   const int m = static_cast<int>(g.m), n = static_cast<int>(g.n), k = static_cast<int>(g.k);
   const TensorProblem<Int8Family> p{factor_source(GemmFactor<uint8_t>{q.data(), ld, false}, 1),
                                     factor_source(g.b, 1),

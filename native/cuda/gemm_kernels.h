@@ -1,5 +1,5 @@
-// The kernels behind gemm(), one source file each. m and n are at least 1 and all dimensions below 2^30; k may
-// be 0.
+// The kernels behind gemm(), one source file each. m and n are at least 1 and all dimensions below 2^30; k
+// may be 0.
 #pragma once
 
 #include "cuda/gemm.h"

@@ -1,6 +1,6 @@
-// fp32 activations with a bf16 weight, to the precision of fp32, on bf16 tensor cores: 24 bits of mantissa are
-// three times 8, so x is the sum of three bf16 matrices without any loss, and products of bf16 are exact in
-// fp32. The three lie below one another as one matrix of 3 m rows; what comes of them is added up as the
+// fp32 activations with a bf16 weight, to the precision of fp32, on bf16 tensor cores: 24 bits of mantissa
+// are three times 8, so x is the sum of three bf16 matrices without any loss, and products of bf16 are exact
+// in fp32. The three lie below one another as one matrix of 3 m rows; what comes of them is added up as the
 // sums of a split k are. Costs three bf16 products, a fourth of what true fp32 would on an H200.
 #include "cuda/gemm_kernels.h"
 #include "cuda/gemm_tensor.h"
@@ -8,8 +8,8 @@
 namespace athanor {
 
 // Compiled in gemm_bf16_f32.cu.
-extern template void run_tensor(const Cuda&, const GemmPlan&, TensorProblem<Bf16Family>, const Epilogue<float>&,
-                                bool, bool, int64_t);
+extern template void run_tensor(const Cuda&, const GemmPlan&, TensorProblem<Bf16Family>,
+                                const Epilogue<float>&, bool, bool, int64_t);
 
 namespace {
 

@@ -1,7 +1,7 @@
 // The products of 32 bytes of k by one warp, per family: mma.h has those of bf16 and TF32, here is that of
 // 8-bit integers (PTX ISA, "mma.m16n8k32"): d += a b with a unsigned and b signed. Four k to a word; with
-// group = lane / 4 and quarter = lane % 4 a lane holds a[0] row group, k 4 quarter...; a[1] row group + 8; a[2],
-// a[3] the same rows, k + 16; b[0] column group, k 4 quarter...; b[1] k + 16; d as in mma.h.
+// group = lane / 4 and quarter = lane % 4 a lane holds a[0] row group, k 4 quarter...; a[1] row group + 8;
+// a[2], a[3] the same rows, k + 16; b[0] column group, k 4 quarter...; b[1] k + 16; d as in mma.h.
 #pragma once
 
 #include "cuda/launch.h"
@@ -17,16 +17,18 @@ inline int32_t byte_products(uint32_t a, uint32_t b) {
   return sum;
 }
 
-inline void mma_m16n8k32(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  const int lane = static_cast<int>(threadIdx.x) & 31;
-  for (int quarter = 0; quarter < 4; quarter++) {
-    uint32_t row[4], column[2][2];
-    for (int i = 0; i < 4; i++) row[i] = __shfl_sync(full_mask, a[i], (lane & ~3) + quarter);
-    for (int i = 0; i < 4; i++) {
-      column[i / 2][i % 2] = __shfl_sync(full_mask, b[i % 2], ((lane & 3) * 2 + i / 2) * 4 + quarter);
-    }
-    for (int i = 0; i < 4; i++) {
-      d[i] += byte_products(row[i / 2], column[i % 2][0]) + byte_products(row[i / 2 + 2], column[i % 2][1]);
+inline void mma_m16n8k32(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                         const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  const uint32_t words[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  const emulated::Deposit* lanes =
+      emulated::meet(full_mask, emulated::Operation::mma, {file, line}, words, 6);
+  const int group = emulated::lane_index() / 4, pair = emulated::lane_index() % 4;
+  for (int i = 0; i < 4; i++) {
+    const int lower = i / 2, column = 2 * pair + i % 2;
+    for (int quarter = 0; quarter < 4; quarter++) {
+      const uint32_t* of_a = lanes[4 * group + quarter].word;
+      const uint32_t* of_b = lanes[4 * column + quarter].word + 4;
+      d[i] += byte_products(of_a[lower], of_b[0]) + byte_products(of_a[lower + 2], of_b[1]);
     }
   }
 }

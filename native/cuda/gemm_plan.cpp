@@ -8,11 +8,11 @@ namespace athanor {
 
 namespace {
 
-constexpr double block_clocks = 2000;     // filling the pipeline and storing the tile
-constexpr double reduce_clocks = 6000;    // one more launch
-constexpr double bytes_per_clock = 16;    // of one multiprocessor, to and from memory
+constexpr double block_clocks = 2000;   // filling the pipeline and storing the tile
+constexpr double reduce_clocks = 6000;  // one more launch
+constexpr double bytes_per_clock = 16;  // of one multiprocessor, to and from memory
 constexpr int64_t splits_most = 32;
-constexpr int64_t steps_least = 4;        // per split: fewer do not fill the pipeline
+constexpr int64_t steps_least = 4;  // per split: fewer do not fill the pipeline
 
 int64_t divide_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;

@@ -55,7 +55,7 @@ constexpr int reduce_threads = 256;
 
 template <class Y, class Sum>
 __global__ void __launch_bounds__(reduce_threads)
-    gemm_reduce_kernel(const Sum* partial, int64_t splits, int64_t batch, Epilogue<Y> e) {
+    gemm_reduce_kernel(const Sum* partial, int64_t matrices, int64_t batch, Epilogue<Y> e) {
   const int fours = (e.n + 3) / 4;
   const int64_t matrix = static_cast<int64_t>(e.m) * e.n;
   const int64_t index = static_cast<int64_t>(blockIdx.x) * reduce_threads + threadIdx.x;
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(reduce_threads)
   const int column = static_cast<int>(index % fours) * 4, left = e.n - column;
   const Sum* from = partial + static_cast<size_t>(row * e.n + column);
   Sum sum[4] = {};
-  for (int64_t split = 0; split < splits; split++, from += static_cast<size_t>(batch * matrix)) {
+  for (int64_t added = 0; added < matrices; added++, from += static_cast<size_t>(batch * matrix)) {
     if (e.n % 4 == 0) {
       const Vector<Sum, 4> four = load_vector<4>(from);
 #pragma unroll
@@ -79,8 +79,16 @@ __global__ void __launch_bounds__(reduce_threads)
 
 }  // namespace
 
-// Runs `product`. Where several matrices of sums make one result it first gives `partial` the memory for them,
-// and afterwards adds them up and finishes the result.
+// Adds `matrices` times (batch, m, n) sums, and finishes the result.
+template <class Y, class Sum>
+void add_matrices(const Cuda& cuda, const Sum* sums, int64_t matrices, int64_t batch, const Epilogue<Y>& e) {
+  const size_t fours = static_cast<size_t>(batch * e.m * ((e.n + 3) / 4));
+  launch(gemm_reduce_kernel<Y, Sum>, dim3(blocks_for(fours, reduce_threads)), dim3(reduce_threads), 0,
+         cuda.stream, sums, matrices, batch, e);
+}
+
+// Runs `product`. Where several matrices of sums make one result it first gives `partial` the memory for
+// them, and afterwards adds them up.
 template <class Y, class Sum, class F>
 void finish_splits(const Cuda& cuda, int64_t matrices, int64_t batch, Sum*& partial, const Epilogue<Y>& e,
                    const F& product) {
@@ -88,9 +96,7 @@ void finish_splits(const Cuda& cuda, int64_t matrices, int64_t batch, Sum*& part
   Scratch<Sum> sums(cuda, matrices * batch * e.m * e.n);
   partial = sums.data();
   product();
-  const size_t fours = static_cast<size_t>(batch * e.m * ((e.n + 3) / 4));
-  launch(gemm_reduce_kernel<Y, Sum>, dim3(blocks_for(fours, reduce_threads)), dim3(reduce_threads), 0,
-         cuda.stream, sums.data(), matrices, batch, e);
+  add_matrices(cuda, partial, matrices, batch, e);
 }
 
 }  // namespace athanor

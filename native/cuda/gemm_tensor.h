@@ -1,9 +1,9 @@
-// Matrix products on tensor cores by mma.sync, for sm_80 and newer: tiles of both factors come through a ring of
-// stages in shared memory (cp.async), fragments by ldmatrix, sums stay in registers. Instantiated by
+// Matrix products on tensor cores by mma.sync, for sm_80 and newer: tiles of both factors come through a ring
+// of stages in shared memory (cp.async), fragments by ldmatrix, sums stay in registers. Instantiated by
 // gemm_bf16.cu, gemm_bf16_f32.cu, gemm_mixed.cu, gemm_tf32.cu and gemm_int8.cu.
 //
-// A block has four warps. The large tile gives each 64 x 64 sums, which reads the least from shared memory for
-// each multiplication; more would not fit the registers.
+// A block has four warps. The large tile gives each 64 x 64 sums, which reads the least from shared memory
+// for each multiplication; more would not fit the registers.
 #pragma once
 
 #include "cuda/gemm_fragments.h"
@@ -81,14 +81,14 @@ struct TensorTile {
 
   template <class T, int rows, bool by_depth>
   using Operand = OperandTile<T, by_depth ? rows : depth,
-                              by_depth ? 8 : rows * static_cast<int>(sizeof(T)) / 16, by_depth>;
+                              by_depth ? 8 : rows* static_cast<int>(sizeof(T)) / 16, by_depth>;
   using TileA = Operand<A, shape.m, a_by_depth>;
   using TileB = Operand<B, shape.n, b_by_depth>;
 
   static constexpr int stage_bytes = TileA::bytes + TileB::bytes;
   static constexpr int staged_bytes = shape.m * staged_ld(shape.n) * static_cast<int>(sizeof(Sum));
   static constexpr int shared_bytes =
-      stages * stage_bytes > staged_bytes ? stages * stage_bytes : staged_bytes;
+      stages * stage_bytes > staged_bytes ? stages* stage_bytes : staged_bytes;
 
   struct Sums {
     Sum value[m_tiles][n_tiles][4];
@@ -102,7 +102,8 @@ struct TensorTile {
     return reinterpret_cast<B*>(shared + step % stages * stage_bytes + TileA::bytes);
   }
 
-  __device__ static void load(char* shared, const TensorProblem<Family>& p, const GemmBlock& block, int step) {
+  __device__ static void load(char* shared, const TensorProblem<Family>& p, const GemmBlock& block,
+                              int step) {
     const int k = (block.split * p.grid.steps + step) * depth;
     const A* a = p.a.data + static_cast<size_t>(block.batch * p.a.stride);
     const B* b = p.b.data + static_cast<size_t>(block.batch * p.b.stride);
@@ -176,7 +177,8 @@ struct TensorTile {
     for (int i = 0; i < m_tiles; i++) {
 #pragma unroll
       for (int half = 0; half < 2; half++) {
-        Sum* to = staged + (row + 16 * i + 8 * half + (lane >> 2)) * staged_ld(shape.n) + column + lane % 4 * 2;
+        Sum* to =
+            staged + (row + 16 * i + 8 * half + (lane >> 2)) * staged_ld(shape.n) + column + lane % 4 * 2;
 #pragma unroll
         for (int j = 0; j < n_tiles; j++) {
           store_vector(to + 8 * j,
@@ -229,8 +231,8 @@ template <class Family, class Y, GemmTile tile, bool a_transposed, bool b_transp
 void launch_tile(const Cuda& cuda, const TensorProblem<Family>& p, const Epilogue<Y>& e) {
   if constexpr (has_tile(Family::kind, tile, a_transposed, b_transposed)) {
     using Tile = TensorTile<Family, tile, !a_transposed, b_transposed>;
-    launch(gemm_tensor_kernel<Tile, Family, Y>, p.grid.blocks(), dim3(Tile::threads),
-           Tile::shared_bytes, cuda.stream, p, e);
+    launch(gemm_tensor_kernel<Tile, Family, Y>, p.grid.blocks(), dim3(Tile::threads), Tile::shared_bytes,
+           cuda.stream, p, e);
   } else {
     throw Error(ErrorCode::internal, "gemm: this tile is not compiled for factors stored so");
   }
@@ -265,15 +267,15 @@ void launch_plan(const Cuda& cuda, const GemmPlan& plan, const TensorProblem<Fam
   }
 }
 
-// `row_parts` > 1: A has that many times the rows of the product, whose matrices of sums are added like splits.
+// `row_parts` > 1: A has that many times the rows of the product, whose matrices of sums are added like
+// splits.
 template <class Family, class Y>
 void run_tensor(const Cuda& cuda, const GemmPlan& plan, TensorProblem<Family> p, const Epilogue<Y>& e,
                 bool a_transposed, bool b_transposed, int64_t row_parts = 1) {
   Epilogue<Y> of_kernel = e;
   of_kernel.m = p.m;
-  finish_splits(cuda, plan.splits * row_parts, p.grid.batch, p.partial, e, [&] {
-    launch_plan<Family, Y>(cuda, plan, p, of_kernel, a_transposed, b_transposed);
-  });
+  finish_splits(cuda, plan.splits * row_parts, p.grid.batch, p.partial, e,
+                [&] { launch_plan<Family, Y>(cuda, plan, p, of_kernel, a_transposed, b_transposed); });
 }
 
 }  // namespace athanor

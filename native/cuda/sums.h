@@ -131,9 +131,9 @@ __device__ inline void add_row_threads(double (&total)[pack], const ColumnSums2d
 template <int pack, class F, class... X>
 __device__ inline void sum_run_of_rows(float (&sums)[pack], const ColumnSums2d& s, int64_t begin, int64_t end,
                                        int64_t column, const F& f, const X&... x) {
-  constexpr int unroll = sizeof...(X) > 1 ? 2 : 4;  // four rows of three operands spill
   if (s.vectors && s.width - column >= pack) {
-#pragma unroll unroll
+    // Four rows of three operands would spill.
+#pragma unroll(sizeof...(X) > 1 ? 2 : 4)
     for (int64_t row = begin; row < end; row += s.row_threads()) {
       add_loaded<pack>(sums, f, x.template load<pack>(row, column)...);
     }

@@ -19,13 +19,14 @@ export function longWork(count: number, size = 1280): Tensor[] {
   return results;
 }
 
-export function createQueue(priority: Priority): number {
-  return getEngine().native.createQueue("cpu", priorities.indexOf(priority));
+/** On the standard device unless one is named. */
+export function createQueue(priority: Priority, device = "auto"): number {
+  return getEngine().native.createQueue(device, priorities.indexOf(priority));
 }
 
 /** A tensor that belongs to a queue: the ops that it goes into run there. */
-export function tensorOn(queue: number, data: number[], shape: number[]): Tensor {
-  return makeTensor(Float32Array.from(data), "f32", shape, "cpu", queue);
+export function tensorOn(queue: number, data: ArrayLike<number>, shape: number[], device = "auto"): Tensor {
+  return makeTensor(Float32Array.from(data), "f32", shape, device, queue);
 }
 
 /** Rows [row, row + rows) of a packed parameter as a parameter of its own. */

@@ -1,91 +1,121 @@
 // Products of every type, layout and size around the tiles' edges. Integers small enough that every sum is
 // exact, so that results must be equal; then the error of bf16 against that of a plain loop in bf16.
+#include <cstdlib>
+#include <type_traits>
+
 #include "cuda/check/gemm_problem.h"
 #include "cuda/gemm_kernels.h"
 
 namespace athanor {
 namespace {
 
-constexpr int multiprocessors = 4;  // few enough that small products fill them
+constexpr GemmKind bf16_kind = GemmKind::bf16, f32_kind = GemmKind::f32, tf32_kind = GemmKind::tf32;
 
-template <class Y>
-void run_planned(const Cuda& cuda, const GemmPlan& plan, const DeviceGemm<bf16, bf16, Y>& g) {
-  gemm_bf16(cuda, plan, g);
-}
-void run_planned(const Cuda& cuda, const GemmPlan& plan, const DeviceGemm<float, float, float>& g) {
-  gemm_f32(cuda, plan, g);
-}
+template <GemmKind kind>
+using Element = std::conditional_t<kind == GemmKind::bf16, bf16, float>;
 
 // With the tile and the number of splits named; steps are divided as gemm_plan_of divides them.
-template <class T, class Y>
+template <GemmKind kind, class Y = Element<kind>>
 void check_tile(KernelCheck& check, const GemmCase& c, GemmTile tile, int64_t splits) {
-  constexpr GemmKind kind = sizeof(T) == 2 ? GemmKind::bf16 : GemmKind::f32;
+  using T = Element<kind>;
   const int64_t steps = (c.k + tile_depth(kind) - 1) / tile_depth(kind);
   const int64_t each = (steps + splits - 1) / splits;
   const GemmPlan plan{tile, each == 0 ? 1 : (steps + each - 1) / each, each};
-  check_product<T, T, Y>(check, c, [&](const auto& g) { run_planned(check.cuda, plan, g); });
+  check_product<T, T, Y>(check, c, [&](const DeviceGemm<T, T, Y>& g) {
+    if constexpr (kind == GemmKind::bf16) {
+      gemm_bf16(check.cuda, plan, g);
+    } else if constexpr (kind == GemmKind::tf32) {
+      gemm_tf32(check.cuda, plan, g);
+    } else {
+      gemm_f32(check.cuda, plan, g);
+    }
+  });
 }
 
-template <class T, class Y>
+template <class T>
 void check_gemm(KernelCheck& check, const GemmCase& c) {
-  check_product<T, T, Y>(check, c, [&](const auto& g) { gemm(check.cuda, g); });
+  check_product<T, T, T>(check, c, [&](const auto& g) { gemm(check.cuda, g); });
 }
 
 // Sizes one less, equal and one more than each tile and each step, in every layout.
-template <class T, class Y>
+template <GemmKind kind>
 void check_edges(KernelCheck& check, GemmTile tile, bool a_transposed, bool b_transposed) {
   const TileShape s = tile_shape(tile);
-  const int64_t depth = tile_depth(sizeof(T) == 2 ? GemmKind::bf16 : GemmKind::f32);
+  const int64_t depth = tile_depth(kind);
   for (int64_t edge : {-1, 0, 1}) {
     GemmCase c{s.m + edge, s.n - edge, depth + edge, a_transposed, b_transposed};
-    check_tile<T, Y>(check, c, tile, 1);
+    check_tile<kind>(check, c, tile, 1);
     c = {s.m - edge, s.n + edge, 5 * depth - edge, a_transposed, b_transposed};
-    check_tile<T, Y>(check, c, tile, 3);
+    check_tile<kind>(check, c, tile, 3);
   }
-  check_tile<T, Y>(check, {s.m + 1, s.n + 1, 0, a_transposed, b_transposed}, tile, 1);
-  check_tile<T, Y>(check, {1, 1, 1, a_transposed, b_transposed}, tile, 1);
+  check_tile<kind>(check, {s.m + 1, s.n + 1, 0, a_transposed, b_transposed}, tile, 1);
+  check_tile<kind>(check, {1, 1, 1, a_transposed, b_transposed}, tile, 1);
   // Whole chunks of 16 bytes throughout: the way most products take.
-  check_tile<T, Y>(check, {s.m - 8, s.n + 8, 4 * depth + 8, a_transposed, b_transposed}, tile, 2);
+  check_tile<kind>(check, {s.m - 8, s.n + 8, 4 * depth + 8, a_transposed, b_transposed}, tile, 2);
 }
 
-template <class T, class Y>
+template <GemmKind kind>
 void check_tiles(KernelCheck& check, GemmTile tile) {
-  constexpr GemmKind kind = sizeof(T) == 2 ? GemmKind::bf16 : GemmKind::f32;
   for (bool a_transposed : {false, true}) {
     for (bool b_transposed : {false, true}) {
       if (has_tile(kind, tile, a_transposed, b_transposed)) {
-        check_edges<T, Y>(check, tile, a_transposed, b_transposed);
+        check_edges<kind>(check, tile, a_transposed, b_transposed);
       }
     }
   }
 }
 
 KERNEL_CHECK(gemm, "bf16, large tile") {
-  check_tiles<bf16, bf16>(check, GemmTile::large);
+  check_tiles<bf16_kind>(check, GemmTile::large);
 }
 KERNEL_CHECK(gemm, "bf16, small tile") {
-  check_tiles<bf16, bf16>(check, GemmTile::small);
+  check_tiles<bf16_kind>(check, GemmTile::small);
 }
 KERNEL_CHECK(gemm, "bf16, few rows") {
-  check_tiles<bf16, bf16>(check, GemmTile::few_rows);
+  check_tiles<bf16_kind>(check, GemmTile::few_rows);
 }
 KERNEL_CHECK(gemm, "bf16 to f32, every tile") {
   for (GemmTile tile : {GemmTile::large, GemmTile::small, GemmTile::few_rows}) {
     const TileShape s = tile_shape(tile);
-    check_tile<bf16, float>(check, {s.m + 1, s.n - 1, 130, false, false}, tile, 1);
+    check_tile<bf16_kind, float>(check, {s.m + 1, s.n - 1, 130, false, false}, tile, 1);
     if (tile == GemmTile::few_rows) continue;
-    check_tile<bf16, float>(check, {s.m - 1, s.n + 1, 200, true, false}, tile, 3);
-    check_tile<bf16, float>(check, {s.m, s.n, 64, true, false, 1, 0, 0, false, false, false, true}, tile, 1);
+    check_tile<bf16_kind, float>(check, {s.m - 1, s.n + 1, 200, true, false}, tile, 3);
+    check_tile<bf16_kind, float>(check, {s.m, s.n, 64, true, false, 1, 0, 0, false, false, false, true}, tile,
+                                 1);
   }
 }
 KERNEL_CHECK(gemm, "f32, large tile") {
-  check_tiles<float, float>(check, GemmTile::large);
+  check_tiles<f32_kind>(check, GemmTile::large);
 }
 KERNEL_CHECK(gemm, "f32, small tile") {
-  check_tiles<float, float>(check, GemmTile::small);
+  check_tiles<f32_kind>(check, GemmTile::small);
 }
 KERNEL_CHECK(gemm, "f32, few rows") {
-  check_tiles<float, float>(check, GemmTile::few_rows);
+  check_tiles<f32_kind>(check, GemmTile::few_rows);
+}
+
+KERNEL_CHECK(gemm, "tf32, large tile") {
+  check_tiles<tf32_kind>(check, GemmTile::large);
+}
+KERNEL_CHECK(gemm, "tf32, small tile") {
+  check_tiles<tf32_kind>(check, GemmTile::small);
+}
+KERNEL_CHECK(gemm, "tf32, few rows") {
+  check_tiles<tf32_kind>(check, GemmTile::few_rows);
+}
+
+// TF32 keeps 10 bits of mantissa: 1 + 2^-11 rounds away from 1, and only where the environment allows it.
+KERNEL_CHECK(gemm, "fp32 is true fp32 unless TF32 is allowed") {
+  const float x = 1.0f + 0x1p-11f, rounded = 1.0f + 0x1p-10f;
+  const DeviceArray<float> one(std::vector<float>{x}), two(std::vector<float>{1}), y(1);
+  const DeviceGemm<float, float, float> g{
+      1, 1, 1, 1, {one.data(), 1, false}, {two.data(), 1, false}, {y.data(), 1}};
+  gemm(check.cuda, g);
+  check.same("fp32", y.download(), std::vector<float>{x});
+  setenv("ATHANOR_TF32", "1", 1);
+  gemm(check.cuda, g);
+  unsetenv("ATHANOR_TF32");
+  check.same("TF32", y.download(), std::vector<float>{rounded});
 }
 
 // Rows that are not where 16-byte loads may read them: an odd leading dimension, an odd address.
@@ -95,12 +125,12 @@ void check_strides(KernelCheck& check) {
     for (bool b_transposed : {false, true}) {
       for (int64_t padding : {0, 1, 8}) {
         for (size_t offset : {size_t{0}, size_t{1}}) {
-          check_gemm<T, T>(check, {33, 40, 72, a_transposed, b_transposed, 1, padding, offset, true, true});
+          check_gemm<T>(check, {33, 40, 72, a_transposed, b_transposed, 1, padding, offset, true, true});
         }
       }
     }
   }
-  check_gemm<T, T>(check, {9, 31, 77, false, true, 1, 3, 1, true, true, true, false, Function::relu});
+  check_gemm<T>(check, {9, 31, 77, false, true, 1, 3, 1, true, true, true, false, Function::relu});
 }
 KERNEL_CHECK(gemm, "bf16, strides") {
   check_strides<bf16>(check);
@@ -112,10 +142,10 @@ KERNEL_CHECK(gemm, "f32, strides") {
 template <class T>
 void check_empty(KernelCheck& check) {
   for (const auto& [m, n, k] : {std::array<int64_t, 3>{0, 5, 7}, {5, 0, 7}, {0, 0, 0}, {5, 7, 0}}) {
-    check_gemm<T, T>(check, {m, n, k});
-    check_gemm<T, T>(check, {m, n, k, true, false, 1, 0, 0, true, true});
+    check_gemm<T>(check, {m, n, k});
+    check_gemm<T>(check, {m, n, k, true, false, 1, 0, 0, true, true});
   }
-  check_gemm<T, T>(check, {5, 7, 9, false, true, 0});
+  check_gemm<T>(check, {5, 7, 9, false, true, 0});
 }
 KERNEL_CHECK(gemm, "empty matrices, and an empty k, which leaves bias and residual") {
   check_empty<bf16>(check);
@@ -126,13 +156,15 @@ template <class T>
 void check_epilogue(KernelCheck& check) {
   for (Function f : {Function::identity, Function::relu, Function::gelu, Function::gelu_tanh, Function::tanh,
                      Function::silu}) {
-    check_gemm<T, T>(check, {20, 24, 8, false, true, 1, 0, 0, true, true, true, false, f});
-    check_gemm<T, T>(check, {20, 21, 8, false, true, 1, 0, 0, true, false, false, false, f});
-    check_tile<T, T>(check, {20, 24, 200, false, true, 1, 4, 0, true, true, true, false, f}, GemmTile::small, 3);
+    check_gemm<T>(check, {20, 24, 8, false, true, 1, 0, 0, true, true, true, false, f});
+    check_gemm<T>(check, {20, 21, 8, false, true, 1, 0, 0, true, false, false, false, f});
+    check_tile<sizeof(T) == 2 ? bf16_kind : f32_kind>(
+        check, {20, 24, 200, false, true, 1, 4, 0, true, true, true, false, f}, GemmTile::small, 3);
   }
-  check_gemm<T, T>(check, {20, 24, 8, false, true, 1, 0, 0, false, false, true});
-  check_gemm<T, T>(check, {65, 70, 40, true, false, 1, 0, 0, false, false, false, true});
-  check_tile<T, T>(check, {65, 70, 200, true, false, 1, 1, 0, false, false, false, true}, GemmTile::small, 2);
+  check_gemm<T>(check, {20, 24, 8, false, true, 1, 0, 0, false, false, true});
+  check_gemm<T>(check, {65, 70, 40, true, false, 1, 0, 0, false, false, false, true});
+  check_tile<sizeof(T) == 2 ? bf16_kind : f32_kind>(
+      check, {65, 70, 200, true, false, 1, 1, 0, false, false, false, true}, GemmTile::small, 2);
 }
 KERNEL_CHECK(gemm, "bf16, epilogue: bias, z, activation, residual, accumulation") {
   check_epilogue<bf16>(check);
@@ -145,11 +177,12 @@ template <class T>
 void check_batch(KernelCheck& check) {
   for (bool a_transposed : {false, true}) {
     for (bool b_transposed : {false, true}) {
-      check_gemm<T, T>(check, {17, 20, 24, a_transposed, b_transposed, 3, 0});
-      check_gemm<T, T>(check, {17, 19, 23, a_transposed, b_transposed, 5, 1});
+      check_gemm<T>(check, {17, 20, 24, a_transposed, b_transposed, 3, 0});
+      check_gemm<T>(check, {17, 19, 23, a_transposed, b_transposed, 5, 1});
     }
   }
-  check_tile<T, T>(check, {17, 20, 400, false, true, 3, 8}, GemmTile::small, 3);
+  check_tile<sizeof(T) == 2 ? bf16_kind : f32_kind>(check, {17, 20, 400, false, true, 3, 8}, GemmTile::small,
+                                                    3);
 }
 KERNEL_CHECK(gemm, "bf16, batches") {
   check_batch<bf16>(check);
@@ -160,10 +193,11 @@ KERNEL_CHECK(gemm, "f32, batches") {
 
 // More than one band of eight tile rows, and a last band that is not full.
 KERNEL_CHECK(gemm, "bf16, more tiles than a band") {
-  check_tile<bf16, bf16>(check, {64 * 10 - 3, 64 * 2 + 1, 8}, GemmTile::small, 1);
+  check_tile<bf16_kind>(check, {64 * 10 - 3, 64 * 2 + 1, 8}, GemmTile::small, 1);
 }
 
-// The largest error of y = x W^T in bf16 must be within twice that of a loop that adds in fp32 and rounds once.
+// The largest error of y = x W^T in bf16 must be within twice that of a loop that adds in fp32 and rounds
+// once.
 KERNEL_CHECK(gemm, "bf16, error within twice that of a plain loop") {
   const int64_t m = 70, n = 66, k = 600;
   const std::vector<float> x = rounded_to<bf16>(check.random.normals(static_cast<size_t>(m * k)));
@@ -204,8 +238,8 @@ KERNEL_CHECK(gemm, "equal calls give equal bits") {
 }
 
 KERNEL_CHECK(gemm, "a dimension of 2^30 is refused") {
-  const DeviceGemm<float, float, float> g{1, 1, 1, int64_t{1} << 30, {nullptr, 1, false}, {nullptr, 1, false},
-                                          {nullptr, 1}};
+  const DeviceGemm<float, float, float> g{
+      1, 1, 1, int64_t{1} << 30, {nullptr, 1, false}, {nullptr, 1, false}, {nullptr, 1}};
   check.fails("must be below 2^30, got 1073741824", [&] { gemm(check.cuda, g); });
 }
 
@@ -248,7 +282,7 @@ KERNEL_CHECK(gemm, "plans of BERT's products on 132 multiprocessors") {
   check.expect(plan(8192, 3072, 768, false).splits == 1, "enough tiles: no splits");
   check.expect(plan(768, 768, 8192, true).splits > 1, "a weight's gradient: k is split");
   check.expect(plan(8, 768, 768, false).tile == GemmTile::few_rows, "8 rows: the tile for few rows");
-  check.expect(plan(8, 768, 768, false).splits > 1, "8 rows: k is split");
+  check.expect(plan(8, 768, 3072, false).splits > 1, "8 rows, a long k: it is split");
 }
 
 }  // namespace

@@ -84,11 +84,14 @@ Tolerance rounding(Function activation) {
 template <class A, class B, class Y, class Run>
 void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
   const float between = NAN;
-  const Layout a = c.a_transposed ? Layout(c.k, c.m, c.padding, c.batch) : Layout(c.m, c.k, c.padding, c.batch);
-  const Layout b = c.b_transposed ? Layout(c.n, c.k, c.padding, c.batch) : Layout(c.k, c.n, c.padding, c.batch);
+  const Layout a =
+      c.a_transposed ? Layout(c.k, c.m, c.padding, c.batch) : Layout(c.m, c.k, c.padding, c.batch);
+  const Layout b =
+      c.b_transposed ? Layout(c.n, c.k, c.padding, c.batch) : Layout(c.k, c.n, c.padding, c.batch);
   const Layout y(c.m, c.n, c.padding, c.batch), vector(1, c.n, 0);
   const std::vector<float> av = a.values(check.random, 3, between), bv = b.values(check.random, 3, between);
-  const std::vector<float> bias = vector.values(check.random, 9, 0), residual = y.values(check.random, 9, between);
+  const std::vector<float> bias = vector.values(check.random, 9, 0),
+                           residual = y.values(check.random, 9, between);
   std::vector<float> before(y.size(), NAN);
   if (c.accumulate) before = y.values(check.random, 9, NAN);
   const DeviceArray<A> device_a(av, c.offset);
@@ -102,8 +105,13 @@ void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
   out.pre_activation = c.pre_activation ? z.data() : nullptr;
   out.residual = c.residual ? device_residual.data() : nullptr;
   out.ld_residual = y.ld;
-  run(DeviceGemm<A, B, Y>{c.batch, c.m, c.n, c.k, {device_a.data(), a.ld, c.a_transposed, a.stride},
-                          {device_b.data(), b.ld, c.b_transposed, b.stride}, out});
+  run(DeviceGemm<A, B, Y>{c.batch,
+                          c.m,
+                          c.n,
+                          c.k,
+                          {device_a.data(), a.ld, c.a_transposed, a.stride},
+                          {device_b.data(), b.ld, c.b_transposed, b.stride},
+                          out});
 
   std::vector<float> wanted(before), wanted_z(y.size(), NAN);
   y.each([&](int64_t batch, int64_t r, int64_t col) {

@@ -4,11 +4,6 @@
 
 #include "device_words.h"
 
-// CUDA has these without std::.
-using std::isfinite;
-using std::isinf;
-using std::isnan;
-
 namespace emulated {
 template <class To, class From>
 inline To same_bits(From from) {

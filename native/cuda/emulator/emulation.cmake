@@ -3,7 +3,7 @@ file(GLOB emulator_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} native
 file(GLOB cuda_host_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} native/cuda/*.cpp)
 
 set(emulated_options -x c++ -ffp-contract=fast -fno-strict-aliasing -Wno-parentheses -Wno-unknown-pragmas
-                     -Wno-unused-parameter)
+                     -Wno-unused-parameter -Wno-unused-variable)
 if(NOT ATHANOR_SANITIZE AND NOT ATHANOR_SANITIZE_THREAD)
   list(APPEND emulated_options -O2)
 endif()

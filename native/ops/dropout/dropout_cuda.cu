@@ -1,4 +1,4 @@
-#include "cuda/words.h"
+#include "cuda/random_words.h"
 #include "ops/dropout/dropout.h"
 
 namespace athanor {

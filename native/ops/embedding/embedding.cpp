@@ -26,12 +26,13 @@ Lookup read(Call& c, int t, const TensorRef& first_table, const TensorRef& first
   Lookup l;
   l.table = c.tensor(3 * t, table_names[t]);
   TensorRef ids = c.tensor(3 * t + 1, ids_names[t]);
-  c.check_dtype(l.table, table_names[t], DType::f32);
+  if (t == 0) c.check_float(l.table, table_names[t]);
   c.check_rank(l.table, table_names[t], 2, 2);
   c.check_dtype(ids, ids_names[t], DType::i32);
   if (t == 0) {
     c.check_rank(ids, ids_names[t], 0, 3);
   } else {
+    c.check_dtype(l.table, table_names[t], first_table->view.dtype);
     c.check_shape(l.table, table_names[t], Shape{l.table->shape()[0], first_table->shape()[1]});
     c.check_same_shape(first_ids, ids_names[0], ids, ids_names[t]);
   }
@@ -51,24 +52,29 @@ void call(Call& c) {
   TensorRef first_table = c.tensor(0, table_names[0]), first_ids = c.tensor(1, ids_names[0]);
   std::vector<TensorRef> tables;
   std::array<View, most_tables> weights, ids;
+  std::array<const int32_t*, most_tables> hosts{};
   std::array<int64_t, most_tables> padding{};
   std::array<IndexCheck, most_tables> checks{};
   for (int t = 0; t < count; t++) {
     Lookup l = read(c, t, first_table, first_ids);
     const size_t i = static_cast<size_t>(t);
     tables.push_back(l.table);
-    weights[i] = l.weight, ids[i] = l.ids, padding[i] = l.padding, checks[i] = l.check;
+    weights[i] = l.weight, ids[i] = l.ids, hosts[i] = l.ids.host<int32_t>(), padding[i] = l.padding,
+    checks[i] = l.check;
   }
   Shape shape = ids[0].shape;  // (..., C)
   shape.dims[shape.rank++] = weights[0].width();
-  View y = c.make(DType::f32, shape);
+  View y = c.make(weights[0].dtype, shape);
   c.run({weights[0], weights[1], weights[2], ids[0], ids[1], ids[2]}, {y}, [=](Execution& e) {
-    EmbeddingForward a{{}, count, y.data<float>(), ids[0].count(), y.width()};
-    for (int t = 0; t < count; t++) {
-      const size_t i = static_cast<size_t>(t);
-      a.tables[t] = {weights[i].data<float>(), ids[i].data<int32_t>(), weights[i].rows(), checks[i]};
-    }
-    on_device(e, [&](auto device) { embedding_forward(device, a); });
+    on_device_as(e, y.dtype, "embedding", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      EmbeddingForward<T> a{{}, count, y.data<T>(), ids[0].count(), y.width()};
+      for (int t = 0; t < count; t++) {
+        const size_t i = static_cast<size_t>(t);
+        a.tables[t] = {weights[i].data<T>(), ids[i].indices(hosts[i]), weights[i].rows(), checks[i]};
+      }
+      embedding_forward(device, a);
+    });
   });
   c.result(y);
   std::array<Shape, most_tables> shapes;
@@ -80,7 +86,8 @@ void call(Call& c) {
       if (const View* held = b.held_gradient(t)) {
         add_scattered_rows(b, *held, b.gradient(0), ids[i], padding[i], checks[i]);
       } else {
-        b.set(t, scatter_rows_of(b, b.gradient(0), ids[i], shapes[i], padding[i], checks[i]));
+        const DType dtype = b.gradient_dtype(t, b.gradient(0).dtype);
+        b.set(t, scatter_rows_of(b, b.gradient(0), ids[i], dtype, shapes[i], padding[i], checks[i]));
       }
     }
   });

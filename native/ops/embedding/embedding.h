@@ -1,5 +1,5 @@
-// y[i] = sum over up to three tables of weight[ids[i]]: word, position and type embeddings in one pass. fp32
-// rows. The gradient of each table is scatter_rows of gather_rows.h.
+// y[i] = sum over up to three tables of weight[ids[i]]: word, position and type embeddings in one pass;
+// added in fp32. T: f32, or bf16 on CUDA. The gradient of each table is scatter_rows of gather_rows.h.
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,24 @@ namespace athanor {
 
 constexpr int most_tables = 3;
 
+template <class T>
 struct EmbeddingTable {
-  const float* weight = nullptr;  // (rows, width)
-  const int32_t* ids = nullptr;   // (n)
+  const T* weight = nullptr;         // (rows, width)
+  Indices ids = {nullptr, nullptr};  // (n)
   int64_t rows = 0;
   IndexCheck check{};
 };
 
+template <class T>
 struct EmbeddingForward {
-  EmbeddingTable tables[most_tables];
+  EmbeddingTable<T> tables[most_tables];
   int count;  // of tables
-  float* y;   // (n, width)
+  T* y;       // (n, width)
   int64_t n, width;
 };
 
-void embedding_forward(Cpu, const EmbeddingForward& a);
-void embedding_forward(Cuda, const EmbeddingForward& a);
+void embedding_forward(Cpu, const EmbeddingForward<float>& a);
+template <class T>
+void embedding_forward(Cuda, const EmbeddingForward<T>& a);
 
 }  // namespace athanor

@@ -7,7 +7,7 @@
 
 namespace athanor {
 
-void embedding_forward(Cpu cpu, const EmbeddingForward& a) {
+void embedding_forward(Cpu cpu, const EmbeddingForward<float>& a) {
   for (int t = 0; t < a.count; t++)
     check_indices(cpu, a.tables[t].check, a.tables[t].ids, a.n, a.tables[t].rows);
   if (a.width == 0) return;
@@ -16,7 +16,7 @@ void embedding_forward(Cpu cpu, const EmbeddingForward& a) {
   parallel_ranges(static_cast<size_t>(a.n), 8192 / width + 1, [&](size_t begin, size_t end, Worker&) {
     for (size_t i = begin; i < end; i++) {
       const float* row[most_tables];
-      for (int t = 0; t < a.count; t++) row[t] = a.tables[t].weight + a.tables[t].ids[i] * a.width;
+      for (int t = 0; t < a.count; t++) row[t] = a.tables[t].weight + a.tables[t].ids.data[i] * a.width;
       float* y = a.y + i * width;
       if (a.count == 1) {
         std::memcpy(y, row[0], width * sizeof(float));

@@ -18,8 +18,8 @@ constexpr int64_t column_block = 128;
 
 // The sum of the positions of one row, of which there is at least one; columns [begin, begin + width).
 // Without doubles, many equal gradients would drift.
-void sum_positions(const Kernels& k, const ScatterRows& a, int64_t row, int64_t begin, size_t width,
-                   float* sum, Worker& worker) {
+void sum_positions(const Kernels& k, const ScatterRows<float, float>& a, int64_t row, int64_t begin,
+                   size_t width, float* sum, Worker& worker) {
   const int64_t first = a.starts[row], last = a.starts[row + 1];
   auto sum_group = [&](int64_t from) {  // to `sum`
     const int64_t to = std::min(from + group, last);
@@ -38,8 +38,8 @@ void sum_positions(const Kernels& k, const ScatterRows& a, int64_t row, int64_t 
 }
 
 // One row of dx, columns [begin, begin + width).
-void scatter_row(const Kernels& k, const ScatterRows& a, int64_t row, int64_t begin, int64_t width,
-                 Worker& worker) {
+void scatter_row(const Kernels& k, const ScatterRows<float, float>& a, int64_t row, int64_t begin,
+                 int64_t width, Worker& worker) {
   float* dx = a.dx + row * a.width + begin;
   const size_t n = static_cast<size_t>(width);
   if (a.starts[row] == a.starts[row + 1] || row == a.zero_row) {
@@ -52,16 +52,16 @@ void scatter_row(const Kernels& k, const ScatterRows& a, int64_t row, int64_t be
   k.arithmetic(Arithmetic::add, dx, dx, sum, n);
 }
 
-void sort_positions(const ScatterRows& a) {
+void sort_positions(const ScatterRows<float, float>& a) {
   std::memset(a.starts, 0, static_cast<size_t>(a.rows + 1) * sizeof(int32_t));
-  for (int64_t i = 0; i < a.count; i++) a.starts[a.index[i]]++;
+  for (int64_t i = 0; i < a.count; i++) a.starts[a.index.data[i]]++;
   int32_t total = 0;
   for (int64_t row = 0; row <= a.rows; row++) {
     int32_t count = a.starts[row];
     a.starts[row] = total;
     total += count;
   }
-  for (int64_t i = 0; i < a.count; i++) a.order[a.starts[a.index[i]]++] = static_cast<int32_t>(i);
+  for (int64_t i = 0; i < a.count; i++) a.order[a.starts[a.index.data[i]]++] = static_cast<int32_t>(i);
   // Each start has moved to its row's end, which is the next row's start.
   std::memmove(a.starts + 1, a.starts, static_cast<size_t>(a.rows) * sizeof(int32_t));
   a.starts[0] = 0;
@@ -69,12 +69,15 @@ void sort_positions(const ScatterRows& a) {
 
 }  // namespace
 
-void check_indices(Cpu, const IndexCheck& check, const int32_t* index, int64_t count, int64_t rows) {
+void fail_index(const IndexCheck& check, int32_t index, int64_t rows) {
+  std::string range = rows == 0 ? "every range: there are 0 rows" : "0.." + std::to_string(rows - 1);
+  throw Error(ErrorCode::data, std::string(check.op) + ": " + check.name + " " + std::to_string(index) +
+                                   check.where + " outside " + range);
+}
+
+void check_indices(Cpu, const IndexCheck& check, Indices index, int64_t count, int64_t rows) {
   for (int64_t i = 0; i < count; i++) {
-    if (index[i] >= 0 && index[i] < rows) continue;
-    std::string range = rows == 0 ? "every range: there are 0 rows" : "0.." + std::to_string(rows - 1);
-    throw Error(ErrorCode::data, std::string(check.op) + ": " + check.name + " " + std::to_string(index[i]) +
-                                     check.where + " outside " + range);
+    if (index.data[i] < 0 || index.data[i] >= rows) fail_index(check, index.data[i], rows);
   }
 }
 
@@ -83,11 +86,12 @@ void gather_rows_forward(Cpu cpu, const GatherRows& a) {
   if (a.row_bytes == 0) return;
   const size_t bytes = static_cast<size_t>(a.row_bytes);
   parallel_ranges(static_cast<size_t>(a.count), 32768 / bytes + 1, [&](size_t begin, size_t end, Worker&) {
-    for (size_t i = begin; i < end; i++) std::memcpy(a.y + i * bytes, a.x + a.index[i] * a.x_stride, bytes);
+    for (size_t i = begin; i < end; i++)
+      std::memcpy(a.y + i * bytes, a.x + a.index.data[i] * a.x_stride, bytes);
   });
 }
 
-void scatter_rows(Cpu cpu, const ScatterRows& a) {
+void scatter_rows(Cpu cpu, const ScatterRows<float, float>& a) {
   // The forward may have failed on these very indices while the gradient did not depend on its result.
   check_indices(cpu, a.check, a.index, a.count, a.rows);
   if (a.rows == 0 || a.width == 0) return;

@@ -114,8 +114,8 @@ void grad_weight(Backward& b, const LinearSizes& s, const View& dz, const View& 
     on_device_with_gradient(e, dz.dtype, dweight.dtype, [&](auto device, auto zero, auto gradient) {
       using T = decltype(zero);
       using G = decltype(gradient);
-      linear_grad_weight(device, LinearGradWeight<T, G>{dz.data<T>(), dz.row_stride, x.data<T>(), x.row_stride,
-                                                        dweight.data<G>(), s});
+      linear_grad_weight(device, LinearGradWeight<T, G>{dz.data<T>(), dz.row_stride, x.data<T>(),
+                                                        x.row_stride, dweight.data<G>(), s});
     });
   });
   b.set(1, dweight);
@@ -128,8 +128,8 @@ void grad_bias(Backward& b, const LinearSizes& s, const View& dz) {
     on_device_with_gradient(e, dz.dtype, dbias.dtype, [&](auto device, auto zero, auto gradient) {
       using T = decltype(zero);
       using G = decltype(gradient);
-      column_sums(device, ColumnSums<T, G>{dz.data<T>(), dz.row_stride, partial.data<float>(), dbias.data<G>(),
-                                           s.rows, s.out});
+      column_sums(device, ColumnSums<T, G>{dz.data<T>(), dz.row_stride, partial.data<float>(),
+                                           dbias.data<G>(), s.rows, s.out});
     });
   });
   b.set(2, dbias);

@@ -11,7 +11,7 @@ namespace athanor {
 namespace {
 
 constexpr int sum_columns = 32, sum_groups = 8;  // threads of a block: columns x groups of rows
-constexpr int fp32_rows = 64;                    // rows that one thread adds in fp32 before they join a double
+constexpr int fp32_rows = 64;  // rows that one thread adds in fp32 before they join a double
 
 // partial (blocks, columns): block b sums rows [b * each, (b + 1) * each), every eighth to a thread.
 template <class T>
@@ -68,10 +68,12 @@ GemmFactor<T> weight_factor(const T* weight, const LinearSizes& s, bool transpos
 template <class T, class W>
 void forward(const Cuda& cuda, const LinearForward<T>& a) {
   const LinearSizes& s = a.sizes;
-  const GemmOutput<T> out{a.y, s.out, 0, false, a.bias, a.activation, a.pre_activation, a.residual, a.ld_residual};
+  const GemmOutput<T> out{a.y,        s.out,        0, false, a.bias, a.activation, a.pre_activation,
+                          a.residual, a.ld_residual};
   const GemmFactor<T> x{a.x, a.ld_x, false};
-  gemm(cuda, DeviceGemm<T, W, T>{1, s.rows, s.out, s.in, x, weight_factor(a.weight.template data<const W>(), s, true), out,
-                                 a.weight_scale});
+  gemm(cuda,
+       DeviceGemm<T, W, T>{1, s.rows, s.out, s.in, x,
+                           weight_factor(a.weight.template data<const W>(), s, true), out, a.weight_scale});
 }
 
 }  // namespace
@@ -89,7 +91,8 @@ template <class T>
 void linear_grad_input(Cuda cuda, const LinearGradInput<T>& a) {
   const LinearSizes& s = a.sizes;
   const GemmFactor<T> dz{a.dz, a.ld_dz, false};
-  gemm(cuda, DeviceGemm<T, T, T>{1, s.rows, s.in, s.out, dz, weight_factor(a.weight, s, false), {a.dx, s.in}});
+  gemm(cuda,
+       DeviceGemm<T, T, T>{1, s.rows, s.in, s.out, dz, weight_factor(a.weight, s, false), {a.dx, s.in}});
 }
 
 template <class T, class G>

@@ -44,8 +44,8 @@ void quantize_rows_forward(Cuda cuda, const QuantizeRows& a) {
   Scratch<uint32_t> bad_row(cuda, 1);
   cudaStream_t stream = static_cast<cudaStream_t>(cuda.stream);
   check(cudaMemsetAsync(bad_row.data(), 0xFF, sizeof(uint32_t), stream), "quantize_rows");
-  launch(quantize_rows_kernel, dim3(static_cast<unsigned>(a.rows)), dim3(threads), 0, cuda.stream, a.x, a.width,
-         a.q, a.scale, bad_row.data());
+  launch(quantize_rows_kernel, dim3(static_cast<unsigned>(a.rows)), dim3(threads), 0, cuda.stream, a.x,
+         a.width, a.q, a.scale, bad_row.data());
   uint32_t row = none;
   check(cudaMemcpyAsync(&row, bad_row.data(), sizeof(row), cudaMemcpyDeviceToHost, stream), "quantize_rows");
   check(cudaStreamSynchronize(stream), "quantize_rows");

@@ -1,6 +1,6 @@
 // Random tensors from the Philox words of core/random.h. What a word means is fixed here, so that CUDA can
-// equal it to the rounding of its log, sin and cos; everything is computed in double and rounded once to
-// fp32.
+// equal it to the rounding of its log, sin and cos; everything is computed in double, the last step by a
+// fused multiplication and addition, and rounded once to fp32.
 //
 // uniform: element i takes word i: u = (word >> 8) / 2^24, y = a + (b - a) u; where that rounds up to b, the
 //   largest fp32 below b.
@@ -33,18 +33,8 @@ struct Random {
 void random_forward(Cpu, const Random& r);
 void random_forward(Cuda, const Random& r);
 
-// a + b c, rounded twice: where a compiler makes one fused step of it, the last bit would differ between
-// devices.
-ATHANOR_DEVICE inline double add_product(double a, double b, double c) {
-#if defined(__CUDA_ARCH__)
-  return __dadd_rn(a, __dmul_rn(b, c));
-#else
-  return a + b * c;
-#endif
-}
-
 ATHANOR_DEVICE inline float uniform_value(uint32_t word, double a, double b) {
-  float y = static_cast<float>(add_product(a, b - a, (word >> 8) * 0x1p-24));
+  float y = static_cast<float>(std::fma(b - a, (word >> 8) * 0x1p-24, a));
   float end = static_cast<float>(b);
   return y < end || !(a < b) ? y : nextafterf(end, static_cast<float>(a));
 }
@@ -80,7 +70,7 @@ ATHANOR_DEVICE inline RandomBlock random_block(const Random& r, uint64_t block) 
   if (r.distribution == Distribution::truncated_normal) {
     for (int i = 0; i < 4; i++) {
       const double z = truncated_normal(r.seed, r.call, 4 * block + static_cast<uint64_t>(i));
-      y.value[i] = static_cast<float>(add_product(r.a, r.b, z));
+      y.value[i] = static_cast<float>(std::fma(r.b, z, r.a));
     }
     return y;
   }
@@ -92,8 +82,8 @@ ATHANOR_DEVICE inline RandomBlock random_block(const Random& r, uint64_t block) 
   for (int i = 0; i < 4; i += 2) {
     double z[2];
     normal_pair(w.word[i], w.word[i + 1], z);
-    y.value[i] = static_cast<float>(add_product(r.a, r.b, z[0]));
-    y.value[i + 1] = static_cast<float>(add_product(r.a, r.b, z[1]));
+    y.value[i] = static_cast<float>(std::fma(r.b, z[0], r.a));
+    y.value[i + 1] = static_cast<float>(std::fma(r.b, z[1], r.a));
   }
   return y;
 }
