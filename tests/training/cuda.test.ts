@@ -78,6 +78,22 @@ withCuda("training on CUDA", () => {
     for (const model of [cpu, cuda]) model.dispose();
   }, 240_000);
 
+  test.each([false, true])(
+    "the same run twice gives the same bits, mixed precision %s",
+    async (mixed) => {
+      const courses: Course[] = [];
+      for (let run = 0; run < 2; run++) {
+        const model = await modelOn("cuda");
+        courses.push(await train(model, mixed));
+        model.dispose();
+      }
+      const [first, second] = courses;
+      expectSameBits(second.losses, first.losses, "losses");
+      for (const [name, values] of first.weights) expectSameBits(second.weights.get(name)!, values, name);
+    },
+    240_000,
+  );
+
   test("mixed precision follows f32, and its masters are kept, saved and given back", async () => {
     const [plain, mixed] = [await modelOn("cuda"), await modelOn("cuda")];
     const [expected, got] = [await train(plain), await train(mixed, true)];
