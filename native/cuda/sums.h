@@ -1,9 +1,9 @@
 // Sums of element-wise expressions over rows, columns or all of a matrix, in an order that depends on the
 // sizes alone: no atomics, the same bits on every GPU. f and its operands are those of map.h.
 //
-// A thread adds up to 32 elements or packs of them in fp32, everything above in double, so that a sum over
-// 1e9 elements is as exact as one over a few dozen. Where one launch leaves too few threads busy, the matrix
-// is cut into partial sums and a second launch adds those.
+// A thread adds up to 32 elements or packs of them (8 of a column) in fp32, everything above in double, so
+// that a sum over 1e9 elements is as exact as one over a few dozen. Where one launch leaves too few threads
+// busy, the matrix is cut into partial sums and a second launch adds those.
 #pragma once
 
 #include "cuda/map.h"
@@ -12,11 +12,13 @@
 namespace athanor {
 
 constexpr int sum_threads = 256;
-constexpr int sum_run = 32;  // packs that a thread adds in fp32
-constexpr int64_t sum_teams =
-    8192;  // about as many warps as an H200 holds: rows are cut until there are so many
-constexpr int64_t sum_blocks = 1024;    // the same for columns, in blocks
-constexpr int64_t sum_least_rows = 16;  // rows that a thread adds at least before columns are cut
+constexpr int sum_run = 32;        // packs of a row that a thread adds in fp32
+constexpr int sum_column_run = 8;  // the same of a column
+// About as many warps as an H200 holds: rows are cut until there are so many, columns until there are as many
+// in blocks, but for a thread to keep 16 rows at least.
+constexpr int64_t sum_teams = 8192;
+constexpr int64_t sum_blocks = 1024;
+constexpr int64_t sum_least_rows = 16;
 
 // Where sums go: partial ones, or the results.
 struct PartialSums {
@@ -155,8 +157,8 @@ __global__ void __launch_bounds__(sum_threads) sum_columns_kernel(ColumnSums2d s
   const int64_t begin = s.range() % s.blocks * s.block_rows, first = s.range() / s.blocks * s.rows;
   const int64_t end = begin + s.block_rows < s.rows ? begin + s.block_rows : s.rows;
   double total[pack] = {};
-  for (int64_t row = begin + s.row_thread(); row < end; row += sum_run * s.row_threads()) {
-    const int64_t stop = row + sum_run * s.row_threads();
+  for (int64_t row = begin + s.row_thread(); row < end; row += sum_column_run * s.row_threads()) {
+    const int64_t stop = row + sum_column_run * s.row_threads();
     float sums[pack] = {};
     sum_run_of_rows<pack>(sums, s, first + row, first + (stop < end ? stop : end), column, f, x...);
     for (int i = 0; i < pack; i++) total[i] += static_cast<double>(sums[i]);

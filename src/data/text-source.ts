@@ -60,7 +60,8 @@ export async function* readText(file: FileLike): AsyncGenerator<string, void, un
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+/** Opens a file for reading. Rejects with ERR_DATA when there is none, or it is not a plain file. */
+export async function openFile(path: string): Promise<FileHandle> {
   let handle: FileHandle;
   try {
     handle = await open(path, READ_ONLY);
@@ -76,10 +77,15 @@ async function openFile(path: string): Promise<FileHandle> {
   throw new AthanorError("ERR_DATA", `${path}: needs a file, got ${came}`);
 }
 
-async function* readBytes(path: string, handle: FileHandle): AsyncGenerator<Uint8Array, void, undefined> {
+/** Whether a file begins as gzip files do. */
+export async function isGzip(handle: FileHandle): Promise<boolean> {
   const first = Buffer.alloc(2);
   const { bytesRead } = await handle.read(first, 0, 2, 0);
-  const gzipped = bytesRead === 2 && first[0] === 0x1f && first[1] === 0x8b;
+  return bytesRead === 2 && first[0] === 0x1f && first[1] === 0x8b;
+}
+
+async function* readBytes(path: string, handle: FileHandle): AsyncGenerator<Uint8Array, void, undefined> {
+  const gzipped = await isGzip(handle);
   const raw = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: PIECE_BYTES });
   // The callback of pipeline has nothing to do: the loop below meets the same error.
   const stream = gzipped ? pipeline(raw, createGunzip({ chunkSize: PIECE_BYTES }), () => {}) : raw;

@@ -36,10 +36,10 @@ struct Place {
 };
 
 // Whole rows, ranges on aligned and odd addresses, narrow and long rows, one row.
-const std::vector<Place> places{{0, 5, 5, 0},       {5, 0, 3, 0},      {1, 1, 1, 0},   {3, 8, 8, 0},
-                                {3, 8, 16, 8},      {7, 5, 5, 0},      {7, 5, 9, 1},   {300, 1, 2, 1},
-                                {65, 16, 24, 3},    {1, 999, 999, 0},  {1, 999, 7, 2}, {5, 260, 264, 4},
-                                {3, 1030, 1040, 8}, {600, 100, 100, 0}};
+const std::vector<Place> places{{0, 5, 5, 0},       {5, 0, 3, 0},       {1, 1, 1, 0},      {3, 8, 8, 0},
+                                {3, 8, 16, 8},      {7, 5, 5, 0},       {7, 5, 9, 1},      {300, 1, 2, 1},
+                                {65, 16, 24, 3},    {1, 999, 999, 0},   {1, 999, 7, 2},    {5, 260, 264, 4},
+                                {3, 1030, 1040, 8}, {600, 100, 100, 0}, {600, 100, 104, 0}};
 
 // The element types that add_rows takes for y, a and b.
 template <class Y, class A, class B>

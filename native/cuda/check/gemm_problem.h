@@ -88,10 +88,10 @@ void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
       c.a_transposed ? Layout(c.k, c.m, c.padding, c.batch) : Layout(c.m, c.k, c.padding, c.batch);
   const Layout b =
       c.b_transposed ? Layout(c.n, c.k, c.padding, c.batch) : Layout(c.k, c.n, c.padding, c.batch);
-  const Layout y(c.m, c.n, c.padding, c.batch), vector(1, c.n, 0);
+  const Layout y(c.m, c.n, c.padding, c.batch), vector(1, c.n, 0), added(c.m, c.n, c.padding + 4);
   const std::vector<float> av = a.values(check.random, 3, between), bv = b.values(check.random, 3, between);
   const std::vector<float> bias = vector.values(check.random, 9, 0),
-                           residual = y.values(check.random, 9, between);
+                           residual = added.values(check.random, 9, between);
   std::vector<float> before(y.size(), NAN);
   if (c.accumulate) before = y.values(check.random, 9, NAN);
   const DeviceArray<A> device_a(av, c.offset);
@@ -104,7 +104,7 @@ void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
   out.activation = c.activation;
   out.pre_activation = c.pre_activation ? z.data() : nullptr;
   out.residual = c.residual ? device_residual.data() : nullptr;
-  out.ld_residual = y.ld;
+  out.ld_residual = added.ld;
   run(DeviceGemm<A, B, Y>{c.batch,
                           c.m,
                           c.n,
@@ -125,7 +125,7 @@ void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
     if (c.bias) sum += bias[static_cast<size_t>(col)];
     if (c.pre_activation) wanted_z[at] = static_cast<float>(sum);
     sum = activated(c.activation, sum);
-    if (c.residual) sum += residual[at];
+    if (c.residual) sum += residual[added.at(batch, r, col)];
     wanted[at] = static_cast<float>(sum);
   });
   check.close(describe(c) + ": y", device_y.floats(), rounded_to<Y>(wanted), rounding<Y>(c.activation));

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "cuda/emulator/block.h"
+#include "cuda/emulator/protected_memory.h"
 
 namespace emulated {
 namespace {
@@ -27,6 +28,15 @@ void* aligned(size_t bytes) {
   return posix_memalign(&pointer, 256, bytes) == 0 ? pointer : nullptr;
 }
 
+void* take(size_t bytes) {
+  return memory_is_protected() ? allocate_protected(bytes) : aligned(bytes);
+}
+
+void give_back(void* pointer, size_t bytes) {
+  if (memory_is_protected()) return free_protected(pointer, bytes);
+  std::free(pointer);
+}
+
 }  // namespace
 
 size_t total_memory() {
@@ -44,8 +54,9 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   if (bytes == 0) return cudaSuccess;
   Memory& m = memory();
   std::lock_guard<std::mutex> lock(m.mutex);
-  void* made = m.used + bytes > total_memory() ? nullptr : aligned(bytes);
+  void* made = m.used + bytes > total_memory() ? nullptr : take(bytes);
   if (!made) return record_failure(cudaErrorMemoryAllocation);
+  const DeviceMemoryOpen open;
   std::memset(made, 0xFF, bytes);
   m.used += bytes;
   m.sizes[made] = bytes;
@@ -59,9 +70,9 @@ cudaError_t cudaFree(void* pointer) {
     std::lock_guard<std::mutex> lock(m.mutex);
     auto found = m.sizes.find(pointer);
     if (found == m.sizes.end()) return record_failure(cudaErrorInvalidValue);
+    give_back(pointer, found->second);
     m.used -= found->second;
     m.sizes.erase(found);
-    std::free(pointer);
   }
   return sticky_failure();
 }
@@ -96,6 +107,7 @@ cudaError_t cudaFreeHost(void* pointer) {
 
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
   if (cudaError_t before = sticky_failure()) return before;
+  const DeviceMemoryOpen open;
   if (bytes) std::memmove(to, from, bytes);
   return cudaSuccess;
 }
@@ -109,6 +121,7 @@ cudaError_t cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t fro
                          size_t height, cudaMemcpyKind) {
   if (cudaError_t before = sticky_failure()) return before;
   if (width > to_pitch || width > from_pitch) return record_failure(cudaErrorInvalidValue);
+  const DeviceMemoryOpen open;
   for (size_t row = 0; row < height; row++) {
     std::memcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch,
                 width);
@@ -122,6 +135,7 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
 
 cudaError_t cudaMemset(void* to, int value, size_t bytes) {
   if (cudaError_t before = sticky_failure()) return before;
+  const DeviceMemoryOpen open;
   if (bytes) std::memset(to, value, bytes);
   return cudaSuccess;
 }
