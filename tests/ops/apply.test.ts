@@ -163,7 +163,8 @@ describe("apply: edges", () => {
     expect(at(relu, [-inf, inf, -0.5])).toEqual([0, inf, 0]);
     for (const fn of [gelu, geluTanh, geluQuick, silu]) {
       expect(at(fn, [100, 1e30])).toEqual([100, Math.fround(1e30)]);
-      expect(at(fn, [-100, -1e30]).map(Math.abs)).toEqual([0, 0]);
+      // Denormals are flushed on the CPU alone.
+      for (const value of at(fn, [-100, -1e30])) expect(Math.abs(value)).toBeLessThan(2 ** -126);
     }
   });
 
