@@ -11,19 +11,13 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { buildFolder, prepareVariant } from "./mutants/build.mjs";
-import { edited, readMutants } from "./mutants/list.mjs";
+import { buildChanged, buildFolder, link, prepare, variants } from "./kernels/build.mjs";
+import { edited, readMutants } from "./kernels/mutant-list.mjs";
 
 const kept = join(buildFolder, "mutants");
 // One run of the checks may take this much longer than that of the unchanged program: endless loops are caught too.
 const patience = { factor: 10, leastSeconds: 20 };
 const seedsOf = { seeds: "0,1,2", address: "0,1", thread: "0,2" };
-const environments = {
-  seeds: {},
-  address: { ASAN_OPTIONS: "detect_leaks=0" },
-  thread: { ATHANOR_THREADS: "1", TSAN_OPTIONS: "halt_on_error=1:report_thread_leaks=0" },
-};
-
 const options = readOptions(process.argv.slice(2));
 let mutants = readMutants(options.ops);
 if (options.part) mutants = mutants.filter((_, i) => i % options.part.of === options.part.index - 1);
@@ -34,15 +28,8 @@ if (options.list) {
 if (options.fresh) rmSync(kept, { recursive: true, force: true });
 mkdirSync(kept, { recursive: true });
 
-const builders = {};
-const builderOf = (variant) => {
-  builders[variant] ??= prepareVariant(variant);
-  return builders[variant];
-};
 const baselines = new Map();
 const hashes = new Map();
-builderOf("seeds");
-
 const counts = {};
 let done = 0;
 const waiting = mutants.map((mutant, number) => ({ mutant, number }));
@@ -99,7 +86,7 @@ async function resultOf(mutant, folder) {
   if (existsSync(path)) return { ...JSON.parse(readFileSync(path, "utf8")), cached: true };
   const result = await tryOut(mutant, text, folder);
   rmSync(folder, { recursive: true, force: true });
-  writeFileSync(path, JSON.stringify(result));
+  if (result.outcome !== "failed") writeFileSync(path, JSON.stringify(result));
   return result;
 }
 
@@ -107,9 +94,10 @@ async function tryOut(mutant, text, folder) {
   const all = ["seeds", "address", "thread"];
   const order = mutant.by ? [mutant.by, ...all.filter((variant) => variant !== mutant.by)] : all;
   for (const variant of order) {
+    const base = prepare(variant, mutant.checks);
     let program;
     try {
-      program = await builderOf(variant)(mutant, text, folder);
+      program = await buildChanged(base, mutant, text, folder);
     } catch (error) {
       return {
         outcome: "failed",
@@ -119,6 +107,8 @@ async function tryOut(mutant, text, folder) {
     const limit = Math.max(patience.leastSeconds, patience.factor * (await baseline(variant, mutant.checks)));
     const { status, output } = await run(variant, program, mutant.checks, limit);
     if (status === 0) continue;
+    if (status === "SIGILL")
+      return { outcome: "failed", how: `${variant}: a function is called that is not linked` };
     const first = output.split("\n").find((line) => /FAILED|ERROR: |WARNING: |runtime error/.test(line));
     const how = `${variant}: ${first ?? `exit status ${status}`}`.trim();
     if (mutant.survives) return { outcome: "failed", how: `said to survive, but caught by ${how}` };
@@ -137,22 +127,19 @@ function baseline(variant, checks) {
 }
 
 async function measure(variant, checks) {
-  const target = { seeds: "kernel_check", address: "kernel_check_address", thread: "kernel_check_thread" }[
-    variant
-  ];
+  const program = await link(prepare(variant, checks));
   const began = performance.now();
-  const { status, output } = await run(variant, join(buildFolder, target), checks, 600);
+  const { status, output } = await run(variant, program, checks, 600);
   if (status !== 0)
     throw new Error(`mutants: ${checks.join(", ")} fail without an edit (${variant})\n${output}`);
   return (performance.now() - began) / 1000;
 }
 
 function run(variant, program, checks, seconds) {
-  const words = [program, ...checks, "--seeds", seedsOf[variant], "--fail-fast"];
-  if (variant === "thread") words.unshift("setarch", "-R");
+  const words = [...variants[variant].runner, program, ...checks, "--seeds", seedsOf[variant], "--fail-fast"];
   return new Promise((resolve) => {
     const child = spawn(words[0], words.slice(1), {
-      env: { ...process.env, ...environments[variant] },
+      env: { ...variants[variant].environment, ...process.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";

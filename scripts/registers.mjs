@@ -11,6 +11,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { includesOf } from "./kernels/sources.mjs";
 
 const execute = promisify(execFile);
 const table = "native/cuda/registers.txt";
@@ -140,14 +141,6 @@ function shortName(name) {
 // Of the source and of all that it includes from here.
 function hashOf(path, architecture) {
   const hash = createHash("sha256").update(JSON.stringify([version, flags, architecture]));
-  const seen = new Set();
-  const add = (file) => {
-    if (seen.has(file) || !existsSync(file)) return;
-    seen.add(file);
-    const text = readFileSync(file, "utf8");
-    hash.update(file).update(text);
-    for (const [, name] of text.matchAll(/^\s*#include "(.+)"/gm)) add(join("native", name));
-  };
-  add(path);
+  for (const file of [path, ...includesOf(path)].sort()) hash.update(file).update(readFileSync(file, "utf8"));
   return hash.digest("hex").slice(0, 32);
 }

@@ -81,6 +81,37 @@ void check_sums(const Kernels& kernels, size_t n, Failures& failures) {
   }
 }
 
+// Rows in step must give what each gives alone, in place too, and a NaN stays in its row.
+void check_softmax_rows(const Kernels& kernels, size_t n, Failures& failures) {
+  if (n == 0) return;
+  constexpr size_t rows = 7;
+  std::vector<float> x = row(rows * n, 9, -20.0f, 5.0f), y = output(rows * n), alone = output(n);
+  if (n > 2) x[2 * n + n / 2] = -inf;
+  x[4 * n + n - 1] = nan;
+  kernels.softmax(y.data(), x.data(), rows, n);
+  for (size_t r = 0; r < rows; r++) {
+    const float *from = x.data() + r * n, *to = y.data() + r * n;
+    kernels.softmax(alone.data(), from, 1, n);
+    const bool spoilt = r == 4;
+    double sum = 0, largest = *std::max_element(from, from + n);
+    std::vector<double> expected(n);
+    for (size_t i = 0; i < n; i++) sum += expected[i] = std::exp(static_cast<double>(from[i]) - largest);
+    for (size_t i = 0; i < n; i++) {
+      const bool same = spoilt ? std::isnan(to[i]) && std::isnan(alone[i]) : to[i] == alone[i];
+      if (!same) failures.push_back("softmax: row " + std::to_string(r) + " of " + std::to_string(n));
+      if (!same) break;
+      expected[i] /= sum;
+    }
+    if (!spoilt) Check{"softmax", n, failures}.row(alone, expected, 2.2e-7);
+  }
+  kernels.softmax(x.data(), x.data(), rows, n);
+  for (size_t i = 0; i < rows * n; i++) {
+    if (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i]))) continue;
+    failures.push_back("softmax: in place differs for " + std::to_string(n));
+    break;
+  }
+}
+
 void check_softmax(const Kernels& kernels, size_t n, Failures& failures) {
   std::vector<float> x = row(n, 3, -20.0f, 5.0f), dy = row(n, 4), y = output(n), dx = output(n);
   if (n > 2) x[n / 2] = -inf;
@@ -222,6 +253,7 @@ void check_rows(const Kernels& kernels, Failures& failures) {
   for (size_t n : lengths) {
     check_sums(kernels, n, failures);
     check_softmax(kernels, n, failures);
+    check_softmax_rows(kernels, n, failures);
     if (n == 0) continue;
     for (int options = 0; options < 8; options++) {
       check_layer_norm(kernels, n, options & 1, options & 2, options & 4, failures);

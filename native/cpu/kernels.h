@@ -65,6 +65,8 @@ struct Kernels {
 
   // Returns sum exp(x - shift); writes exp(x - shift) to y unless y is null.
   float (*exp_sum)(float* y, const float* x, float shift, size_t n);
+  // Softmax of every row of x (rows, n). A row gives the same bits whatever lies beside it.
+  void (*softmax)(float* y, const float* x, size_t rows, size_t n);
   // dx = y (dy - sum(dy y)): softmax. dx = dy - exp(y) sum(dy): log-softmax.
   void (*softmax_backward)(float* dx, const float* dy, const float* y, size_t n);
   void (*log_softmax_backward)(float* dx, const float* dy, const float* y, size_t n);

@@ -14,16 +14,28 @@ struct ValueSlope {
   float value, slope;
 };
 
-// s = 1 / (1 + exp(-x)) and s (1 - s), without cancellation or overflow on either side.
-__device__ inline ValueSlope sigmoid(float x) {
+// s = 1 / (1 + exp(-x)), its derivative s (1 - s), and the lesser of s and 1 - s, without cancellation or
+// overflow on either side.
+struct Sigmoid {
+  float value, slope, low;
+};
+
+__device__ inline Sigmoid sigmoid(float x) {
   const float e = expf(-fabsf(x));
   const float r = 1.0f / (1.0f + e);
   const float low = e * r;
-  return {x < 0.0f ? low : r, low * r};
+  return {x < 0.0f ? low : r, low * r, low};
+}
+
+// x s, with s the sigmoid of a number of x's sign: max(x, 0) - |x| low, which rounds a large x once. An
+// infinite x must not meet a low of 0; NaN comes through the second term.
+__device__ inline float times_sigmoid(float x, const Sigmoid& s) {
+  constexpr float largest = 3.40282347e38f;
+  return fmaxf(-fabsf(x), -largest) * s.low + (x < 0.0f ? 0.0f : x);
 }
 
 // The distribution function of the normal law. Absolute precision only on the left, where erfc would keep the
-// relative one at three times the instructions: a bf16 kernel would then be bound by them, not by memory.
+// relative one at more than twice the instructions: a bf16 kernel would then be bound by them, not by memory.
 __device__ inline float normal_distribution(float x) {
   return 0.5f + 0.5f * erff(x * 0.707106781f);
 }
@@ -34,8 +46,8 @@ __device__ inline float normal_density(float x) {
 
 // x sigmoid(a x)
 __device__ inline ValueSlope swish(float x, float a) {
-  const ValueSlope s = sigmoid(x * a);
-  return {x * s.value, s.value + x * a * s.slope};
+  const Sigmoid s = sigmoid(x * a);
+  return {times_sigmoid(x, s), s.value + x * a * s.slope};
 }
 
 // The functions as types, for kernels that are compiled for one of them: value(x), both(x), and
@@ -75,8 +87,8 @@ struct GeluTanh : Smooth<GeluTanh> {
     constexpr float scale = 1.59576912f;  // 2 sqrt(2/pi): 1 + tanh(u) = 2 sigmoid(2u)
     constexpr float cubic = 0.044715f;
     const float square = x * x;
-    const ValueSlope s = sigmoid(x * (square * cubic + 1.0f) * scale);
-    return {x * s.value, s.value + x * s.slope * ((square * (3.0f * cubic) + 1.0f) * scale)};
+    const Sigmoid s = sigmoid(x * (square * cubic + 1.0f) * scale);
+    return {times_sigmoid(x, s), s.value + x * s.slope * ((square * (3.0f * cubic) + 1.0f) * scale)};
   }
 };
 
@@ -95,7 +107,10 @@ struct Tanh : Smooth<Tanh> {
 };
 
 struct Logistic : Smooth<Logistic> {
-  __device__ static ValueSlope both(float x) { return sigmoid(x); }
+  __device__ static ValueSlope both(float x) {
+    const Sigmoid s = sigmoid(x);
+    return {s.value, s.slope};
+  }
 };
 
 struct Exponential {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cuda/gemm_cublas.h"
+#include "cuda/gemm_hopper.h"
 #include "cuda/gemm_kernels.h"
 
 namespace athanor {
@@ -28,23 +29,34 @@ GemmSize size_of(const DeviceGemm<A, B, Y>& g) {
   return {g.batch, g.m, g.n, g.k, g.a.transposed, g.b.transposed};
 }
 
-// ATHANOR_CUDA_GEMM: whose kernels make products of two factors of one type. Empty or "portable": ours.
-bool wants_cublas() {
+// ATHANOR_CUDA_GEMM: whose kernels make products of two factors of one type.
+enum class Backend { portable, hopper, cublas };
+
+Backend backend() {
   const char* value = std::getenv("ATHANOR_CUDA_GEMM");
-  const std::string name = value == nullptr ? "" : value;
-  if (name == "cublas") return true;
-  if (name.empty() || name == "portable") return false;
-  throw Error(ErrorCode::argument, "ATHANOR_CUDA_GEMM must be portable or cublas, got " + name);
+  const std::string name = value == nullptr || *value == '\0' ? "portable" : value;
+  if (name == "portable") return Backend::portable;
+  if (name == "hopper") return Backend::hopper;
+  if (name == "cublas") return Backend::cublas;
+  throw Error(ErrorCode::argument, "ATHANOR_CUDA_GEMM must be portable, hopper or cublas, got " + name);
 }
 
 template <class Y>
 void run(const Cuda& cuda, const DeviceGemm<bf16, bf16, Y>& g) {
-  if (wants_cublas() && g.k > 0) return gemm_cublas(cuda, cublas(), g);
-  gemm_bf16(cuda, gemm_plan(GemmKind::bf16, size_of(g), cuda.properties->multiprocessors), g);
+  const Backend wanted = backend();
+  if (wanted == Backend::cublas && g.k > 0) return gemm_cublas(cuda, cublas(), g);
+  const GemmSize size = size_of(g);
+  const CudaProperties& device = *cuda.properties;
+  const bool vectors = loads_as_vectors(g.a, g.batch) && loads_as_vectors(g.b, g.batch);
+  if (wanted == Backend::hopper && use_hopper(device.capability, size, vectors)) {
+    const GemmPlan plan = gemm_plan_of(GemmTile::large, GemmKind::bf16, size, device.multiprocessors);
+    return gemm_hopper(cuda, plan, g);
+  }
+  gemm_bf16(cuda, gemm_plan(GemmKind::bf16, size, device.multiprocessors), g);
 }
 
 void run(const Cuda& cuda, const DeviceGemm<float, float, float>& g) {
-  if (wants_cublas() && g.k > 0) return gemm_cublas(cuda, cublas(), g);
+  if (backend() == Backend::cublas && g.k > 0) return gemm_cublas(cuda, cublas(), g);
   const bool tf32 = allow_tf32();
   const GemmKind kind = tf32 ? GemmKind::tf32 : GemmKind::f32;
   const GemmPlan plan = gemm_plan(kind, size_of(g), cuda.properties->multiprocessors);

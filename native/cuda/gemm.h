@@ -49,7 +49,15 @@ struct DeviceGemm {
   const float* b_scale = nullptr;  // (n), of an i8 factor: what its integers are multiplied by
 };
 
-// Throws ERR_SHAPE for a dimension of 2^31 or more.
+// Whether 16-byte loads may read the factor.
+template <class T>
+bool loads_as_vectors(const GemmFactor<T>& f, int64_t batch) {
+  constexpr int64_t chunk = 16 / sizeof(T);
+  return reinterpret_cast<uintptr_t>(f.data) % 16 == 0 && f.ld % chunk == 0 &&
+         (batch == 1 || f.stride % chunk == 0);
+}
+
+// Throws ERR_SHAPE for a dimension of 2^30 or more.
 template <class A, class B, class Y>
 void gemm(const Cuda& cuda, const DeviceGemm<A, B, Y>& problem);
 

@@ -107,6 +107,26 @@ __host__ __device__ constexpr int staged_ld(int columns) {
   return columns + 8;
 }
 
+// Sums of stacked mma tiles of 16 x 8, the first at (row, column): as mma.sync leaves them in a warp, and
+// wgmma in each warp of its four.
+template <int columns, int m_tiles, int n_tiles, class Sum>
+__device__ inline void stage_fragments(Sum* staged, int row, int column,
+                                       const Sum (&value)[m_tiles][n_tiles][4]) {
+  const int lane = static_cast<int>(threadIdx.x) & 31;
+#pragma unroll
+  for (int i = 0; i < m_tiles; i++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      const int line = row + 16 * i + 8 * half + (lane >> 2);
+      Sum* to = staged + line * staged_ld(columns) + column + lane % 4 * 2;
+#pragma unroll
+      for (int j = 0; j < n_tiles; j++) {
+        store_vector(to + 8 * j, Vector<Sum, 2>{{value[i][j][2 * half], value[i][j][2 * half + 1]}});
+      }
+    }
+  }
+}
+
 // The part of one block: `rows` x `columns` sums at (row, column) of matrix `batch` of the product, or of
 // `partial` (batch already counted in), which has n columns.
 template <int rows, int columns, int threads, class Y, class Sum>

@@ -121,8 +121,7 @@ __global__ void __launch_bounds__(F32Tile<tile>::threads, F32Tile<tile>::blocks)
     copy_async_commit();  // also when empty, so that the wait counts steps
     Tile::multiply(shared + step % Tile::stages * Tile::stage_floats, row, column, sums);
   }
-  copy_async_wait<0>();
-  __syncthreads();
+  __syncthreads();  // all tiles are read: sums take their place. Groups that are still open are empty.
   Tile::stage_sums(shared, row, column, sums);
   __syncthreads();
   finish_tile<Tile::shape.m, Tile::shape.n, Tile::threads>(

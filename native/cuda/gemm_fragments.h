@@ -23,10 +23,7 @@ struct FactorSource {
 
 template <class T>
 FactorSource<T> factor_source(const GemmFactor<T>& f, int64_t batch) {
-  constexpr int64_t chunk = 16 / sizeof(T);
-  const bool vectors = reinterpret_cast<uintptr_t>(f.data) % 16 == 0 && f.ld % chunk == 0 &&
-                       (batch == 1 || f.stride % chunk == 0);
-  return {f.data, f.ld, f.stride, vectors};
+  return {f.data, f.ld, f.stride, loads_as_vectors(f, batch)};
 }
 
 template <class T, bool by_depth>

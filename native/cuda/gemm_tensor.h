@@ -170,23 +170,6 @@ struct TensorTile {
       }
     }
   }
-
-  __device__ static void stage_sums(Sum* staged, int row, int column, const Sums& sums) {
-    const int lane = static_cast<int>(threadIdx.x) & 31;
-#pragma unroll
-    for (int i = 0; i < m_tiles; i++) {
-#pragma unroll
-      for (int half = 0; half < 2; half++) {
-        Sum* to =
-            staged + (row + 16 * i + 8 * half + (lane >> 2)) * staged_ld(shape.n) + column + lane % 4 * 2;
-#pragma unroll
-        for (int j = 0; j < n_tiles; j++) {
-          store_vector(to + 8 * j,
-                       Vector<Sum, 2>{{sums.value[i][j][2 * half], sums.value[i][j][2 * half + 1]}});
-        }
-      }
-    }
-  }
 };
 
 namespace {
@@ -215,13 +198,12 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     copy_async_commit();  // also when empty, so that the wait counts steps
     Tile::multiply(Tile::stage_a(shared, step), Tile::stage_b(shared, step), row, column, sums);
   }
-  copy_async_wait<0>();
-  __syncthreads();
+  __syncthreads();  // all tiles are read: sums take their place. Groups that are still open are empty.
 
   using Sum = typename Family::Sum;
   if constexpr (Tile::integers) Tile::subtract_zeros(p, block.row + row, sums);
   Sum* staged = reinterpret_cast<Sum*>(shared);
-  Tile::stage_sums(staged, row, column, sums);
+  stage_fragments<Tile::shape.n>(staged, row, column, sums.value);
   __syncthreads();
   finish_tile<Tile::shape.m, Tile::shape.n, Tile::threads>(
       staged, epilogue, p.grid.partial(p.partial, block, p.m, p.n), block.batch, block.row, block.column);

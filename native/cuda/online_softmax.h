@@ -19,7 +19,7 @@ __device__ inline float exponential<bf16>(float x) {
 
 // What exponents are relative to. An infinite maximum serves no subtraction: inf - inf would be NaN.
 __device__ inline float shift_of(float max) {
-  return isinf(max) ? 0.0f : max;
+  return std::isinf(max) ? 0.0f : max;
 }
 
 template <class T>
@@ -58,7 +58,7 @@ struct OnlineSoftmax {
 
   // The sum that softmax divides by: with an infinite element all are undefined.
   __device__ float divisor() const {
-    return isinf(max) ? NAN : sum;
+    return std::isinf(max) ? NAN : sum;
   }
 };
 

@@ -51,6 +51,7 @@ class WarpTeam {
   __device__ float max(float v) { return warp_max(v); }
 };
 
+// A kernel has one such object for all its sums: it remembers which place was used last.
 class BlockTeam {
  public:
   static constexpr int rows_per_block = 1;

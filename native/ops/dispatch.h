@@ -14,7 +14,7 @@ struct Cpu {};
 // Where kernels are launched: on the stream of the command's queue. Device functions take it by value.
 struct Cuda {
   void* stream;                      // cudaStream_t
-  Memory* scratch;                // memory of that stream, for native/cuda/scratch.h
+  Memory* scratch;                   // memory of that stream, for native/cuda/scratch.h
   const CudaProperties* properties;  // of the device
 };
 

@@ -5,6 +5,7 @@ import { AthanorError } from "../errors.js";
 
 /** Why one row was left out. Lines and columns count from 1; a column is a name or a character position. */
 export interface SkippedRow {
+  /** The line; of a Parquet file, which has none, the row. */
   line: number;
   column?: string | number;
   /** The whole message that `onBadRow: "throw"` would have thrown. */
@@ -33,12 +34,13 @@ const REASONS_KEPT = 10;
 /** Collects, or throws, the bad rows of one file. */
 export class BadRows {
   readonly file: string;
+  readonly #unit: "line" | "row";
   readonly #skip: boolean;
   readonly #onSkip: BadRowOptions["onSkip"];
   readonly #reasons: SkippedRow[] = [];
   #count = 0;
 
-  constructor(file: string, { onBadRow = "throw", onSkip }: BadRowOptions) {
+  constructor(file: string, { onBadRow = "throw", onSkip }: BadRowOptions, unit: "line" | "row" = "line") {
     if (onBadRow !== "throw" && onBadRow !== "skip") {
       throw new AthanorError("ERR_ARGUMENT", `data: onBadRow must be "throw" or "skip", got ${onBadRow}`);
     }
@@ -46,6 +48,7 @@ export class BadRows {
       throw new AthanorError("ERR_ARGUMENT", `data: onSkip must be a function, got ${typeof onSkip}`);
     }
     this.file = file;
+    this.#unit = unit;
     this.#skip = onBadRow === "skip";
     this.#onSkip = onSkip;
   }
@@ -54,7 +57,7 @@ export class BadRows {
   error(line: number, column: string | number | undefined, reason: string): AthanorError {
     const where =
       column === undefined ? "" : `, column ${typeof column === "string" ? `"${column}"` : column}`;
-    return new AthanorError("ERR_DATA", `${this.file} line ${line}${where}: ${reason}`);
+    return new AthanorError("ERR_DATA", `${this.file} ${this.#unit} ${line}${where}: ${reason}`);
   }
 
   /** Notes a bad row, or throws. */

@@ -6,8 +6,16 @@ import { finished } from "node:stream/promises";
 import { CsvError, Parser } from "csv-parse";
 import { AthanorError } from "../errors.js";
 import { type BadRowOptions, BadRows } from "./bad-rows.js";
-import { type ColumnType, checkedTypes, convertRow } from "./column-types.js";
-import { collectRows, countNewlines, MAX_ROW_LENGTH, type Row, type RowParser, setOwn } from "./rows.js";
+import { type ColumnType, checkedTypes, convertRow, type TypedColumn } from "./column-types.js";
+import {
+  collectRows,
+  countNewlines,
+  MAX_ROW_LENGTH,
+  type Row,
+  type RowParser,
+  setOwn,
+  textBatches,
+} from "./rows.js";
 import { type FileLike, pathOf, shown } from "./text-source.js";
 
 /** Options of `readCsv`. */
@@ -42,7 +50,7 @@ export async function readCsv<T extends object = CsvRow>(
   file: FileLike,
   options: CsvOptions = {},
 ): Promise<T[]> {
-  return (await collectRows(file, new CsvParser(file, options))) as T[];
+  return (await collectRows(textBatches(file, new CsvParser(file, options)))) as T[];
 }
 
 function checkedDialect(path: string, options: CsvOptions): { separator: string; quote: boolean } {
@@ -67,6 +75,16 @@ function checkedColumns(columns: string[] | undefined): string[] | undefined {
   return [...columns];
 }
 
+/** How another reader of such files, such as GLUE's, uses the parser. */
+export interface CsvShape {
+  /** The columns of a file whose first record is a row; undefined when it is a header. */
+  headless?: (first: string[]) => string[] | undefined;
+  /** Sees the header's columns; throws when they are not those that are needed. */
+  header?: (columns: string[], line: number, bad: BadRows) => void;
+  /** Makes the row; undefined when it is bad. `number` counts the rows of the file from 0, bad ones too. */
+  row?: (row: Row, place: { line: number; number: number }, bad: BadRows) => Row | undefined;
+}
+
 /** What csv-parse makes of a record, and how that is written in the file. */
 interface Found {
   record: string[];
@@ -76,16 +94,20 @@ interface Found {
 /** The parser behind `readCsv` and `readRows`. */
 export class CsvParser implements RowParser {
   readonly bad: BadRows;
-  readonly #types: [string, ColumnType][];
+  readonly #types: TypedColumn[];
   readonly #quote: boolean;
   readonly #parser: Parser;
+  readonly #shape: CsvShape;
   readonly #found: Found[] = [];
   #columns: string[] | undefined;
   /** The line behind the last record. */
   #line = 1;
+  /** Rows so far, bad ones too. */
+  #number = -1;
 
-  constructor(file: FileLike, options: CsvOptions) {
+  constructor(file: FileLike, options: CsvOptions, shape: CsvShape = {}) {
     const path = pathOf(file);
+    this.#shape = shape;
     this.bad = new BadRows(path, options);
     const { separator, quote } = checkedDialect(path, options);
     this.#quote = quote;
@@ -149,12 +171,14 @@ export class CsvParser implements RowParser {
       this.bad.add(line, this.#columns[broken], reason);
       return undefined;
     }
+    this.#columns ??= this.#shape.headless?.(fields);
     if (this.#columns !== undefined) return this.#row(fields, this.#columns, line);
     this.#columns = this.#header(fields, line);
     return undefined;
   }
 
   #row(fields: string[], columns: string[], line: number): Row | undefined {
+    this.#number++;
     if (fields.length !== columns.length) {
       const names = columns.length > 8 ? "" : ` (${columns.join(", ")})`;
       this.bad.add(line, undefined, `needs ${columns.length} fields${names}, got ${fields.length}`);
@@ -162,7 +186,8 @@ export class CsvParser implements RowParser {
     }
     const row: Row = {};
     for (let i = 0; i < columns.length; i++) setOwn(row, columns[i], fields[i]);
-    return convertRow(row, this.#types, line, this.bad) ? row : undefined;
+    if (!convertRow(row, this.#types, line, this.bad)) return undefined;
+    return this.#shape.row ? this.#shape.row(row, { line, number: this.#number }, this.bad) : row;
   }
 
   #header(fields: string[], line: number): string[] {
@@ -171,11 +196,12 @@ export class CsvParser implements RowParser {
       throw this.bad.error(line, twice, "needs different column names, got this one twice");
     }
     this.#checkTypedColumns(fields, line);
+    this.#shape.header?.(fields, line, this.bad);
     return fields;
   }
 
   #checkTypedColumns(columns: string[], line: number): void {
-    for (const [column] of this.#types) {
+    for (const { column } of this.#types) {
       if (columns.includes(column)) continue;
       throw this.bad.error(line, column, `types names this column, the file has ${columns.join(", ")}`);
     }

@@ -1,7 +1,6 @@
 // One JSON text that must be one row: an object.
 
 import type { BadRows } from "./bad-rows.js";
-import { type ColumnType, convertRow } from "./column-types.js";
 import { jsonFault } from "./json-text.js";
 import { countNewlines, type Row } from "./rows.js";
 
@@ -12,7 +11,6 @@ import { countNewlines, type Row } from "./rows.js";
 export function jsonRow(
   text: string,
   place: { line: number; column: number },
-  types: [string, ColumnType][],
   bad: BadRows,
 ): Row | undefined {
   let value: unknown;
@@ -31,6 +29,5 @@ export function jsonRow(
     return undefined;
   }
   // JSON.parse makes "__proto__" an own property like any other, so the object is safe as it is.
-  const row = value as Row;
-  return convertRow(row, types, place.line, bad) ? row : undefined;
+  return value as Row;
 }

@@ -4,10 +4,18 @@
 
 import { AthanorError } from "../errors.js";
 import { type BadRowOptions, BadRows } from "./bad-rows.js";
-import { type ColumnType, checkedTypes } from "./column-types.js";
+import { type ColumnType, checkedTypes, convertRow, type TypedColumn } from "./column-types.js";
 import { jsonRow } from "./json-row.js";
 import { skipSpace, valueEnd } from "./json-text.js";
-import { collectRows, countNewlines, MAX_ROW_LENGTH, PendingText, type Row, type RowParser } from "./rows.js";
+import {
+  collectRows,
+  countNewlines,
+  MAX_ROW_LENGTH,
+  PendingText,
+  type Row,
+  type RowParser,
+  textBatches,
+} from "./rows.js";
 import { type FileLike, pathOf, shown } from "./text-source.js";
 
 /** Options of `readJson`. */
@@ -32,30 +40,48 @@ export async function readJson<T extends object = Row>(
   file: FileLike,
   options: JsonOptions = {},
 ): Promise<T[]> {
-  return (await collectRows(file, new JsonParser(file, options))) as T[];
+  return (await collectRows(textBatches(file, new JsonParser(file, options)))) as T[];
 }
 
 type State = "start" | "first" | "element" | "comma" | "name" | "names" | "colon" | "member" | "after member";
 type Level = State | "sequence" | "tail";
 
+/** Where a value begins, both from 1. */
+export interface Place {
+  line: number;
+  column: number;
+}
+
+/** How another reader of JSON documents, such as SQuAD's, uses the parser. */
+export interface Elements {
+  /** Makes rows of an element; bad ones are for `bad`. */
+  expand: (element: Row, place: Place, bad: BadRows) => Row[];
+  /** Whether the document may also be an array when `field` is given. */
+  orArray?: boolean;
+}
+
+const ROWS: Elements = { expand: (element) => [element] };
+
 /** The parser behind `readJson` and `readRows`. */
 export class JsonParser implements RowParser {
   readonly bad: BadRows;
-  readonly #types: [string, ColumnType][];
-  readonly #field: string | undefined;
+  readonly #types: TypedColumn[];
+  readonly #elements: Elements;
+  #field: string | undefined;
   readonly #pending = new PendingText();
   readonly #names: string[] = [];
   #state: Level = "start";
   #found = false;
   /** In a sequence the first row waits: if nothing follows, it may be a document that needed `field`. */
-  #held: Row | undefined;
+  #held: { element: Row; place: Place } | undefined;
   #sequenceRows = 0;
   #text = "";
   #line = 1;
   #column = 1;
 
-  constructor(file: FileLike, options: JsonOptions) {
+  constructor(file: FileLike, options: JsonOptions, elements = ROWS) {
     this.bad = new BadRows(pathOf(file), options);
+    this.#elements = elements;
     this.#types = checkedTypes(options.types);
     this.#field = options.field;
     if (this.#field !== undefined && typeof this.#field !== "string") {
@@ -114,6 +140,7 @@ export class JsonParser implements RowParser {
   }
 
   #start(at: number, sign: string): number {
+    if (sign === "[" && this.#elements.orArray) this.#field = undefined;
     if (sign === "[" && this.#field === undefined) return this.#sign(at, "[", "first", "");
     if (sign === "{" && this.#field === undefined) {
       this.#state = "sequence";
@@ -142,8 +169,9 @@ export class JsonParser implements RowParser {
   #element(at: number, final: boolean, rows: Row[]): number {
     const end = this.#value(at, final);
     if (end === -1) return -1;
-    const row = jsonRow(this.#text.slice(at, end), this.#place(at), this.#types, this.bad);
-    if (row !== undefined) rows.push(row);
+    const place = this.#place(at);
+    const element = jsonRow(this.#text.slice(at, end), place, this.bad);
+    if (element !== undefined) this.#accept(element, place, rows);
     this.#state = "comma";
     return end;
   }
@@ -175,12 +203,20 @@ export class JsonParser implements RowParser {
     if (this.#text[at] !== "{") throw this.#error(at, `needs another object, got ${shown(this.#text[at])}`);
     const end = this.#value(at, final);
     if (end === -1) return -1;
-    const row = jsonRow(this.#text.slice(at, end), this.#place(at), this.#types, this.bad);
-    if (this.#held !== undefined) rows.push(this.#held);
+    const place = this.#place(at);
+    const element = jsonRow(this.#text.slice(at, end), place, this.bad);
+    if (this.#held !== undefined) this.#accept(this.#held.element, this.#held.place, rows);
     this.#held = undefined;
-    if (++this.#sequenceRows === 1) this.#held = row;
-    else if (row !== undefined) rows.push(row);
+    if (element === undefined) this.#sequenceRows++;
+    else if (++this.#sequenceRows === 1) this.#held = { element, place };
+    else this.#accept(element, place, rows);
     return end;
+  }
+
+  #accept(element: Row, place: Place, rows: Row[]): void {
+    for (const row of this.#elements.expand(element, place, this.bad)) {
+      if (convertRow(row, this.#types, place.line, this.bad)) rows.push(row);
+    }
   }
 
   #finish(at: number, rows: Row[]): void {
@@ -193,14 +229,15 @@ export class JsonParser implements RowParser {
       );
     }
     if (this.#held === undefined) return;
-    const fields = Object.keys(this.#held).filter((name) => isRows(this.#held?.[name]));
+    const { element, place } = this.#held;
+    const fields = Object.keys(element).filter((name) => isRows(element[name]));
     if (fields.length > 0) {
       throw this.#error(0, `needs the option field to say which member holds the rows: ${fields.join(", ")}`);
     }
-    rows.push(this.#held);
+    this.#accept(element, place, rows);
   }
 
-  #place(at: number): { line: number; column: number } {
+  #place(at: number): Place {
     const lines = countNewlines(this.#text, 0, at);
     const column = lines === 0 ? this.#column + at : at - this.#text.lastIndexOf("\n", at - 1);
     return { line: this.#line + lines, column };

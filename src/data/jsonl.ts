@@ -1,9 +1,10 @@
 // JSON Lines: one object per line.
 
 import { type BadRowOptions, BadRows } from "./bad-rows.js";
-import { type ColumnType, checkedTypes } from "./column-types.js";
+import { type ColumnType, checkedTypes, convertRow, type TypedColumn } from "./column-types.js";
 import { jsonRow } from "./json-row.js";
-import { collectRows, MAX_ROW_LENGTH, PendingText, type Row, type RowParser } from "./rows.js";
+import { Lines } from "./lines.js";
+import { collectRows, type Row, type RowParser, textBatches } from "./rows.js";
 import { type FileLike, pathOf } from "./text-source.js";
 
 /** Options of `readJsonl`. */
@@ -25,43 +26,28 @@ export async function readJsonl<T extends object = Row>(
   file: FileLike,
   options: JsonlOptions = {},
 ): Promise<T[]> {
-  return (await collectRows(file, new JsonlParser(file, options))) as T[];
+  return (await collectRows(textBatches(file, new JsonlParser(file, options)))) as T[];
 }
 
 /** The parser behind `readJsonl` and `readRows`. */
 export class JsonlParser implements RowParser {
   readonly bad: BadRows;
-  readonly #types: [string, ColumnType][];
-  readonly #pending = new PendingText();
-  #line = 1;
+  readonly #types: TypedColumn[];
+  readonly #lines: Lines;
 
   constructor(file: FileLike, options: JsonlOptions) {
     this.bad = new BadRows(pathOf(file), options);
     this.#types = checkedTypes(options.types);
+    this.#lines = new Lines(this.bad);
   }
 
   push(piece: string, final: boolean): Row[] {
     const rows: Row[] = [];
-    const text = this.#pending.add(piece, final);
-    if (text === undefined) return rows;
-    let at = 0;
-    while (at < text.length) {
-      const newline = text.indexOf("\n", at);
-      if (newline === -1 && !final) break;
-      const end = newline === -1 ? text.length : newline;
-      const line = text.slice(at, end);
-      if (line.trim() !== "") {
-        const row = jsonRow(line, { line: this.#line, column: 1 }, this.#types, this.bad);
-        if (row !== undefined) rows.push(row);
-      }
-      at = end + 1;
-      this.#line++;
-    }
-    if (text.length - at > MAX_ROW_LENGTH) {
-      const reason = `needs lines of at most ${MAX_ROW_LENGTH} characters, got a longer one`;
-      throw this.bad.error(this.#line, undefined, reason);
-    }
-    this.#pending.keep(text.slice(at));
+    this.#lines.push(piece, final, (text, line) => {
+      if (text.trim() === "") return;
+      const row = jsonRow(text, { line, column: 1 }, this.bad);
+      if (row !== undefined && convertRow(row, this.#types, line, this.bad)) rows.push(row);
+    });
     return rows;
   }
 }

@@ -1,5 +1,5 @@
-// The loop that all readers share: text comes in pieces, a parser turns it into rows, and the event loop
-// gets its turn at least every two milliseconds.
+// The loop that all readers share: text comes in pieces, a parser turns it into batches of rows, and the event
+// loop gets its turn at least every two milliseconds.
 
 import { setImmediate } from "node:timers/promises";
 import { AthanorError } from "../errors.js";
@@ -26,17 +26,26 @@ const SLICE_MS = 2;
 const ROWS_PER_CLOCK = 128;
 
 /** Gives the event loop a turn when the current slice of work has lasted long enough. */
-class Slices {
+export class Slices {
   #start = performance.now();
 
+  /** Whether it has. */
+  get due(): boolean {
+    return performance.now() - this.#start >= SLICE_MS;
+  }
+
   async rest(): Promise<void> {
-    if (performance.now() - this.#start < SLICE_MS) return;
+    if (!this.due) return;
     await setImmediate();
     this.#start = performance.now();
   }
 }
 
-async function* readBatches(file: FileLike, parser: RowParser): AsyncGenerator<Row[], void, undefined> {
+/** Rows as they come out of a file, some at a time. */
+export type Batches = AsyncGenerator<Row[], void, undefined>;
+
+/** The rows of a file of text. */
+export async function* textBatches(file: FileLike, parser: RowParser): Batches {
   const slices = new Slices();
   let blank = true;
   try {
@@ -47,7 +56,7 @@ async function* readBatches(file: FileLike, parser: RowParser): AsyncGenerator<R
     }
     // A header without rows is an empty data set; a file without anything is more likely a mistake.
     if (blank)
-      throw new AthanorError("ERR_DATA", `${parser.bad.file}: needs at least a header, got an empty file`);
+      throw new AthanorError("ERR_DATA", `${parser.bad.file}: needs a header or rows, got an empty file`);
     yield await parser.push("", true);
   } finally {
     parser.bad.report();
@@ -55,10 +64,10 @@ async function* readBatches(file: FileLike, parser: RowParser): AsyncGenerator<R
 }
 
 /** Streams rows one at a time. */
-export async function* streamRows(file: FileLike, parser: RowParser): AsyncGenerator<Row, void, undefined> {
+export async function* streamRows(batches: Batches): AsyncGenerator<Row, void, undefined> {
   const slices = new Slices();
   let delivered = 0;
-  for await (const batch of readBatches(file, parser)) {
+  for await (const batch of batches) {
     for (const row of batch) {
       yield row;
       if (++delivered % ROWS_PER_CLOCK === 0) await slices.rest();
@@ -67,9 +76,9 @@ export async function* streamRows(file: FileLike, parser: RowParser): AsyncGener
 }
 
 /** Reads all rows into an array. */
-export async function collectRows(file: FileLike, parser: RowParser): Promise<Row[]> {
+export async function collectRows(batches: Batches): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const batch of readBatches(file, parser)) {
+  for await (const batch of batches) {
     for (const row of batch) rows.push(row);
   }
   return rows;

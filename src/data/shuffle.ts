@@ -25,7 +25,7 @@ export function shuffle<T>(rows: readonly T[], seed: number): T[] {
 }
 
 /** A function that gives uniform integers from 0 to `limit - 1` (`limit` at most 2^32). */
-function randomBelow(seed: number): (limit: number) => number {
+export function randomBelow(seed: number): (limit: number) => number {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new AthanorError(
       "ERR_ARGUMENT",

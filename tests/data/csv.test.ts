@@ -83,9 +83,9 @@ describe("readCsv: well-formed files", () => {
 
 describe("readCsv: wrong files", () => {
   const cases: [string, string, CsvOptions, string][] = [
-    ["nothing at all", "", {}, "needs at least a header, got an empty file"],
-    ["only blank lines", "\n \r\n", {}, "needs at least a header, got an empty file"],
-    ["only a byte order mark", "\uFEFF", {}, "needs at least a header, got an empty file"],
+    ["nothing at all", "", {}, "needs a header or rows, got an empty file"],
+    ["only blank lines", "\n \r\n", {}, "needs a header or rows, got an empty file"],
+    ["only a byte order mark", "\uFEFF", {}, "needs a header or rows, got an empty file"],
     ["too few fields", "a,b\n1,2\n3\n", {}, "line 3: needs 2 fields (a, b), got 1"],
     ["too many fields", "a,b\n1,2,3\n", {}, "line 2: needs 2 fields (a, b), got 3"],
     [

@@ -1,6 +1,6 @@
 // What can be wrong with the file itself, for every reader; gzip by content; streaming; real data.
 import { execFileSync } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -140,15 +140,32 @@ describe("readRows", () => {
     expect(reports.map(({ count }) => count)).toEqual([1]);
   });
 
+  test("several files are one data set", async () => {
+    await inFolder(async (folder) => {
+      const files = [join(folder, "a.csv"), join(folder, "b.jsonl")];
+      await writeFile(files[0], "a\n1\n");
+      await writeFile(files[1], '{"a":"2"}\n');
+      expect(await readTable(files)).toEqual([{ a: "1" }, { a: "2" }]);
+      const none = await errorOf(() => readTable([]));
+      expect(none).toEqual({
+        code: "ERR_ARGUMENT",
+        message: "data: files must be at least one file, got []",
+      });
+    });
+  });
+
   test("the extension chooses the reader, the option format overrules it", async () => {
     expect(await withFile("r.tsv", "a\n1\n", (file) => readTable(file))).toEqual([{ a: "1" }]);
     expect(await withFile("r.NDJSON", '{"a":1}\n', (file) => readTable(file))).toEqual([{ a: 1 }]);
     expect(await withFile("r.txt", "a\tb\n1\t2\n", (file) => readTable(file, { format: "tsv" }))).toEqual([
       { a: "1", b: "2" },
     ]);
-    const unknown = await errorOf(() => withFile("r.txt", "a\n", (file) => readTable(file)));
+    const unknown = await errorOf(() => withFile("r.xml", "a\n", (file) => readTable(file)));
     expect(unknown.code).toBe("ERR_ARGUMENT");
-    expect(unknown.message).toContain("r.txt");
+    expect(unknown.message).toContain(
+      "needs a name ending in one of .csv, .tsv, .jsonl, .ndjson, .json, .txt,",
+    );
+    expect(unknown.message).toContain("r.xml");
     const format = await errorOf(() =>
       withFile("r.csv", "a\n", (file) => readTable(file, { format: "xml" as never })),
     );

@@ -144,7 +144,7 @@ withCuda("memory", () => {
     const row = tensor([1], [1, 1], cuda);
     const huge = ops.normal([1 << 21, 1 << 22]); // 32 TiB
     await expectCodeAsync(
-      () => ops.add(huge, row).data(),
+      () => ops.add(huge, row).slice(0, 1).slice(0, 1, 1).data(),
       "ERR_OUT_OF_MEMORY",
       "bytes were needed on cuda:0",
     );
@@ -160,7 +160,9 @@ withCuda("memory", () => {
     const fill = async (share: number) => {
       const count = Math.floor((total * share) / 4);
       const t = total > 2 ** 33 ? ops.normal([count]) : makeTensor(null, "f32", [count], "cuda", 0);
-      await t.slice(0, 1).data();
+      const first = t.slice(0, 1);
+      await first.data();
+      first.dispose();
       return t;
     };
     (await fill(0.4)).dispose();

@@ -37,6 +37,7 @@ float maximum(const float* x, size_t n);
 double sum_squares(const float* x, size_t n);
 
 float exp_sum(float* y, const float* x, float shift, size_t n);
+void softmax(float* y, const float* x, size_t rows, size_t n);
 void softmax_backward(float* dx, const float* dy, const float* y, size_t n);
 void log_softmax_backward(float* dx, const float* dy, const float* y, size_t n);
 

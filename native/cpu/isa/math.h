@@ -73,6 +73,25 @@ ATHANOR_INLINE vf exponential(vf x) {
   return scaled_by_power(u.sum + (polynomial(u.r, exp_coefficients) * (u.r * u.r) + u.missed), u.n, x);
 }
 
+// exponential of N vectors in step, with the same bits: the chain of dependent operations of one vector is so
+// long that a processor looks ahead too few vectors to fill it.
+template <int N>
+ATHANOR_INLINE void exponentials(vf (&x)[N]) {
+  Unrounded u[N];
+  vf square[N], p[N];
+#define ATHANOR_EACH _Pragma("GCC unroll 8") for (int i = 0; i < N; i++)
+  ATHANOR_EACH u[i] = reduce_unrounded(x[i]);
+  ATHANOR_EACH square[i] = u[i].r * u[i].r;
+  ATHANOR_EACH p[i] = splat(exp_coefficients[4]);
+#pragma GCC unroll 4
+  for (int k = 3; k >= 0; k--) {
+    ATHANOR_EACH p[i] = p[i] * u[i].r + exp_coefficients[k];
+  }
+  ATHANOR_EACH p[i] = u[i].sum + (p[i] * square[i] + u[i].missed);
+  ATHANOR_EACH x[i] = scaled_by_power(p[i], u[i].n, x[i]);
+#undef ATHANOR_EACH
+}
+
 // 0.51 units: so is what the sum of the other terms rounds away. Twice the work of the least exact one here.
 ATHANOR_INLINE vf precise_exponential(vf x) {
   constexpr float c[] = {0.166666668f, 0.0416664646f, 0.00833328593f, 0.00139336881f, 1.99076403e-4f};
@@ -95,8 +114,7 @@ ATHANOR_INLINE vf exponential_of_negative(vf x) {
   return select(x >= -87.3365402f, y, x - x);  // 0, or NaN
 }
 
-// exponential_of_negative of N vectors in step, with the same bits: the chain of dependent operations of one
-// vector is so long that a processor looks ahead too few vectors to fill it.
+// exponential_of_negative of N vectors in step, with the same bits.
 template <int N>
 ATHANOR_INLINE void exponentials_of_negative(vf (&x)[N]) {
   Reduced part[N];

@@ -8,6 +8,8 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
+constexpr size_t sum_block = 2048;  // elements added in float
+
 ATHANOR_INLINE double sum_lanes_exactly(vf v) {
   vf_half low = __builtin_shufflevector(v, v, ATHANOR_LOW_LANES);
   vf_half high = __builtin_shufflevector(v, v, ATHANOR_HIGH_LANES);
@@ -17,11 +19,10 @@ ATHANOR_INLINE double sum_lanes_exactly(vf v) {
 // The sum of term(i) over vectors and part(i, lanes), which must be 0 in the lanes beyond.
 template <class Term, class Part>
 ATHANOR_INLINE double sum_of(size_t n, const Term& term, const Part& part) {
-  constexpr size_t block = 2048;
   double total = 0;
   size_t i = 0;
   do {
-    size_t end = n - i < block ? n : i + block;
+    size_t end = n - i < sum_block ? n : i + sum_block;
     vf a{}, b{}, c{}, d{};
     for (; i + 4 * W <= end; i += 4 * W) {
       a += term(i);

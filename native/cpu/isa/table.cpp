@@ -31,6 +31,7 @@ const Kernels table = {
     maximum,
     sum_squares,
     exp_sum,
+    softmax,
     softmax_backward,
     log_softmax_backward,
     layer_norm,

@@ -138,6 +138,11 @@ KERNEL_CHECK(arithmetic, "many rows") {
   check_broadcasts(check, 4100, 3, 0, 0);
 }
 
+// One sum over rows apart is shared by 8192 teams: some of them have two rows.
+KERNEL_CHECK(arithmetic, "more rows than teams") {
+  check_case<float>(check, {9000, 3, 1, Broadcast::same, Broadcast::scalar, false}, 0);
+}
+
 // A row is cut into stretches from 4096 elements on.
 KERNEL_CHECK(arithmetic, "long rows") {
   check_broadcasts(check, 2, 8200, 0, 0);

@@ -31,9 +31,9 @@ struct Type<uint8_t> {
 // Values of X that other types round, cut off or do not have.
 std::vector<float> draw(KernelCheck& check, size_t n, float*) {
   std::vector<float> x = check.random.floats(n, -300, 300);
-  const std::vector<float> special{NAN,           INFINITY, -INFINITY, 0.5f,        -0.5f,      127.5f,
-                                   -128.5f,       255.9f,   256,       2.2e9f,      -2.2e9f,    1e30f,
-                                   2147483520.0f, -0.99f,   3.4e38f,   1.00390625f, 1.01171875f};
+  const std::vector<float> special{
+      NAN,    INFINITY, -INFINITY, 0.5f,          -0.5f,         127.5f, -128.5f, 255.9f,      256,
+      2.2e9f, -2.2e9f,  1e30f,     2147483520.0f, 2147483648.0f, -0.99f, 3.4e38f, 1.00390625f, 1.01171875f};
   for (size_t i = 0; i < n && i < special.size(); i++) x[n - 1 - i] = special[i];
   return x;
 }

@@ -123,6 +123,8 @@ template <class T>
 void check_strides(KernelCheck& check) {
   for (bool a_transposed : {false, true}) {
     for (bool b_transposed : {false, true}) {
+      // Rows of 48 elements, 16-byte loads, a last chunk that is not full.
+      check_gemm<T>(check, {33, 37, 45, a_transposed, b_transposed, 1, 3, 0, true, true});
       for (int64_t padding : {0, 1, 8}) {
         for (size_t offset : {size_t{0}, size_t{1}}) {
           check_gemm<T>(check, {33, 40, 72, a_transposed, b_transposed, 1, padding, offset, true, true});
@@ -130,6 +132,12 @@ void check_strides(KernelCheck& check) {
       }
     }
   }
+  // Of the epilogue's arrays one alone is not where four elements may be moved at once.
+  GemmCase one{20, 24, 8, false, true, 1, 0, 0, true, true};
+  one.bias_offset = 1;
+  check_gemm<T>(check, one);
+  one.bias_offset = 0, one.residual_offset = 1;
+  check_gemm<T>(check, one);
   check_gemm<T>(check, {9, 31, 77, false, true, 1, 3, 1, true, true, true, false, Function::relu});
 }
 KERNEL_CHECK(gemm, "bf16, strides") {

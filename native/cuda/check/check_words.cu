@@ -161,6 +161,7 @@ template <int threads>
 __global__ void reduce_kernel(const float* x, float* sums, float* maxima, float* quarters) {
   const size_t i = size_t{blockIdx.x} * threads + threadIdx.x;
   sums[i] = block_sum<threads>(x[i]);
+  sums[i] += block_sum<threads>(2 * x[i]);  // the same array again
   maxima[i] = block_max<threads>(x[i]);
   quarters[i] = warp_sum<8>(x[i]);
 }
@@ -169,10 +170,10 @@ template <int threads>
 void check_reduce(KernelCheck& check) {
   constexpr int blocks = 3;
   std::vector<float> x(threads * blocks), sums(x.size()), maxima(x.size()), quarters(x.size());
-  for (float& value : x) value = static_cast<float>(check.random.integer(-1000, 1000));
+  for (float& value : x) value = static_cast<float>(check.random.integer(-1000, -1));
   for (int i = 0; i < threads * blocks; i++) {
     const auto block = x.begin() + i / threads * threads, quarter = x.begin() + i / 8 * 8;
-    for (int j = 0; j < threads; j++) sums[i] += block[j];
+    for (int j = 0; j < threads; j++) sums[i] += 3 * block[j];
     for (int j = 0; j < 8; j++) quarters[i] += quarter[j];
     maxima[i] = *std::max_element(block, block + threads);
   }
@@ -192,11 +193,13 @@ KERNEL_CHECK(words, "reduce") {
   check_reduce<1024>(check);
 }
 
-__global__ void bf16_kernel(const float* x, bf16* y, float* back, int n) {
+__global__ void bf16_kernel(const float* x, bf16* y, float* back, uint32_t* pairs, int n) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i >= n) return;
   y[i] = from_float<bf16>(x[i]);
   back[i] = to_float(y[i]);
+  pairs[i] = pack_bf16(x[i], 1.0f);
+  if (low_float(pairs[i]) != back[i] || high_float(pairs[i]) != 1.0f) pairs[i] = 0;
 }
 
 KERNEL_CHECK(words, "bf16 rounds to nearest even") {
@@ -205,8 +208,12 @@ KERNEL_CHECK(words, "bf16 rounds to nearest even") {
   for (float value : check.random.normals(500)) x.push_back(value * 1e3f);
   DeviceArray<float> device_x(x), back(x.size());
   DeviceArray<bf16> y(x.size());
+  DeviceArray<uint32_t> pairs(x.size());
   launch(bf16_kernel, blocks_for(x.size(), 128), 128, 0, check.cuda.stream, device_x.data(), y.data(),
-         back.data(), static_cast<int>(x.size()));
+         back.data(), pairs.data(), static_cast<int>(x.size()));
+  std::vector<uint32_t> wanted_pairs;
+  for (bf16 value : y.download()) wanted_pairs.push_back(0x3F800000u | value.bits);
+  check.same("pairs", pairs.download(), wanted_pairs);
   check.same("y", y.floats(), rounded_to<bf16>(x));
   check.same("back", back.download(), rounded_to<bf16>(x));
 }

@@ -52,6 +52,7 @@ struct GemmCase {
   size_t offset = 0;    // elements before everything
   bool bias = false, residual = false, pre_activation = false, accumulate = false;
   Function activation = Function::identity;
+  size_t bias_offset = 0, residual_offset = 0;  // more elements before these two alone
 };
 
 inline std::string describe(const GemmCase& c) {
@@ -88,23 +89,24 @@ void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
       c.a_transposed ? Layout(c.k, c.m, c.padding, c.batch) : Layout(c.m, c.k, c.padding, c.batch);
   const Layout b =
       c.b_transposed ? Layout(c.n, c.k, c.padding, c.batch) : Layout(c.k, c.n, c.padding, c.batch);
-  const Layout y(c.m, c.n, c.padding, c.batch), vector(1, c.n, 0);
+  const Layout y(c.m, c.n, c.padding, c.batch), vector(1, c.n, 0), added(c.m, c.n, c.padding + 4);
   const std::vector<float> av = a.values(check.random, 3, between), bv = b.values(check.random, 3, between);
   const std::vector<float> bias = vector.values(check.random, 9, 0),
-                           residual = y.values(check.random, 9, between);
+                           residual = added.values(check.random, 9, between);
   std::vector<float> before(y.size(), NAN);
   if (c.accumulate) before = y.values(check.random, 9, NAN);
   const DeviceArray<A> device_a(av, c.offset);
   const DeviceArray<B> device_b(bv, c.offset);
-  const DeviceArray<Y> device_y(before, c.offset), device_bias(bias, c.offset), z(y.size(), c.offset);
-  const DeviceArray<Y> device_residual(residual, c.offset);
+  const DeviceArray<Y> device_y(before, c.offset), device_bias(bias, c.offset + c.bias_offset),
+      z(y.size(), c.offset);
+  const DeviceArray<Y> device_residual(residual, c.offset + c.residual_offset);
 
   GemmOutput<Y> out{device_y.data(), y.ld, y.stride, c.accumulate};
   out.bias = c.bias ? device_bias.data() : nullptr;
   out.activation = c.activation;
   out.pre_activation = c.pre_activation ? z.data() : nullptr;
   out.residual = c.residual ? device_residual.data() : nullptr;
-  out.ld_residual = y.ld;
+  out.ld_residual = added.ld;
   run(DeviceGemm<A, B, Y>{c.batch,
                           c.m,
                           c.n,
@@ -125,7 +127,7 @@ void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
     if (c.bias) sum += bias[static_cast<size_t>(col)];
     if (c.pre_activation) wanted_z[at] = static_cast<float>(sum);
     sum = activated(c.activation, sum);
-    if (c.residual) sum += residual[at];
+    if (c.residual) sum += residual[added.at(batch, r, col)];
     wanted[at] = static_cast<float>(sum);
   });
   check.close(describe(c) + ": y", device_y.floats(), rounded_to<Y>(wanted), rounding<Y>(c.activation));

@@ -80,8 +80,7 @@ __global__ void __launch_bounds__(Team::most_threads, Team::least_blocks)
 
 // One block. The sum of value(i) for i < n, in an order that depends on n alone; in thread 0.
 template <class Value>
-__device__ double block_total(int64_t n, const Value& value) {
-  BlockTeam team;
+__device__ double block_total(BlockTeam& team, int64_t n, const Value& value) {
   double total = 0.0;
   for (int64_t i = threadIdx.x; i < n; i += total_threads) total += static_cast<double>(value(i));
   return team.sum(total);
@@ -89,9 +88,9 @@ __device__ double block_total(int64_t n, const Value& value) {
 
 // What a sum of losses is divided by: the weights of the labels of counted rows.
 template <class T>
-__device__ double divisor_of(const CrossEntropyRows<T>& in) {
+__device__ double divisor_of(BlockTeam& team, const CrossEntropyRows<T>& in) {
   if (in.options.reduction != Reduction::mean) return 1.0;
-  return block_total(in.rows, [&](int64_t row) {
+  return block_total(team, in.rows, [&](int64_t row) {
     const int32_t label = in.labels.data[row];
     return label == in.options.ignore_index ? 0.0f : weight_of(in, label);
   });
@@ -100,8 +99,9 @@ __device__ double divisor_of(const CrossEntropyRows<T>& in) {
 template <class T>
 __global__ void __launch_bounds__(total_threads)
     cross_entropy_forward_total_kernel(CrossEntropyForward<T> a, const float* losses) {
-  const double total = block_total(a.in.rows, [&](int64_t row) { return losses[row]; });
-  const double divisor = divisor_of(a.in);
+  BlockTeam team;
+  const double total = block_total(team, a.in.rows, [&](int64_t row) { return losses[row]; });
+  const double divisor = divisor_of(team, a.in);
   if (threadIdx.x == 0) *a.loss = static_cast<float>(total / divisor);
 }
 
@@ -114,10 +114,11 @@ struct GradientFactors {
 template <class T>
 __global__ void __launch_bounds__(total_threads)
     cross_entropy_backward_factors_kernel(CrossEntropyBackward<T> a, GradientFactors* factors) {
-  const double divisor = divisor_of(a.in);
+  BlockTeam team;
+  const double divisor = divisor_of(team, a.in);
   double weights = static_cast<double>(a.in.classes);
   if (a.in.weight && a.in.options.smoothing != 0.0f) {
-    weights = block_total(a.in.classes, [&](int64_t c) { return a.in.weight[c]; });
+    weights = block_total(team, a.in.classes, [&](int64_t c) { return a.in.weight[c]; });
   }
   if (threadIdx.x > 0) return;
   const double dloss = a.in.options.reduction == Reduction::none ? 1.0 : static_cast<double>(*a.dloss);

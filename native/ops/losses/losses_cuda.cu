@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(threads)
     load(x, a.x + first), load(t, a.target + first);
 #pragma unroll
     for (int i = 0; i < many; i++) {
-      if (isnan(t[i]) && first + i < first_nan) first_nan = first + i;
+      if (std::isnan(t[i]) && first + i < first_nan) first_nan = first + i;
       x[i] = Rule::loss(x[i], t[i], a.weight ? a.weight[(first + i) % a.width] : 1.0f);
       total += static_cast<double>(x[i]);
     }

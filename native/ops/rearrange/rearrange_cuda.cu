@@ -2,6 +2,7 @@
 // written along rows of memory; longer runs move whole, in units of up to 16 bytes.
 #include "cuda/copy_bytes.h"
 #include "cuda/launch.h"
+#include "cuda/units.h"
 #include "ops/rearrange/rearrange.h"
 
 namespace athanor {
@@ -45,11 +46,6 @@ void transpose_elements(const Cuda& cuda, const Transpose& a) {
          first_tiles, second_tiles);
 }
 
-template <int bytes>
-struct alignas(bytes) Unit {
-  unsigned char value[bytes];
-};
-
 // x (outer, first, middle, second, inner) to y (outer, second, middle, first, inner), `inner` counted in
 // units.
 template <int bytes>
@@ -78,13 +74,8 @@ void transpose_runs_in_units(const Cuda& cuda, const Transpose& a) {
 }
 
 void transpose_runs(const Cuda& cuda, const Transpose& a) {
-  const uint64_t positions = reinterpret_cast<uintptr_t>(a.x) | reinterpret_cast<uintptr_t>(a.y) |
-                             static_cast<uint64_t>(a.inner * a.size);
-  if (positions % 16 == 0) return transpose_runs_in_units<16>(cuda, a);
-  if (positions % 8 == 0) return transpose_runs_in_units<8>(cuda, a);
-  if (positions % 4 == 0) return transpose_runs_in_units<4>(cuda, a);
-  if (positions % 2 == 0) return transpose_runs_in_units<2>(cuda, a);
-  transpose_runs_in_units<1>(cuda, a);
+  const uint64_t positions = position_of(a.x) | position_of(a.y) | static_cast<uint64_t>(a.inner * a.size);
+  with_unit(positions, [&](auto unit) { transpose_runs_in_units<unit.value>(cuda, a); });
 }
 
 }  // namespace

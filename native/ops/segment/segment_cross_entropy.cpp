@@ -10,7 +10,7 @@ void call(Call& c) {
   TensorRef input = c.tensor(0, "logits"), offsets_input = c.tensor(1, "offsets"),
             labels_input = c.tensor(2, "labels");
   const int64_t ignore_index = c.integer(3, "ignoreIndex");
-  c.check_dtype(input, "logits", DType::f32);
+  c.check_float(input, "logits");
   c.check_rank(input, "logits", 1, 1);
   const View logits = input->view, offsets = offsets_input->view, labels = labels_input->view;
   const int64_t rows = logits.shape[0];
@@ -19,33 +19,40 @@ void call(Call& c) {
   c.check_shape(labels_input, "labels", {batch});
   View loss = c.make(DType::f32, {});
   View losses = c.make(DType::f32, {batch}), lse = c.make(DType::f32, {batch});
+  const int32_t *host = offsets.host<int32_t>(), *host_labels = labels.host<int32_t>();
   c.run({logits, offsets, labels}, {loss, losses, lse}, [=](Execution& e) {
-    SegmentCrossEntropyForward a{logits.data<float>(),
-                                 offsets.data<int32_t>(),
-                                 labels.data<int32_t>(),
-                                 ignore_index,
-                                 loss.data<float>(),
-                                 losses.data<float>(),
-                                 lse.data<float>(),
-                                 batch,
-                                 rows};
-    on_device(e, [&](auto device) { segment_cross_entropy_forward(device, a); });
+    on_device_as(e, logits.dtype, "segment_cross_entropy", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      SegmentCrossEntropyForward<T> a{logits.data<T>(),
+                                      offsets.indices(host),
+                                      labels.indices(host_labels),
+                                      ignore_index,
+                                      loss.data<float>(),
+                                      losses.data<float>(),
+                                      lse.data<float>(),
+                                      batch,
+                                      rows};
+      segment_cross_entropy_forward(device, a);
+    });
   });
   c.result(loss);
   c.record({input}, {logits, offsets, labels}, [=](Backward& b) {
     View dloss = b.gradient(0);
     View dlogits = b.make_like(logits);
     b.run({dloss, logits, offsets, labels, lse}, {dlogits}, [=](Execution& e) {
-      SegmentCrossEntropyBackward a{dloss.data<float>(),
-                                    logits.data<float>(),
-                                    offsets.data<int32_t>(),
-                                    labels.data<int32_t>(),
-                                    ignore_index,
-                                    lse.data<float>(),
-                                    dlogits.data<float>(),
-                                    batch,
-                                    rows};
-      on_device(e, [&](auto device) { segment_cross_entropy_backward(device, a); });
+      on_device_as(e, logits.dtype, "segment_cross_entropy", [&](auto device, auto zero) {
+        using T = decltype(zero);
+        SegmentCrossEntropyBackward<T> a{dloss.data<float>(),
+                                         logits.data<T>(),
+                                         offsets.indices(host),
+                                         labels.indices(host_labels),
+                                         ignore_index,
+                                         lse.data<float>(),
+                                         dlogits.data<T>(),
+                                         batch,
+                                         rows};
+        segment_cross_entropy_backward(device, a);
+      });
     });
     b.set(0, dlogits);
   });

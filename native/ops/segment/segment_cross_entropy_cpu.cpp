@@ -13,7 +13,8 @@ namespace {
 
 template <class Arguments>
 bool counted(const Arguments& a, int64_t b) {
-  return a.labels[b] != a.ignore_index && a.labels[b] >= 0 && a.labels[b] < a.offsets[b + 1] - a.offsets[b];
+  return a.labels.data[b] != a.ignore_index && a.labels.data[b] >= 0 &&
+         a.labels.data[b] < a.offsets.data[b + 1] - a.offsets.data[b];
 }
 
 template <class Arguments>
@@ -25,18 +26,18 @@ int64_t count(const Arguments& a) {
 
 }  // namespace
 
-void segment_cross_entropy_forward(Cpu, const SegmentCrossEntropyForward& a) {
-  check_offsets(a.offsets, a.batch, a.rows, "segment_cross_entropy", "offsets", ErrorCode::data);
+void segment_cross_entropy_forward(Cpu, const SegmentCrossEntropyForward<float>& a) {
+  check_offsets(Cpu{}, a.offsets, a.batch, a.rows, "segment_cross_entropy", "offsets");
   parallel_for(static_cast<size_t>(a.batch), [&](size_t index, Worker&) {
     const int64_t b = static_cast<int64_t>(index);
-    const float* x = a.logits + a.offsets[b];
-    const size_t n = static_cast<size_t>(a.offsets[b + 1] - a.offsets[b]);
+    const float* x = a.logits + a.offsets.data[b];
+    const size_t n = static_cast<size_t>(a.offsets.data[b + 1] - a.offsets.data[b]);
     a.losses[b] = a.lse[b] = 0.0f;
     if (!counted(a, b)) return;
     const float largest = kernels().maximum(x, n);
     const float rest = std::log(kernels().exp_sum(nullptr, x, largest, n));
     a.lse[b] = largest + rest;
-    a.losses[b] = (largest - x[a.labels[b]]) + rest;  // near scores subtracted first: nothing is lost
+    a.losses[b] = (largest - x[a.labels.data[b]]) + rest;  // near scores subtracted first: nothing is lost
   });
   double total = 0;
   for (int64_t b = 0; b < a.batch; b++) total += static_cast<double>(a.losses[b]);
@@ -45,18 +46,18 @@ void segment_cross_entropy_forward(Cpu, const SegmentCrossEntropyForward& a) {
       n == 0 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(total / static_cast<double>(n));
 }
 
-void segment_cross_entropy_backward(Cpu, const SegmentCrossEntropyBackward& a) {
+void segment_cross_entropy_backward(Cpu, const SegmentCrossEntropyBackward<float>& a) {
   const float factor = *a.dloss / static_cast<float>(count(a));
   parallel_for(static_cast<size_t>(a.batch), [&](size_t index, Worker&) {
-    const int64_t b = static_cast<int64_t>(index), begin = a.offsets[b];
-    const size_t n = static_cast<size_t>(a.offsets[b + 1] - begin);
+    const int64_t b = static_cast<int64_t>(index), begin = a.offsets.data[b];
+    const size_t n = static_cast<size_t>(a.offsets.data[b + 1] - begin);
     float* dx = a.dlogits + begin;
     if (!counted(a, b)) {
       kernels().fill(dx, 0.0f, n);
       return;
     }
     kernels().exp_sum(dx, a.logits + begin, a.lse[b], n);
-    dx[a.labels[b]] -= 1.0f;
+    dx[a.labels.data[b]] -= 1.0f;
     kernels().scale(dx, factor, dx, n);
   });
 }

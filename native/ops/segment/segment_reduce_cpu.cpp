@@ -28,10 +28,10 @@ Job job_of(size_t index, int64_t width) {
   return {i / strips, column, static_cast<size_t>(std::min(strip, width - column))};
 }
 
-void add_rows(const SegmentReduceForward& a, const Job& job, float* y) {
+void add_rows(const SegmentReduceForward<float>& a, const Job& job, float* y) {
   const Kernels& k = kernels();
   float part[strip];
-  const int64_t begin = a.offsets[job.b], end = a.offsets[job.b + 1];
+  const int64_t begin = a.offsets.data[job.b], end = a.offsets.data[job.b + 1];
   k.fill(y, 0.0f, job.columns);
   for (int64_t first = begin; first < end; first += block) {
     k.fill(part, 0.0f, job.columns);
@@ -45,8 +45,8 @@ void add_rows(const SegmentReduceForward& a, const Job& job, float* y) {
   }
 }
 
-void find_largest(const SegmentReduceForward& a, const Job& job, float* y, int32_t* argmax) {
-  const int32_t begin = a.offsets[job.b], end = a.offsets[job.b + 1];
+void find_largest(const SegmentReduceForward<float>& a, const Job& job, float* y, int32_t* argmax) {
+  const int32_t begin = a.offsets.data[job.b], end = a.offsets.data[job.b + 1];
   int32_t found[strip];
   std::fill(found, found + job.columns, begin);
   std::copy_n(a.x + begin * a.x_stride + job.column, job.columns, y);
@@ -64,15 +64,9 @@ void find_largest(const SegmentReduceForward& a, const Job& job, float* y, int32
 
 }  // namespace
 
-void segment_reduce_forward(Cpu, const SegmentReduceForward& a) {
-  check_offsets(a.offsets, a.batch, a.rows, "segment_reduce", "offsets", ErrorCode::data);
-  for (int64_t b = 0; b < a.batch && a.kind == SegmentKind::max; b++) {
-    if (a.offsets[b] == a.offsets[b + 1]) {
-      throw Error(
-          ErrorCode::data,
-          "segment_reduce: max needs a row in every sequence, got none in sequence " + std::to_string(b));
-    }
-  }
+void segment_reduce_forward(Cpu, const SegmentReduceForward<float>& a) {
+  check_offsets(Cpu{}, a.offsets, a.batch, a.rows, "segment_reduce", "offsets");
+  if (a.kind == SegmentKind::max) check_not_empty(a.offsets.data, a.batch);
   parallel_for(jobs(a.batch, a.width), [&](size_t index, Worker&) {
     const Job job = job_of(index, a.width);
     const int64_t at = job.b * a.width + job.column;
@@ -84,13 +78,13 @@ void segment_reduce_forward(Cpu, const SegmentReduceForward& a) {
   });
 }
 
-void segment_reduce_backward(Cpu, const SegmentReduceBackward& a) {
+void segment_reduce_backward(Cpu, const SegmentReduceBackward<float>& a) {
   parallel_for(jobs(a.batch, a.width), [&](size_t index, Worker&) {
     const Kernels& k = kernels();
     const Job job = job_of(index, a.width);
     const float* dy = a.dy + job.b * a.dy_stride + job.column;
     float* dx = a.dx + job.column;
-    const int64_t begin = a.offsets[job.b], end = a.offsets[job.b + 1];
+    const int64_t begin = a.offsets.data[job.b], end = a.offsets.data[job.b + 1];
     for (int64_t row = begin; row < end; row++) {
       float* target = dx + row * a.width;
       if (a.kind == SegmentKind::max) {

@@ -12,7 +12,7 @@ namespace athanor {
 
 namespace {
 
-void soften_columns(const SegmentSoftmaxForward& a, int64_t begin, int64_t end, Worker& worker) {
+void soften_columns(const SegmentSoftmaxForward<float>& a, int64_t begin, int64_t end, Worker& worker) {
   const Kernels& k = kernels();
   const size_t n = static_cast<size_t>(a.width);
   float* largest = worker.floats(n, 0);  // (C)
@@ -38,7 +38,7 @@ void soften_columns(const SegmentSoftmaxForward& a, int64_t begin, int64_t end, 
   }
 }
 
-void soften_vector(const SegmentSoftmaxForward& a, int64_t begin, int64_t end) {
+void soften_vector(const SegmentSoftmaxForward<float>& a, int64_t begin, int64_t end) {
   const Kernels& k = kernels();
   const size_t n = static_cast<size_t>(end - begin);
   float* y = a.y + begin;
@@ -47,7 +47,7 @@ void soften_vector(const SegmentSoftmaxForward& a, int64_t begin, int64_t end) {
   k.arithmetic_scalar(Arithmetic::divide, y, y, total, n);
 }
 
-void backward_columns(const SegmentSoftmaxBackward& a, int64_t begin, int64_t end, Worker& worker) {
+void backward_columns(const SegmentSoftmaxBackward<float>& a, int64_t begin, int64_t end, Worker& worker) {
   const Kernels& k = kernels();
   const size_t n = static_cast<size_t>(a.width);
   float* total = worker.floats(n);  // (C): sum of dy y
@@ -63,10 +63,10 @@ void backward_columns(const SegmentSoftmaxBackward& a, int64_t begin, int64_t en
 
 }  // namespace
 
-void segment_softmax_forward(Cpu, const SegmentSoftmaxForward& a) {
-  check_offsets(a.offsets, a.batch, a.rows, "segment_softmax", "offsets", ErrorCode::data);
+void segment_softmax_forward(Cpu, const SegmentSoftmaxForward<float>& a) {
+  check_offsets(Cpu{}, a.offsets, a.batch, a.rows, "segment_softmax", "offsets");
   parallel_for(static_cast<size_t>(a.batch), [&](size_t b, Worker& worker) {
-    const int64_t begin = a.offsets[b], end = a.offsets[b + 1];
+    const int64_t begin = a.offsets.data[b], end = a.offsets.data[b + 1];
     if (begin == end) return;
     if (a.width == 1) {
       soften_vector(a, begin, end);
@@ -76,9 +76,9 @@ void segment_softmax_forward(Cpu, const SegmentSoftmaxForward& a) {
   });
 }
 
-void segment_softmax_backward(Cpu, const SegmentSoftmaxBackward& a) {
+void segment_softmax_backward(Cpu, const SegmentSoftmaxBackward<float>& a) {
   parallel_for(static_cast<size_t>(a.batch), [&](size_t b, Worker& worker) {
-    const int64_t begin = a.offsets[b], end = a.offsets[b + 1];
+    const int64_t begin = a.offsets.data[b], end = a.offsets.data[b + 1];
     if (a.width == 1) {
       kernels().softmax_backward(a.dx + begin, a.dy + begin, a.y + begin, static_cast<size_t>(end - begin));
     } else {

@@ -104,7 +104,7 @@ __global__ void __launch_bounds__(Team::most_threads, Team::least_blocks)
     for (float each : v) sum += exponential<T>(each - y);
   });
   sum = team.sum(sum);
-  const float scale = isinf(y) ? a.dy[row] : a.dy[row] / sum;
+  const float scale = std::isinf(y) ? a.dy[row] : a.dy[row] / sum;
   for_columns<T>(team, cut_rows(n, x, dx), [&](int column, auto count) {
     float v[decltype(count)::value];
     load(v, x + column);

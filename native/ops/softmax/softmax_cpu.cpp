@@ -8,11 +8,15 @@ namespace athanor {
 
 namespace {
 
+// About 4096 elements are worth a wake-up.
+size_t row_grain(int64_t n) {
+  return static_cast<size_t>(4096 / (n + 1) + 1);
+}
+
 // Calls body(row, first element) for every row, on the pool.
 template <class Body>
 void for_rows(int64_t rows, int64_t n, const Body& body) {
-  size_t grain = static_cast<size_t>(4096 / (n + 1) + 1);  // about 4096 elements are worth a wake-up
-  parallel_ranges(static_cast<size_t>(rows), grain, [&](size_t begin, size_t end, Worker&) {
+  parallel_ranges(static_cast<size_t>(rows), row_grain(n), [&](size_t begin, size_t end, Worker&) {
     for (size_t row = begin; row < end; row++) body(row, row * static_cast<size_t>(n));
   });
 }
@@ -20,11 +24,9 @@ void for_rows(int64_t rows, int64_t n, const Body& body) {
 }  // namespace
 
 void softmax_forward(Cpu, const SoftmaxRows<float>& a) {
-  const Kernels& k = kernels();
-  size_t n = static_cast<size_t>(a.n);
-  for_rows(a.rows, a.n, [&](size_t, size_t at) {
-    float sum = k.exp_sum(a.y + at, a.x + at, k.maximum(a.x + at, n), n);
-    k.scale(a.y + at, 1.0f / sum, a.y + at, n);
+  const size_t n = static_cast<size_t>(a.n);
+  parallel_ranges(static_cast<size_t>(a.rows), row_grain(a.n), [&](size_t begin, size_t end, Worker&) {
+    kernels().softmax(a.y + begin * n, a.x + begin * n, end - begin, n);
   });
 }
 

@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(Team::most_threads, Team::least_blocks)
   seen.combine(team);
   if (team.rank() > 0) return;
   // An infinite maximum is the result, unless there is a NaN.
-  const float rest = isinf(seen.max) && !isnan(seen.sum) ? 0.0f : logf(seen.sum);
+  const float rest = std::isinf(seen.max) && !std::isnan(seen.sum) ? 0.0f : logf(seen.sum);
   a.y[row] = seen.max + rest;
 }
 

@@ -1,0 +1,41 @@
+# The kernels' part of .ci/run, which sources this file and has defined step, checks and section. One build folder serves
+# all: kernels, emulator and checks three times (plain and two sanitizers), the rest of the engine once.
+
+ci_kernels_emulated() {
+  section "CUDA kernels in the emulator"
+  step "rules of kernel source" node scripts/check-kernels.mjs
+  if ! step "build kernel_check, kernel_check_address, kernel_check_thread" kernels_build; then return; fi
+  checks "kernel_check, seeds 0, 1 and 2" build-emulated/kernel_check
+  checks "kernel_check, address and undefined" env ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+    build-emulated/kernel_check_address --seeds 0,1
+  checks "kernel_check, thread" env ATHANOR_THREADS=1 TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 \
+    setarch -R build-emulated/kernel_check_thread --seeds 0
+  checks "faults that the sanitizers must see" node scripts/check-faults.mjs
+}
+
+kernels_build() {
+  local generator=()
+  command -v ninja >/dev/null && generator=(-G Ninja)
+  cmake -S . -B build-emulated "${generator[@]}" -DATHANOR_CUDA_EMULATION=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON &&
+    cmake --build build-emulated --parallel "$(nproc)" \
+      --target kernel_check kernel_check_address kernel_check_thread
+}
+
+# One part of the mutants for each commit, another for the next: KERNEL_MUTANT_PARTS=1 takes all.
+ci_kernels_mutants() {
+  section "mutants of kernels"
+  local parts=${KERNEL_MUTANT_PARTS:-8} count
+  count=$(git rev-list --count HEAD 2>/dev/null || echo 0)
+  checks "mutants, part $((count % parts + 1)) of $parts" node scripts/mutants.mjs --part "$((count % parts + 1))/$parts"
+  grep -E '(caught|FAILED)' "$work/log" | tail -n 40
+}
+
+ci_kernels_compiled() {
+  section "registers and release architectures"
+  if ! command -v nvcc >/dev/null; then
+    echo "skipped: no nvcc"
+    return
+  fi
+  step "registers and spills are those of native/cuda/registers.txt" node scripts/registers.mjs --check
+  checks "every kernel for all release architectures" node scripts/compile-release.mjs
+}
