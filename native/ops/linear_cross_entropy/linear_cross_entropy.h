@@ -30,10 +30,12 @@ inline int64_t vocabulary_block_columns(int64_t rows, int64_t classes) {
 
 // On CUDA a block has eight times as many logits: its 32 MB stay in the L2 cache, and a product fills the
 // GPU. Columns come in multiples of 128, a tile of the product, and rows of logits begin at multiples of 8,
-// so that they can be read in 16 bytes, their gradient in bf16 too.
+// so that they can be read in 16 bytes, their gradient in bf16 too. Few rows get no longer blocks than this:
+// the gradient of x is a sum over a block's columns, in fp32.
+constexpr int64_t vocabulary_block_most_cuda = int64_t{1} << 15;
 inline int64_t vocabulary_block_columns_cuda(int64_t rows, int64_t classes) {
   const int64_t columns = 8 * vocabulary_block_logits / std::max<int64_t>(rows, 1) / 128 * 128;
-  return std::min(std::max<int64_t>(1024, columns), classes);
+  return std::min({std::max<int64_t>(1024, columns), vocabulary_block_most_cuda, classes});
 }
 inline int64_t vocabulary_row_cuda(int64_t columns) {
   return (columns + 7) / 8 * 8;
