@@ -12,9 +12,9 @@ namespace {
 template <class T>
 constexpr int forward_keys = sizeof(T) == 2 ? 64 : 32;  // of a tile
 
-// On a multiprocessor at once: three leave 168 registers to a thread, and with fewer bf16 heads of 128 spill.
-template <class T, int D>
-constexpr int forward_blocks = sizeof(T) == 2 && D == 128 ? 2 : 3;
+// On a multiprocessor at once: three leave 168 registers to a thread, with which large heads of bf16 would spill.
+template <class T, int D, bool options>
+constexpr int forward_blocks = sizeof(T) == 2 && D > (options ? 64 : 96) ? 2 : 3;
 
 template <class T, int D>
 constexpr size_t forward_shared_bytes() {
@@ -109,7 +109,7 @@ __device__ inline void write_output(const AttentionOperands<T>& a, const Attenti
 }
 
 template <class T, int D, bool options>
-__global__ void __launch_bounds__(attention_threads, forward_blocks<T, D>)
+__global__ void __launch_bounds__(attention_threads, forward_blocks<T, D, options>)
     attention_forward_kernel(AttentionOperands<T> a, T* o, float* lse) {
   constexpr int N = forward_keys<T>;
   using Relative = RelativeTile<relative_columns<options, N>>;

@@ -256,7 +256,7 @@ struct KeptElements<Side::keys, N> {
                        const ScoreTile<Side::keys>& tile) {
     const int mine = lane_group() & 3;  // makes the words of e = mine
     uint32_t bits = 0;
-#pragma unroll 2
+#pragma unroll 1  // with two, gradients of heads of 128 spill
     for (int n = 0; n < N / 8; n++) {
       const int r = score_row(mine) - mine, c = score_column(n, mine);
       bits |= kept_four(a, at, tile.column + c, tile.row + r) << (4 * n);

@@ -25,9 +25,12 @@ struct TableSums {
 
 template <int N>
 struct TableSums<N, true> {
-  float* to;  // of the block's head, `step` apart; null: nothing is wanted
-  int step, buckets;
-  float *rows, *diagonals, *sums, *all_sums;
+  float* to = nullptr;  // of the block's head, `step` apart; null: nothing is wanted
+  int step = 0, buckets = 0;
+  float* rows = nullptr;       // dS of the warp
+  float* diagonals = nullptr;  // of the warp
+  float* sums = nullptr;       // of the warp, by bucket
+  float* all_sums = nullptr;   // of all warps
 
   // partial (slots, buckets, H); `shared` holds table_floats.
   __device__ void clear(float* shared, float* partial, const RelativeTable& table, int head, int heads) {
