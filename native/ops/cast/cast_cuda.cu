@@ -1,4 +1,4 @@
-// One kernel for each pair of types, through fp32 as on the CPU.
+// One kernel for each pair of different types, through fp32 as on the CPU.
 #include <limits>
 #include <type_traits>
 
@@ -57,8 +57,10 @@ void cast_forward(Cuda cuda, const Cast& a) {
     with_type(a.to, [&](auto* y) {
       using X = std::remove_pointer_t<decltype(x)>;
       using Y = std::remove_pointer_t<decltype(y)>;
-      map(cuda, Unchanged{}, Target<Y>{static_cast<Y*>(a.y), a.n}, 1, a.n,
-          elements(static_cast<const X*>(a.x), a.n));
+      if constexpr (!std::is_same_v<X, Y>) {
+        map(cuda, Unchanged{}, Target<Y>{static_cast<Y*>(a.y), a.n}, 1, a.n,
+            elements(static_cast<const X*>(a.x), a.n));
+      }
     });
   });
 }
