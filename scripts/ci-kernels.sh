@@ -4,8 +4,15 @@
 ci_kernels_emulated() {
   section "CUDA kernels in the emulator"
   step "rules of kernel source" node scripts/check-kernels.mjs
-  if ! step "build kernel_check, kernel_check_address, kernel_check_thread" kernels_build; then return; fi
+  if ! step "build kernel_check" kernels_build kernel_check; then return; fi
   checks "kernel_check, seeds 0, 1 and 2" build-emulated/kernel_check
+}
+
+# The same with sanitizers: CI_SLOW=1, as they triple what is compiled.
+ci_kernels_sanitized() {
+  section "CUDA kernels in the emulator, with sanitizers"
+  if ! step "build kernel_check_address, kernel_check_thread" kernels_build kernel_check_address kernel_check_thread
+  then return; fi
   checks "kernel_check, address and undefined" env ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
     build-emulated/kernel_check_address --seeds 0,1
   checks "kernel_check, thread" env ATHANOR_THREADS=1 TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 \
@@ -13,12 +20,11 @@ ci_kernels_emulated() {
   checks "faults that the sanitizers must see" node scripts/check-faults.mjs
 }
 
-kernels_build() {
+kernels_build() { # targets
   local generator=()
   command -v ninja >/dev/null && generator=(-G Ninja)
   cmake -S . -B build-emulated "${generator[@]}" -DATHANOR_CUDA_EMULATION=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON &&
-    cmake --build build-emulated --parallel "$(nproc)" \
-      --target kernel_check kernel_check_address kernel_check_thread
+    cmake --build build-emulated --parallel "$(nproc)" --target "$@"
 }
 
 # One part of the mutants for each commit, another for the next: KERNEL_MUTANT_PARTS=1 takes all.
@@ -30,12 +36,20 @@ ci_kernels_mutants() {
   grep -E '(caught|FAILED)' "$work/log" | tail -n 40
 }
 
-ci_kernels_compiled() {
-  section "registers and release architectures"
+ci_kernels_registers() {
+  section "registers"
   if ! command -v nvcc >/dev/null; then
     echo "skipped: no nvcc"
     return
   fi
   step "registers and spills are those of native/cuda/registers.txt" node scripts/registers.mjs --check
+}
+
+ci_kernels_released() {
+  section "release architectures"
+  if ! command -v nvcc >/dev/null; then
+    echo "skipped: no nvcc"
+    return
+  fi
   checks "every kernel for all release architectures" node scripts/compile-release.mjs
 }

@@ -1,9 +1,11 @@
 #include "core/allocator.h"
 
 #include <cstdlib>
-#include <new>
 #include <string>
 
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -24,19 +26,33 @@ constexpr size_t cache_floor = size_t{512} << 20;
 // No machine has this much; also keeps the rounding below from overflowing.
 constexpr size_t largest = size_t{1} << 46;
 
+// Not operator new: its release would have to know the alignment again.
+void* aligned_block(size_t bytes, size_t align) {
+#if defined(_WIN32)
+  return _aligned_malloc(bytes, align);
+#else
+  void* pointer = nullptr;
+  return posix_memalign(&pointer, align, bytes) == 0 ? pointer : nullptr;
+#endif
+}
+
 struct CpuMemory final : RawMemory {
   // What large blocks are cut from lies on huge pages: weights are then read with a hundredth of the address
   // look-ups.
   void* allocate(size_t bytes) override {
-    if (bytes < large_from) return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
-    void* pointer = ::operator new (bytes, std::align_val_t{huge_page}, std::nothrow);
+    if (bytes < large_from) return aligned_block(bytes, alignment);
+    void* pointer = aligned_block(bytes, huge_page);
 #if defined(__linux__)
     if (pointer) madvise(pointer, bytes / huge_page * huge_page, MADV_HUGEPAGE);
 #endif
     return pointer;
   }
   void release(void* pointer) override {
-    ::operator delete (pointer, std::align_val_t{alignment});
+#if defined(_WIN32)
+    _aligned_free(pointer);
+#else
+    std::free(pointer);
+#endif
   }
   size_t total() override {
     return total_;

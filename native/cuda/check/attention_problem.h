@@ -127,8 +127,8 @@ class AttentionProblem {
       largest = std::max(largest, s[j]);
     }
     for (size_t j = 0; j < n; j++) total = Round::sum(total + std::exp(s[j] - largest));
-    r.lse[static_cast<size_t>(h * settings.q_rows + row)] =
-        n && total != 0 ? largest + std::log(total) : -INFINITY;
+    double& lse = r.lse[static_cast<size_t>(h * settings.q_rows + row)];
+    lse = largest == -INFINITY ? -INFINITY : largest + std::log(total);
     if (largest == -INFINITY) {  // sees nothing
       r.weights.insert(r.weights.end(), static_cast<size_t>(lk), 0.0);
       return;

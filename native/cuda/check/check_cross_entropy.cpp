@@ -1,7 +1,7 @@
 // cross_entropy on the device against the CPU's, and labels.h against plain loops.
 #include <limits>
 
-#include "cuda/check/rows.h"
+#include "cuda/check/row_cases.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/cross_entropy/labels.h"
 

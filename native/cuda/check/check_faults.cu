@@ -1,6 +1,6 @@
-// Programs with one mistake each that only a sanitizer or protected memory sees. The program dies of it, so they run one at a
-// time, and only when asked for by name; scripts/check-faults.mjs runs them all. `correct` at the end has the
-// same patterns without the mistake and must pass under every sanitizer.
+// Programs with one mistake each that only a sanitizer or protected memory sees. The program dies of it, so
+// they run one at a time, and only when asked for by name; scripts/check-faults.mjs runs them all. `correct`
+// at the end has the same patterns without the mistake and must pass under every sanitizer.
 #if defined(CUDA_EMULATED)
 
 #include "cuda/bf16.h"
@@ -60,9 +60,9 @@ KERNEL_CHECK(fault, "address: device memory used after it was freed") {
   cudaFree(y);
   launch(copy_kernel, 1, 32, 0, check.cuda.stream, x.data(), y);
 }
-KERNEL_CHECK(fault, "address: a copy longer than device memory") {
-  DeviceArray<float> x(32);
-  std::vector<float> y(33);
+KERNEL_CHECK(fault, "address: a copy longer than host memory") {
+  DeviceArray<float> x(33);
+  std::vector<float> y(32);
   cudaMemcpy(y.data(), x.data(), 33 * sizeof(float), cudaMemcpyDeviceToHost);
 }
 

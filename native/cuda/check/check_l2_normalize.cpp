@@ -1,5 +1,5 @@
 // l2_normalize on the device against the CPU's.
-#include "cuda/check/rows.h"
+#include "cuda/check/row_cases.h"
 #include "ops/l2_normalize/l2_normalize.h"
 
 namespace athanor {

@@ -1,5 +1,5 @@
 // layer_norm and rms_norm on the device against the CPU's.
-#include "cuda/check/rows.h"
+#include "cuda/check/row_cases.h"
 #include "ops/layer_norm/layer_norm.h"
 
 namespace athanor {

@@ -1,7 +1,7 @@
 // mse and bce_with_logits on the device against the CPU's.
 #include <algorithm>
 
-#include "cuda/check/rows.h"
+#include "cuda/check/row_cases.h"
 #include "ops/losses/losses.h"
 
 namespace athanor {

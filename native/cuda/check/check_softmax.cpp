@@ -1,7 +1,7 @@
 // softmax, log_softmax and logsumexp on the device against the CPU's.
 #include <limits>
 
-#include "cuda/check/rows.h"
+#include "cuda/check/row_cases.h"
 #include "ops/softmax/softmax.h"
 
 namespace athanor {

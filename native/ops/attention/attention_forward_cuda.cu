@@ -12,6 +12,10 @@ namespace {
 template <class T>
 constexpr int forward_keys = sizeof(T) == 2 ? 64 : 32;  // of a tile
 
+// On a multiprocessor at once: three leave 168 registers to a thread, and with fewer bf16 heads of 128 spill.
+template <class T, int D>
+constexpr int forward_blocks = sizeof(T) == 2 && D == 128 ? 2 : 3;
+
 template <class T, int D>
 constexpr size_t forward_shared_bytes() {
   constexpr int N = forward_keys<T>;
@@ -66,11 +70,52 @@ struct RunningSoftmax {
   }
 };
 
+// P becomes P m (1 - p).
+template <int N, class T>
+__device__ inline void drop(float (&p)[N / 8][4], const AttentionOperands<T>& a, const AttentionBlock& at,
+                            const ScoreTile<Side::queries>& tile) {
+  if (!a.dropout) return;
+  KeptElements<Side::queries, N> mask;
+  mask.fill(a, at, tile);
+#pragma unroll
+  for (int n = 0; n < N / 8; n++) {
+#pragma unroll
+    for (int e = 0; e < 4; e++) p[n][e] = mask.kept(n, e) ? p[n][e] : 0.0f;
+  }
+}
+
+// The rows of a warp, by way of its part of the tile of queries.
+template <class T, int D, int N>
+__device__ inline void write_output(const AttentionOperands<T>& a, const AttentionBlock& at,
+                                    RunningSoftmax<T, N>& softmax, Accumulator<T, D>& sum, T* warp_tile, T* o,
+                                    float* lse) {
+  softmax.finish();
+  float scale[2];
+#pragma unroll
+  for (int r = 0; r < 2; r++) scale[r] = softmax.total[r] == 0.0f ? 0.0f : a.keep_scale / softmax.total[r];
+  // 0 also where 0 V is NaN.
+  sum.each([&](float x, int r) { return scale[r] == 0.0f ? 0.0f : x * scale[r]; });
+  sum.write(warp_tile);
+  const int warp_row = at.row + warp_index() * warp_rows, rows = at.queries.count - warp_row;
+  const int64_t first = at.queries.first + warp_row, width = static_cast<int64_t>(a.heads) * a.head_size;
+  store_warp_rows<T, D>(o + first * width + at.head * a.head_size, width, warp_tile, rows, a.head_size,
+                        a.vectors);
+  if (!lse || lane_pair() != 0) return;
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    const int row = lane_group() + 8 * r;
+    if (row < rows) lse[at.head * a.q_rows + first + row] = softmax.logarithm(r);
+  }
+}
+
 template <class T, int D, bool options>
-__global__ void __launch_bounds__(attention_threads)
+__global__ void __launch_bounds__(attention_threads, forward_blocks<T, D>)
     attention_forward_kernel(AttentionOperands<T> a, T* o, float* lse) {
   constexpr int N = forward_keys<T>;
-  SHARED(RelativeTile < options ? N : 8 >, relative_tile, [1]);
+  using Relative = RelativeTile<relative_columns<options, N>>;
+  SHARED(Relative, relative_tile, [1]);
+  const RelativeTile<N>* relative = nullptr;
+  if constexpr (options) relative = &relative_tile[0];
   T* q_tile = dynamic_shared<T>();
   T* k_tile = q_tile + tile_elements<T, D>(attention_rows);
   T* v_tile = k_tile + tile_elements<T, D>(N);
@@ -102,32 +147,16 @@ __global__ void __launch_bounds__(attention_threads)
   RunningSoftmax<T, N> softmax;
   for (int key = 0; key < seen; key += N) {
     const ScoreTile<Side::queries> tile{at.row, key};
-    if constexpr (options) {
-      if (a.relative.table) fill_relative<Side::queries, N>(relative_tile[0], a, at, tile);
-    }
+    if constexpr (options) fill_relative<Side::queries>(relative_tile[0], a, at, tile);
     copy_async_wait<0>();
     __syncthreads();  // keys are there; the values before have been used
     load_tile<T, D, N>(v_tile, v + key * a.v_stride, a.v_stride, at.keys.count - key, a.head_size, a.vectors);
     copy_async_commit();
     float s[N / 8][4], keep[2];
     scores<N>(s, queries, k_tile);
-    if constexpr (options) {
-      finish_scores<Side::queries, N, true>(s, a, at, tile, &relative_tile[0]);
-    } else {
-      finish_scores<Side::queries, N, false>(s, a, at, tile, static_cast<RelativeTile<N>*>(nullptr));
-    }
+    finish_scores<Side::queries, N, options>(s, a, at, tile, relative);
     softmax.add(s, keep);
-    if constexpr (options) {
-      if (a.dropout) {
-        KeptElements<Side::queries, N> mask;
-        mask.fill(a, at, tile);
-#pragma unroll
-        for (int n = 0; n < N / 8; n++) {
-#pragma unroll
-          for (int e = 0; e < 4; e++) s[n][e] = mask.kept(n, e) ? s[n][e] : 0.0f;
-        }
-      }
-    }
+    if constexpr (options) drop<N>(s, a, at, tile);
     sum.each([&](float x, int r) { return x * keep[r]; });
     copy_async_wait<0>();
     __syncthreads();  // values are there; keys have been used
@@ -141,23 +170,7 @@ __global__ void __launch_bounds__(attention_threads)
   }
   copy_async_wait<0>();
 
-  softmax.finish();
-  float scale[2];
-#pragma unroll
-  for (int r = 0; r < 2; r++) scale[r] = softmax.total[r] == 0.0f ? 0.0f : a.keep_scale / softmax.total[r];
-  sum.each(
-      [&](float x, int r) { return scale[r] == 0.0f ? 0.0f : x * scale[r]; });  // 0 also where 0 V is NaN
-  sum.write(warp_tile);
-  const int warp_row = warp_index() * warp_rows;
-  const int64_t width = static_cast<int64_t>(a.heads) * a.head_size;
-  store_warp_rows<T, D>(o + (first_row + warp_row) * width + column, width, warp_tile, rows - warp_row,
-                        a.head_size, a.vectors);
-  if (!lse || lane_pair() != 0) return;
-#pragma unroll
-  for (int r = 0; r < 2; r++) {
-    const int row = warp_row + lane_group() + 8 * r;
-    if (row < rows) lse[at.head * a.q_rows + first_row + row] = softmax.logarithm(r);
-  }
+  write_output<T, D>(a, at, softmax, sum, warp_tile, o, lse);
 }
 
 }  // namespace

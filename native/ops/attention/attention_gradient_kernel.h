@@ -21,6 +21,10 @@ struct GradientTiles {
   static constexpr int stages = sizeof(T) == 4 ? 1 : 2;
 };
 
+// On a multiprocessor at once: three leave 168 registers to a thread, two 255; with fewer these would spill.
+template <class T, int D, bool options, Side side>
+constexpr int gradient_blocks = options || (side == Side::keys && D > (sizeof(T) == 2 ? 96 : 64)) ? 2 : 3;
+
 template <class T, int D>
 constexpr size_t gradient_shared_bytes() {
   constexpr int N = GradientTiles<T, D>::rows, stages = GradientTiles<T, D>::stages;
@@ -69,13 +73,29 @@ __device__ inline RowPair<T> key_rows(const GradientOperands<T>& a, const Attent
           a.in.vectors};
 }
 
+// The rows of a warp, by way of its part of a tile.
+template <class T, int D>
+__device__ inline void write_gradient(Accumulator<T, D>& sum, float scale, const AttentionOperands<T>& a,
+                                      const AttentionBlock& at, const SequenceRows& rows, T* warp_tile, T* to,
+                                      int64_t stride) {
+  if (!to) return;
+  sum.each([&](float x, int) { return x * scale; });
+  sum.write(warp_tile);
+  const int warp_row = at.row + warp_index() * warp_rows;
+  to += (rows.first + warp_row) * stride + at.head * a.head_size;
+  store_warp_rows<T, D>(to, stride, warp_tile, rows.count - warp_row, a.head_size, a.vectors);
+}
+
 template <class T, int D, bool options, Side side>
-__global__ void __launch_bounds__(attention_threads)
+__global__ void __launch_bounds__(attention_threads, gradient_blocks<T, D, options, side>)
     attention_gradient_kernel(GradientOperands<T> a, GradientResults<T> results) {
   constexpr int N = GradientTiles<T, D>::rows, stages = GradientTiles<T, D>::stages;
   constexpr int kept_tile = tile_elements<T, D>(attention_rows), passing_tile = tile_elements<T, D>(N);
   constexpr bool in_registers = D <= (side == Side::queries ? 64 : 32);
-  SHARED(RelativeTile < options ? N : 8 >, relative_tile, [1]);
+  using Relative = RelativeTile<relative_columns<options, N>>;
+  SHARED(Relative, relative_tile, [1]);
+  const RelativeTile<N>* relative = nullptr;
+  if constexpr (options) relative = &relative_tile[0];
   SHARED(QueryStatistics<T>, column_statistics, [side == Side::keys ? N : 1]);
   T* kept = dynamic_shared<T>();
   T* passing = kept + 2 * kept_tile;
@@ -128,9 +148,7 @@ __global__ void __launch_bounds__(attention_threads)
     copy_async_commit();
     const ScoreTile<side> tile{at.row, other};
     if constexpr (side == Side::keys) statistics.fill_columns(a, at, other);
-    if constexpr (options) {
-      if (a.in.relative.table) fill_relative<side, N>(relative_tile[0], a.in, at, tile);
-    }
+    if constexpr (options) fill_relative<side>(relative_tile[0], a.in, at, tile);
     copy_async_wait<stages - 1>();
     __syncthreads();
     const T* first = passing + 2 * passing_tile * stage;
@@ -138,8 +156,6 @@ __global__ void __launch_bounds__(attention_threads)
     float s[N / 8][4], dp[N / 8][4];
     scores<N>(s, left_first, first);
     scores<N>(dp, left_second, second);
-    const RelativeTile<N>* relative = nullptr;
-    if constexpr (options) relative = &relative_tile[0];
     differentiate_scores<side, N, options>(s, dp, a.in, at, tile, relative, statistics);
     if constexpr (side == Side::keys) sum_second.template accumulate<N>(s, second, exchange);
     sum_first.template accumulate<N>(dp, first, exchange);
@@ -149,20 +165,12 @@ __global__ void __launch_bounds__(attention_threads)
   copy_async_wait<0>();
   __syncthreads();
 
-  const int warp_row = at.row + warp_index() * warp_rows;
-  const int64_t column = at.head * a.in.head_size;
-  const int64_t row = (side == Side::queries ? at.queries.first : at.keys.first) + warp_row;
-  if (results.first) {
-    sum_first.each([&](float x, int) { return x * a.in.scale; });
-    sum_first.write(warp_first);
-    store_warp_rows<T, D>(results.first + row * results.first_stride + column, results.first_stride,
-                          warp_first, count - warp_row, a.in.head_size, a.in.vectors);
-  }
-  if (side == Side::keys && results.second) {
-    sum_second.each([&](float x, int) { return x * a.in.keep_scale; });
-    sum_second.write(warp_second);
-    store_warp_rows<T, D>(results.second + row * results.second_stride + column, results.second_stride,
-                          warp_second, count - warp_row, a.in.head_size, a.in.vectors);
+  const SequenceRows rows = side == Side::queries ? at.queries : at.keys;
+  write_gradient<T, D>(sum_first, a.in.scale, a.in, at, rows, warp_first, results.first,
+                       results.first_stride);
+  if (side == Side::keys) {
+    write_gradient<T, D>(sum_second, a.in.keep_scale, a.in, at, rows, warp_second, results.second,
+                         results.second_stride);
   }
   table.write();
 }

@@ -89,6 +89,11 @@ __device__ inline void scores(float (&s)[N / 8][4], const LeftRows<bf16, D, in_r
   }
 }
 
+// Four products by themselves before they join a long sum: a quarter of its additions, half of its error.
+__device__ inline float product_of_four(const float4& a, const float4& b) {
+  return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, a.x * b.x)));
+}
+
 template <int N, int D, bool in_registers>
 __device__ inline void scores(float (&s)[N / 8][4], const LeftRows<float, D, in_registers>& left,
                               const float* b) {
@@ -109,10 +114,7 @@ __device__ inline void scores(float (&s)[N / 8][4], const LeftRows<float, D, in_
 #pragma unroll
       for (int e = 0; e < 2; e++) {
         const float4 column = *reinterpret_cast<const float4*>(columns + (8 * n + e) * pitch + d);
-        s[n][e] = fmaf(above.x, column.x, s[n][e]), s[n][e + 2] = fmaf(below.x, column.x, s[n][e + 2]);
-        s[n][e] = fmaf(above.y, column.y, s[n][e]), s[n][e + 2] = fmaf(below.y, column.y, s[n][e + 2]);
-        s[n][e] = fmaf(above.z, column.z, s[n][e]), s[n][e + 2] = fmaf(below.z, column.z, s[n][e + 2]);
-        s[n][e] = fmaf(above.w, column.w, s[n][e]), s[n][e + 2] = fmaf(below.w, column.w, s[n][e + 2]);
+        s[n][e] += product_of_four(above, column), s[n][e + 2] += product_of_four(below, column);
       }
     }
   }
@@ -219,22 +221,22 @@ struct Accumulator<float, D> {
     const float* columns = b + 4 * lane_pair();
 #pragma unroll 1
     for (int k = 0; k < N; k += 4) {
-      float weights[2][4];
-      *reinterpret_cast<float4*>(weights[0]) = *reinterpret_cast<const float4*>(rows + k);
-      *reinterpret_cast<float4*>(weights[1]) = *reinterpret_cast<const float4*>(rows + 8 * (N + 4) + k);
+      const float4 weights[2] = {*reinterpret_cast<const float4*>(rows + k),
+                                 *reinterpret_cast<const float4*>(rows + 8 * (N + 4) + k)};
 #pragma unroll
-      for (int j = 0; j < 4; j++) {
+      for (int n = 0; n < D / 16; n++) {
+        float4 value[4];  // of keys k to k + 3
 #pragma unroll
-        for (int n = 0; n < D / 16; n++) {
-          const float4 value =
-              *reinterpret_cast<const float4*>(columns + (k + j) * tile_pitch<float, D> + 16 * n);
+        for (int j = 0; j < 4; j++) {
+          value[j] = *reinterpret_cast<const float4*>(columns + (k + j) * tile_pitch<float, D> + 16 * n);
+        }
 #pragma unroll
-          for (int r = 0; r < 2; r++) {
-            c[r][n][0] = fmaf(weights[r][j], value.x, c[r][n][0]);
-            c[r][n][1] = fmaf(weights[r][j], value.y, c[r][n][1]);
-            c[r][n][2] = fmaf(weights[r][j], value.z, c[r][n][2]);
-            c[r][n][3] = fmaf(weights[r][j], value.w, c[r][n][3]);
-          }
+        for (int r = 0; r < 2; r++) {
+          const float4& w = weights[r];
+          c[r][n][0] += product_of_four(w, make_float4(value[0].x, value[1].x, value[2].x, value[3].x));
+          c[r][n][1] += product_of_four(w, make_float4(value[0].y, value[1].y, value[2].y, value[3].y));
+          c[r][n][2] += product_of_four(w, make_float4(value[0].z, value[1].z, value[2].z, value[3].z));
+          c[r][n][3] += product_of_four(w, make_float4(value[0].w, value[1].w, value[2].w, value[3].w));
         }
       }
     }

@@ -129,10 +129,14 @@ __device__ inline int score_column(int n, int e) {
 // The relative bias of a tile, by its distance: j - i of the tile, plus what makes it at least 0. Buckets
 // beside, for the gradient of the table. Filled by all threads; barriers are the caller's.
 template <int N>
-struct RelativeTile {
+struct RelativeTile {  // N: columns
   float value[attention_rows + N - 1];
   int bucket[attention_rows + N - 1];
 };
+
+// A kernel without options has no use for it: the smallest.
+template <bool options, int N>
+constexpr int relative_columns = options ? N : 8;
 
 template <Side side, int N>
 __device__ inline int relative_index(int r, int c) {
@@ -142,6 +146,7 @@ __device__ inline int relative_index(int r, int c) {
 template <Side side, int N, class T>
 __device__ inline void fill_relative(RelativeTile<N>& to, const AttentionOperands<T>& a,
                                      const AttentionBlock& at, const ScoreTile<side>& tile) {
+  if (!a.relative.table) return;
   // The distance of index 0: the first key of the tile from its last query.
   const int last_query = side == Side::queries ? tile.row + attention_rows - 1 : tile.column + N - 1;
   const int first_key = side == Side::queries ? tile.column : tile.row;

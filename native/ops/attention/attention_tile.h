@@ -58,7 +58,7 @@ template <class T, int D, int rows>
 __device__ inline void load_tile(T* tile, const T* from, int64_t stride, int count, int width, bool vectors) {
   constexpr int each = 16 / static_cast<int>(sizeof(T)), chunks = D / each;
   static_assert(rows * chunks % attention_threads == 0, "every thread has the same number of chunks");
-#pragma unroll 4
+#pragma unroll 2
   for (int step = 0; step < rows * chunks / attention_threads; step++) {
     const int i = step * attention_threads + static_cast<int>(threadIdx.x);
     const int row = i / chunks, column = i % chunks * each;
@@ -80,7 +80,7 @@ __device__ inline void store_warp_rows(T* to, int64_t stride, const T* tile, int
   constexpr int each = 16 / static_cast<int>(sizeof(T)), chunks = D / each;
   const int lane = static_cast<int>(threadIdx.x) % warp_size;
   __syncwarp();
-#pragma unroll 4
+#pragma unroll 2
   for (int i = lane; i < warp_rows * chunks; i += warp_size) {
     const int row = i / chunks, column = i % chunks * each;
     const int left = row < count ? width - column : 0;

@@ -17,7 +17,7 @@ constexpr size_t weights_shared_bytes() {
 
 // weights (H, Lq, Lk) of one sequence: a block for 64 queries and 32 keys of a head.
 template <class T, int D>
-__global__ void __launch_bounds__(attention_threads)
+__global__ void __launch_bounds__(attention_threads, 4)
     attention_weights_kernel(GradientOperands<T> a, int sequence, float* weights) {
   constexpr int N = weight_keys;
   SHARED(RelativeTile<N>, relative_tile, [1]);
@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(attention_threads)
   load_tile<T, D, attention_rows>(q_tile, q, in.q_stride, queries.count - tile.row, in.head_size, in.vectors);
   load_tile<T, D, N>(k_tile, k, in.k_stride, keys.count - tile.column, in.head_size, in.vectors);
   copy_async_commit();
-  if (in.relative.table) fill_relative<Side::queries, N>(relative_tile[0], in, at, tile);
+  fill_relative<Side::queries>(relative_tile[0], in, at, tile);
   copy_async_wait<0>();
   __syncthreads();
   LeftRows<T, D, false> left;

@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(attention_threads)
     query_rows(a, at).template load<D, attention_rows>(queries, tile.row);
     key_rows(a, at).template load<D, N>(keys, tile.column);
     copy_async_commit();
-    if (a.in.relative.table) fill_relative<Side::queries, N>(relative_tile[0], a.in, at, tile);
+    fill_relative<Side::queries>(relative_tile[0], a.in, at, tile);
     TileStatistics<Side::queries, T, N> statistics;
     statistics.fill_rows(a, at, tile.row);
     copy_async_wait<0>();

@@ -31,8 +31,10 @@ struct Contribution {
       case Arithmetic::multiply: return dy * (second ? a : b);
       case Arithmetic::divide: break;
     }
-    // -dy a / b^2 with two divisions, so that b^2 cannot overflow.
-    return second ? -(a / b / b * dy) : dy / b;
+    if (!second) return dy / b;
+    // Rounded once: where b is one number for all, such terms are added, and may nearly cancel.
+    const double square = static_cast<double>(b) * static_cast<double>(b);
+    return static_cast<float>(-static_cast<double>(a) * static_cast<double>(dy) / square);
   }
 };
 

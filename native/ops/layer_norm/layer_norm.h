@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "ops/op.h"
+#include "ops/parameter_gradient.h"
 
 namespace athanor {
 
@@ -33,13 +34,6 @@ struct LayerNormForward {
   uint64_t seed, call;
 };
 
-// Where the gradient of weight or bias goes: f32 for a leaf, else the parameter's own dtype; null: not
-// wanted.
-struct ParameterGradient {
-  void* data;  // (C)
-  DType dtype;
-};
-
 // dx and dresidual may be the same memory when p is 0. Outputs overwrite; null where nobody needs them.
 template <class T>
 struct LayerNormBackward {
@@ -50,11 +44,11 @@ struct LayerNormBackward {
   int64_t dsum_stride;
   const T* s;  // (T, C), row stride s_stride
   int64_t s_stride;
-  const float* statistics;  // (2, T)
-  const T* weight;          // (C)
-  T* dx;                    // (T, C)
-  T* dresidual;             // (T, C)
-  ParameterGradient dweight, dbias;
+  const float* statistics;           // (2, T)
+  const T* weight;                   // (C)
+  T* dx;                             // (T, C)
+  T* dresidual;                      // (T, C)
+  ParameterGradient dweight, dbias;  // (C)
   float*
       partials;  // (2, blocks, C), CPU only: dweight and dbias of each block of rows; null without those two
   int64_t rows, width;

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "ops/cross_entropy/cross_entropy.h"
+#include "ops/parameter_gradient.h"
 
 namespace athanor {
 
@@ -27,42 +28,64 @@ inline int64_t vocabulary_block_columns(int64_t rows, int64_t classes) {
   return std::min(columns, classes);
 }
 
+// On CUDA a block has eight times as many logits: its 32 MB stay in the L2 cache, and a product fills the
+// GPU. Columns come in multiples of 128, a tile of the product, and rows of logits begin at multiples of 8,
+// so that they can be read in 16 bytes, their gradient in bf16 too. Few rows get no longer blocks than this:
+// the gradient of x is a sum over a block's columns, in fp32.
+constexpr int64_t vocabulary_block_most_cuda = int64_t{1} << 15;
+inline int64_t vocabulary_block_columns_cuda(int64_t rows, int64_t classes) {
+  const int64_t columns = 8 * vocabulary_block_logits / std::max<int64_t>(rows, 1) / 128 * 128;
+  return std::min({std::max<int64_t>(1024, columns), vocabulary_block_most_cuda, classes});
+}
+inline int64_t vocabulary_row_cuda(int64_t columns) {
+  return (columns + 7) / 8 * 8;
+}
+
+// T: f32, or bf16 on CUDA. Logits, statistics and losses are fp32.
+template <class T>
 struct LinearCrossEntropyInput {
-  const float* x;  // (N, C), rows x_stride elements apart
+  const T* x;  // (N, C), rows x_stride elements apart
   int64_t x_stride;
-  const float* weight;    // (V, C)
-  const float* bias;      // (V) or null
-  const int32_t* labels;  // (N)
+  const T* weight;  // (V, C)
+  const T* bias;    // (V) or null
+  Indices labels;   // (N)
   int64_t rows, width, classes;
   float scale;
   CrossEntropyOptions options;
+  float* kept;  // room for kept_floats logits, block after block; or null
+  int64_t kept_floats;
+  // CPU only: on CUDA scratch memory serves.
   float* gathered;  // room for the rows that count: (count, C)
   float* logits;    // room for one block: (count, vocabulary_block_columns)
-  float* kept;      // room for kept_floats logits, block after block; or null
-  int64_t kept_floats;
+  // CUDA only: columns of a block, or 0: vocabulary_block_columns_cuda.
+  int64_t block_columns;
 };
 
+template <class T>
 struct LinearCrossEntropyForward {
-  LinearCrossEntropyInput in;
+  LinearCrossEntropyInput<T> in;
   float* loss;        // one element, or (N) without reduction
   float* statistics;  // (N, 2): maximum and sum exp(z - max) of the rows that count, in order; or null
 };
 
 // Outputs overwrite; null where nobody needs them.
+template <class T>
 struct LinearCrossEntropyBackward {
-  LinearCrossEntropyInput in;
-  const float* statistics;  // (N, 2)
-  const float* dloss;       // one element, or (N) without reduction
-  float* dx;                // (N, C)
-  float* dgathered;         // room for dx of the rows that count: (count, C); null without dx
-  float* dweight;           // (V, C)
-  float* dbias;             // (V)
+  LinearCrossEntropyInput<T> in;
+  const float* statistics;    // (N, 2)
+  const float* dloss;         // one element, or (N) without reduction
+  T* dx;                      // (N, C)
+  float* dgathered;           // CPU only: room for dx of the rows that count: (count, C); null without dx
+  ParameterGradient dweight;  // (V, C)
+  ParameterGradient dbias;    // (V)
 };
 
 // Throws ERR_DATA for the first label outside 0..V-1 that is not ignore_index.
-void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward& a);
-void linear_cross_entropy_forward(Cuda, const LinearCrossEntropyForward& a);
-void linear_cross_entropy_backward(Cpu, const LinearCrossEntropyBackward& a);
-void linear_cross_entropy_backward(Cuda, const LinearCrossEntropyBackward& a);
+void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward<float>& a);
+void linear_cross_entropy_backward(Cpu, const LinearCrossEntropyBackward<float>& a);
+template <class T>
+void linear_cross_entropy_forward(Cuda, const LinearCrossEntropyForward<T>& a);
+template <class T>
+void linear_cross_entropy_backward(Cuda, const LinearCrossEntropyBackward<T>& a);
 
 }  // namespace athanor

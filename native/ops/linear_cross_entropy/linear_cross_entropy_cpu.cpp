@@ -25,10 +25,10 @@ struct Counted {
   int64_t count() const { return static_cast<int64_t>(rows.size()); }
 };
 
-Counted gather(const LinearCrossEntropyInput& in) {
+Counted gather(const LinearCrossEntropyInput<float>& in) {
   Counted counted;
   for (int64_t row = 0; row < in.rows; row++) {
-    const int64_t label = in.labels[row];
+    const int64_t label = in.labels.data[row];
     if (label == in.options.ignore_index) continue;
     if (label < 0 || label >= in.classes) {
       throw Error(ErrorCode::data, "linear_cross_entropy: label " + std::to_string(label) + " outside 0.." +
@@ -57,7 +57,7 @@ struct Block {
 
 // Calls body(block) for every block in order.
 template <class Body>
-void for_blocks(const LinearCrossEntropyInput& in, const Counted& counted, const Body& body) {
+void for_blocks(const LinearCrossEntropyInput<float>& in, const Counted& counted, const Body& body) {
   if (counted.count() == 0) return;
   const int64_t columns = vocabulary_block_columns(counted.count(), in.classes);
   for (int64_t begin = 0; begin < in.classes; begin += columns) {
@@ -67,7 +67,7 @@ void for_blocks(const LinearCrossEntropyInput& in, const Counted& counted, const
   }
 }
 
-void make_logits(const LinearCrossEntropyInput& in, const Counted& counted, const Block& block) {
+void make_logits(const LinearCrossEntropyInput<float>& in, const Counted& counted, const Block& block) {
   Gemm g;
   g.m = counted.rows.size(), g.n = size(block.width), g.k = size(in.width);
   g.a = counted.x, g.lda = size(counted.x_stride);
@@ -121,7 +121,7 @@ void extend(RowState& state, const float* z, const Block& block, bool smoothing)
   if (smoothing) state.distance += distance_to(max, z, block.width);
 }
 
-double loss_of(const RowState& state, const LinearCrossEntropyInput& in) {
+double loss_of(const RowState& state, const LinearCrossEntropyInput<float>& in) {
   const double log_sum = std::log(state.sum), smoothing = static_cast<double>(in.options.smoothing);
   const double loss = log_sum + (static_cast<double>(state.max) - static_cast<double>(state.own));
   if (smoothing == 0) return loss;  // a masked logit of -inf must not meet a factor of 0
@@ -134,7 +134,7 @@ struct RowGradient {
   double factor, even, own;
 };
 
-RowGradient gradient_of(const LinearCrossEntropyBackward& a, const Counted& counted, size_t i) {
+RowGradient gradient_of(const LinearCrossEntropyBackward<float>& a, const Counted& counted, size_t i) {
   const CrossEntropyOptions& options = a.in.options;
   const bool each = options.reduction == Reduction::none;
   const double dloss = static_cast<double>(each ? a.dloss[counted.rows[i]] : *a.dloss);
@@ -159,7 +159,7 @@ void differentiate(float* dz, const float* z, const Block& block, const RowGradi
 }
 
 // dx += scale dz W, over the blocks; dz lies in the workspace.
-void add_input_gradient(const LinearCrossEntropyInput& in, const Counted& counted, const Block& block,
+void add_input_gradient(const LinearCrossEntropyInput<float>& in, const Counted& counted, const Block& block,
                         float* dx) {
   Gemm g;
   g.m = counted.rows.size(), g.n = size(in.width), g.k = size(block.width);
@@ -174,7 +174,7 @@ void add_input_gradient(const LinearCrossEntropyInput& in, const Counted& counte
 }
 
 // The rows of dW that belong to the block.
-void weight_gradient(const LinearCrossEntropyInput& in, const Counted& counted, const Block& block,
+void weight_gradient(const LinearCrossEntropyInput<float>& in, const Counted& counted, const Block& block,
                      float* dweight) {
   Gemm g;
   g.m = size(block.width), g.n = size(in.width), g.k = counted.rows.size();
@@ -186,7 +186,7 @@ void weight_gradient(const LinearCrossEntropyInput& in, const Counted& counted, 
 }
 
 // dx of all rows from that of the rows that count; the others have none.
-void scatter(const LinearCrossEntropyBackward& a, const Counted& counted) {
+void scatter(const LinearCrossEntropyBackward<float>& a, const Counted& counted) {
   const size_t width = size(a.in.width);
   size_t next = 0;
   for (int64_t row = 0; row < a.in.rows; row++) {
@@ -208,8 +208,8 @@ void zero(float* y, int64_t n) {
 
 }  // namespace
 
-void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward& a) {
-  const LinearCrossEntropyInput& in = a.in;
+void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward<float>& a) {
+  const LinearCrossEntropyInput<float>& in = a.in;
   const Counted counted = gather(in);
   const bool smoothing = in.options.smoothing != 0;
   std::vector<RowState> states(counted.rows.size());
@@ -218,7 +218,7 @@ void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward& a) {
     for_rows(counted, block, [&](size_t i, size_t at) {
       const float* z = block.z + at;
       extend(states[i], z, block, smoothing);
-      const int64_t label = in.labels[counted.rows[i]] - block.begin;
+      const int64_t label = in.labels.data[counted.rows[i]] - block.begin;
       if (label >= 0 && label < block.width) states[i].own = z[label];
     });
   });
@@ -237,27 +237,28 @@ void linear_cross_entropy_forward(Cpu, const LinearCrossEntropyForward& a) {
   *a.loss = static_cast<float>(mean ? total / static_cast<double>(counted.count()) : total);
 }
 
-void linear_cross_entropy_backward(Cpu, const LinearCrossEntropyBackward& a) {
-  const LinearCrossEntropyInput& in = a.in;
+void linear_cross_entropy_backward(Cpu, const LinearCrossEntropyBackward<float>& a) {
+  const LinearCrossEntropyInput<float>& in = a.in;
   const Counted counted = gather(in);
   const bool all = counted.count() == in.rows;
   float* dx = all ? a.dx : a.dgathered;
+  float *dweight = static_cast<float*>(a.dweight.data), *dbias = static_cast<float*>(a.dbias.data);
   if (counted.count() == 0 || in.classes == 0) {
     zero(a.dx, in.rows * in.width);
-    zero(a.dweight, in.classes * in.width);
-    zero(a.dbias, in.classes);
+    zero(dweight, in.classes * in.width);
+    zero(dbias, in.classes);
     return;
   }
   for_blocks(in, counted, [&](const Block& block) {
     if (!block.kept) make_logits(in, counted, block);
     for_rows(counted, block, [&](size_t i, size_t at) {
       differentiate(in.logits + at, block.z + at, block, gradient_of(a, counted, i), a.statistics[2 * i],
-                    a.statistics[2 * i + 1], in.labels[counted.rows[i]]);
+                    a.statistics[2 * i + 1], in.labels.data[counted.rows[i]]);
     });
     if (a.dx) add_input_gradient(in, counted, block, dx);
-    if (a.dweight) weight_gradient(in, counted, block, a.dweight);
-    if (a.dbias) {
-      sum_of_rows(a.dbias + block.begin, 1, counted.count(), block.width, 1.0,
+    if (dweight) weight_gradient(in, counted, block, dweight);
+    if (dbias) {
+      sum_of_rows(dbias + block.begin, 1, counted.count(), block.width, 1.0,
                   [&](int64_t, int64_t row, int64_t column, int64_t, float*) {
                     return in.logits + row * block.width + column;
                   });

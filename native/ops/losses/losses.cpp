@@ -91,21 +91,7 @@ void bce_call(Call& c) {
       [](auto device, const auto& a) { bce_with_logits_backward(device, a); });
 }
 
-std::string position_text(int64_t index, const Shape& shape) {
-  Shape position = shape;
-  for (int i = shape.rank - 1; i >= 0; i--) {
-    position.dims[i] = index % shape[i];
-    index /= shape[i];
-  }
-  return position.text();
-}
-
 }  // namespace
-
-void fail_target(const char* op, int64_t index, const Shape& shape) {
-  throw Error(ErrorCode::data,
-              std::string(op) + ": target must be a number, got NaN at " + position_text(index, shape));
-}
 
 extern const Op op_mse{"mse", mse_call, nullptr};
 extern const Op op_bce_with_logits{"bce_with_logits", bce_call, nullptr};

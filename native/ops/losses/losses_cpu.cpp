@@ -13,6 +13,15 @@ constexpr int64_t block = 8192;  // elements per job
 using Forward = LossForward<float, float>;
 using Backward = LossBackward<float, float>;
 
+std::string position_text(int64_t index, const Shape& shape) {
+  Shape position = shape;
+  for (int i = shape.rank - 1; i >= 0; i--) {
+    position.dims[i] = index % shape[i];
+    index /= shape[i];
+  }
+  return position.text();
+}
+
 void check_target(const Forward& a, const char* op) {
   std::atomic<bool> found{false};
   parallel_ranges(static_cast<size_t>(a.n), static_cast<size_t>(sum_block),
@@ -64,6 +73,11 @@ double bce_slope(double x, double t, double weight) {
 }
 
 }  // namespace
+
+void fail_target(const char* op, int64_t index, const Shape& shape) {
+  throw Error(ErrorCode::data,
+              std::string(op) + ": target must be a number, got NaN at " + position_text(index, shape));
+}
 
 void mse_forward(Cpu, const LossForward<float, float>& a) {
   const Kernels& k = kernels();
