@@ -12,7 +12,8 @@ const IndexCheck id_checks[most_tables] = {{"embedding", "id", " of tables[0]"},
                                            {"embedding", "id", " of tables[2]"}};
 
 template <class T>
-void check_embedding(KernelCheck& check, int tables, int64_t n, int64_t width, size_t shift) {
+void check_embedding(KernelCheck& check, int tables, int64_t n, int64_t width, size_t shift,
+                     size_t table_shift) {
   const int64_t rows[most_tables] = {7, 1, 3};
   std::vector<float> weights[most_tables], y(static_cast<size_t>(n * width));
   std::vector<int32_t> ids[most_tables];
@@ -24,7 +25,7 @@ void check_embedding(KernelCheck& check, int tables, int64_t n, int64_t width, s
   for (int t = 0; t < tables; t++) {
     weights[t] = rounded_to<T>(check.random.normals(static_cast<size_t>(rows[t] * width)));
     ids[t] = check.random.integers(static_cast<size_t>(n), 0, static_cast<int32_t>(rows[t]) - 1);
-    device_weights.push_back(std::make_unique<DeviceArray<T>>(weights[t], shift));
+    device_weights.push_back(std::make_unique<DeviceArray<T>>(weights[t], table_shift));
     device_ids.push_back(std::make_unique<DeviceArray<int32_t>>(ids[t]));
     cpu.tables[t] = {weights[t].data(), {ids[t].data(), nullptr}, rows[t], id_checks[t]};
     cuda.tables[t] = {
@@ -38,18 +39,20 @@ void check_embedding(KernelCheck& check, int tables, int64_t n, int64_t width, s
 KERNEL_CHECK(embedding, "one to three tables, widths and addresses") {
   for (int tables = 1; tables <= most_tables; tables++) {
     for (int64_t width : {0, 1, 3, 4, 7, 8, 9, 64, 1023, 1024, 1025}) {
-      check_embedding<float>(check, tables, 5, width, 0);
-      check_embedding<bf16>(check, tables, 5, width, 0);
+      check_embedding<float>(check, tables, 5, width, 0, 0);
+      check_embedding<bf16>(check, tables, 5, width, 0, 0);
     }
-    check_embedding<float>(check, tables, 5, 16, 1);
-    check_embedding<bf16>(check, tables, 5, 16, 1);
+    for (size_t shift : {0, 1}) {
+      check_embedding<float>(check, tables, 5, 16, shift, 1 - shift);
+      check_embedding<bf16>(check, tables, 5, 16, shift, 1 - shift);
+    }
   }
 }
 
 KERNEL_CHECK(embedding, "numbers of ids") {
   for (int64_t n : {0, 1, 63, 64, 65, 1000}) {
-    check_embedding<float>(check, 2, n, 16, 0);
-    check_embedding<bf16>(check, 2, n, 16, 0);
+    check_embedding<float>(check, 2, n, 16, 0, 0);
+    check_embedding<bf16>(check, 2, n, 16, 0, 0);
   }
 }
 

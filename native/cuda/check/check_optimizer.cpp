@@ -13,7 +13,13 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr Tolerance close{1e-7, 2e-6};
 constexpr float untouched = -77.0f;  // what buffers hold that nobody may read
 
-// A parameter on both sides. `shift` elements lie before its arrays on the device.
+// Elements that lie before the arrays on the device: of parameter and state, the gradient, the bf16
+// parameter.
+struct Shifts {
+  size_t state = 0, gradient = 0, rounded = 0;
+};
+
+// A parameter on both sides.
 struct Parameter {
   std::vector<float> p, g, m, v;
   DeviceArray<float> device_p, device_g, device_m, device_v;
@@ -21,18 +27,18 @@ struct Parameter {
   float learning_rate, weight_decay;
   bool first = false, momentum = true;
 
-  Parameter(KernelCheck& check, size_t n, size_t shift, bool mixed)
+  Parameter(KernelCheck& check, size_t n, Shifts shifts, bool mixed)
       : p(check.random.normals(n)),
         g(check.random.normals(n)),
         m(check.random.normals(n)),
         v(check.random.floats(n, 0, 2)),
-        device_p(p, shift),
-        device_g(g, shift),
-        device_m(m, shift),
-        device_v(v, shift),
+        device_p(p, shifts.state),
+        device_g(g, shifts.gradient),
+        device_m(m, shifts.state),
+        device_v(v, shifts.state),
         learning_rate(check.random.uniform(1e-4f, 1e-1f)),
         weight_decay(check.random.uniform(0, 0.1f)) {
-    if (mixed) rounded = std::make_unique<DeviceArray<bf16>>(n, shift);
+    if (mixed) rounded = std::make_unique<DeviceArray<bf16>>(n, shifts.rounded);
   }
 
   OptimizerSlot on_host() {
@@ -56,9 +62,10 @@ struct Parameter {
 using Parameters = std::vector<std::unique_ptr<Parameter>>;
 
 // Sizes around the four elements of an access, a block's round of them and a piece.
-Parameters parameters_of(KernelCheck& check, const std::vector<size_t>& sizes, bool mixed, size_t shift = 0) {
+Parameters parameters_of(KernelCheck& check, const std::vector<size_t>& sizes, bool mixed,
+                         Shifts shifts = {}) {
   Parameters parameters;
-  for (size_t n : sizes) parameters.push_back(std::make_unique<Parameter>(check, n, shift, mixed));
+  for (size_t n : sizes) parameters.push_back(std::make_unique<Parameter>(check, n, shifts, mixed));
   return parameters;
 }
 
@@ -146,8 +153,8 @@ KERNEL_CHECK(optimizer, "adamw: parameters of all sizes, clipped and not, three 
 }
 
 KERNEL_CHECK(optimizer, "adamw: addresses that are not aligned") {
-  for (size_t shift : {1, 2, 3}) {
-    Parameters parameters = parameters_of(check, {5000, 1, 9000}, shift != 2, shift);
+  for (const Shifts& shifts : {Shifts{1, 1, 1}, Shifts{2, 0, 0}, Shifts{0, 3, 0}, Shifts{0, 0, 1}}) {
+    Parameters parameters = parameters_of(check, {5000, 1, 9000}, true, shifts);
     check_adamw(check, parameters, 0.5f);
   }
 }
@@ -184,7 +191,7 @@ KERNEL_CHECK(optimizer, "sgd: with and without momentum, nesterov, dampening") {
       nesterov{0, 0.9f, 0, 0, true, false, 0};
   for (const SgdStep& step : {plain, momentum, damped, nesterov}) {
     for (float max_norm : {0.0f, 1.0f}) {
-      Parameters parameters = parameters_of(check, {1, 3, 4, 5, 8191, 8193}, max_norm == 0, 0);
+      Parameters parameters = parameters_of(check, {1, 3, 4, 5, 8191, 8193}, max_norm == 0);
       for (auto& one : parameters) one->momentum = step.momentum != 0;
       check_sgd(check, parameters, step, max_norm);
     }
@@ -203,7 +210,7 @@ KERNEL_CHECK(optimizer, "sgd: a first step does not read its buffer") {
 }
 
 KERNEL_CHECK(optimizer, "sgd: addresses that are not aligned") {
-  Parameters parameters = parameters_of(check, {5000, 1, 9000}, true, 1);
+  Parameters parameters = parameters_of(check, {5000, 1, 9000}, true, {0, 1, 0});
   check_sgd(check, parameters, SgdStep{0, 0.9f, 0, 0, false, false, 0}, 0.5f);
 }
 

@@ -13,7 +13,7 @@ constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
 struct ReduceCase {
   std::vector<int32_t> lengths;
   int64_t width, more_stride;
-  size_t shift;
+  size_t shift = 0, shift_out = 0;  // of what is read and what is written, in elements
 };
 
 template <class T>
@@ -29,7 +29,7 @@ void check_forward(KernelCheck& check, SegmentKind kind, const ReduceCase& c, st
       Cpu{},
       SegmentReduceForward<float>{
           kind, x.data(), stride, {offsets.data(), nullptr}, y.data(), argmax.data(), batch, rows, c.width});
-  DeviceArray<T> device_x(x, c.shift), device_y(y.size(), c.shift);
+  DeviceArray<T> device_x(x, c.shift), device_y(y.size(), c.shift_out);
   DeviceArray<int32_t> device_offsets(offsets), device_argmax(argmax.size());
   SegmentReduceForward<T> a{kind,
                             device_x.data(),
@@ -74,7 +74,7 @@ void check_backward(KernelCheck& check, SegmentKind kind, const ReduceCase& c) {
                                                               batch,
                                                               rows,
                                                               c.width});
-  DeviceArray<T> device_dy(dy, c.shift), device_dx(dx.size(), c.shift);
+  DeviceArray<T> device_dy(dy, c.shift), device_dx(dx.size(), c.shift_out);
   DeviceArray<int32_t> device_offsets(offsets), device_argmax(argmax);
   SegmentReduceBackward<T> a{kind,
                              device_dy.data(),
@@ -105,31 +105,32 @@ void check_both(KernelCheck& check, const ReduceCase& c) {
 
 KERNEL_CHECK(segment_reduce, "widths, strides and addresses") {
   for (int64_t width : {0, 1, 2, 3, 4, 7, 8, 31, 32, 33, 127, 128, 129, 260}) {
-    check_both(check, {{3, 1, 9}, width, 0, 0});
-    check_both(check, {{3, 1, 9}, width, 8, 0});
+    check_both(check, {{3, 1, 9}, width, 0});
+    check_both(check, {{3, 1, 9}, width, 8});
   }
-  check_both(check, {{3, 1, 9}, 16, 3, 0});
-  check_both(check, {{3, 1, 9}, 16, 0, 1});
+  check_both(check, {{3, 1, 9}, 16, 3});
+  check_both(check, {{3, 1, 9}, 16, 0, 1, 0});
+  check_both(check, {{3, 1, 9}, 16, 0, 0, 1});
 }
 
 KERNEL_CHECK(segment_reduce, "lengths around the strands and the parts") {
   for (int32_t length : {7, 8, 9, 255, 256, 257, 511, 512, 513, 600})
-    check_both(check, {{2, length, 1}, 8, 0, 0});
-  for (int32_t length : {255, 256, 257, 1000}) check_both(check, {{2, length, 1}, 1, 0, 0});
+    check_both(check, {{2, length, 1}, 8, 0});
+  for (int32_t length : {255, 256, 257, 1000}) check_both(check, {{2, length, 1}, 1, 0});
 }
 
 KERNEL_CHECK(segment_reduce, "numbers of sequences") {
-  check_both(check, {{}, 8, 0, 0});
-  check_both(check, {{1}, 8, 0, 0});
-  check_both(check, {std::vector<int32_t>(70, 2), 8, 0, 0});
+  check_both(check, {{}, 8, 0});
+  check_both(check, {{1}, 8, 0});
+  check_both(check, {std::vector<int32_t>(70, 2), 8, 0});
 }
 
 KERNEL_CHECK(segment_reduce, "empty sequences: 0, and an error for max") {
   for (SegmentKind kind : {SegmentKind::sum, SegmentKind::mean}) {
     for (const auto& lengths : std::vector<std::vector<int32_t>>{{0, 3, 0, 0, 2, 0}, {0}, {0, 0}}) {
-      check_forward<float>(check, kind, {lengths, 5, 0, 0});
-      check_backward<float>(check, kind, {lengths, 5, 0, 0});
-      check_backward<bf16>(check, kind, {lengths, 8, 0, 0});
+      check_forward<float>(check, kind, {lengths, 5, 0});
+      check_backward<float>(check, kind, {lengths, 5, 0});
+      check_backward<bf16>(check, kind, {lengths, 8, 0});
     }
   }
   check.fails("segment_reduce: max needs a row in every sequence, got none in sequence 1", [&] {
@@ -140,6 +141,17 @@ KERNEL_CHECK(segment_reduce, "empty sequences: 0, and an error for max") {
         SegmentReduceForward<float>{
             SegmentKind::max, x.data(), 4, {offsets.data(), nullptr}, y.data(), nullptr, 2, 1, 4});
   });
+}
+
+KERNEL_CHECK(segment_reduce, "max without argmax") {
+  const std::vector<float> x{3, 1, 2, 5};
+  DeviceArray<float> device_x(x), y(2);
+  DeviceArray<int32_t> offsets(std::vector<int32_t>{0, 2});
+  segment_reduce_forward(
+      check.cuda,
+      SegmentReduceForward<float>{
+          SegmentKind::max, device_x.data(), 2, {offsets.data(), nullptr}, y.data(), nullptr, 1, 2, 2});
+  check.same("y", y.floats(), {3, 5});
 }
 
 KERNEL_CHECK(segment_reduce, "offsets that are none") {
@@ -160,12 +172,12 @@ KERNEL_CHECK(segment_reduce, "the first of equal ones, the first NaN, nothing bu
   const auto at = [&](int64_t row, int64_t column) -> float& {
     return x[static_cast<size_t>(row * width + column)];
   };
-  at(21, 1) = nan_value, at(13, 1) = nan_value, at(39, 1) = 7;
+  at(29, 1) = at(21, 1) = at(13, 1) = nan_value, at(39, 1) = 7;
   for (int64_t row = 0; row < 40; row++) at(row, 2) = -INFINITY;
   at(30, 3) = at(17, 3) = INFINITY;
   for (const auto& lengths : std::vector<std::vector<int32_t>>{{40}, {20, 20}, {1, 38, 1}}) {
-    check_forward<float>(check, SegmentKind::max, {lengths, width, 0, 0}, x);
-    check_forward<bf16>(check, SegmentKind::max, {lengths, width, 0, 0}, x);
+    check_forward<float>(check, SegmentKind::max, {lengths, width, 0}, x);
+    check_forward<bf16>(check, SegmentKind::max, {lengths, width, 0}, x);
   }
 }
 

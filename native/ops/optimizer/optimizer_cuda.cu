@@ -43,8 +43,8 @@ __device__ const Entry& entry_of(const Table& table, int64_t piece) {
 }
 
 struct Piece {
-  const OptimizerSlot& slot;
-  int64_t begin, end;  // elements
+  const OptimizerSlot slot;  // a copy: through a reference every store would make the compiler load it again
+  int64_t begin, end;        // elements
 
   // That of this block.
   __device__ explicit Piece(const Table& table) : Piece(entry_of(table, blockIdx.x)) {}

@@ -47,14 +47,6 @@ void call(Call& c) {
 
 }  // namespace
 
-void check_not_empty(const int32_t* offsets, int64_t batch) {
-  for (int64_t b = 0; b < batch; b++) {
-    if (offsets[b] < offsets[b + 1]) continue;
-    throw Error(ErrorCode::data, "segment_reduce: max needs a row in every sequence, got none in sequence " +
-                                     std::to_string(b));
-  }
-}
-
 extern const Op op_segment_reduce{"segment_reduce", call, nullptr};
 
 }  // namespace athanor

@@ -64,6 +64,14 @@ void find_largest(const SegmentReduceForward<float>& a, const Job& job, float* y
 
 }  // namespace
 
+void check_not_empty(const int32_t* offsets, int64_t batch) {
+  for (int64_t b = 0; b < batch; b++) {
+    if (offsets[b] < offsets[b + 1]) continue;
+    throw Error(ErrorCode::data, "segment_reduce: max needs a row in every sequence, got none in sequence " +
+                                     std::to_string(b));
+  }
+}
+
 void segment_reduce_forward(Cpu, const SegmentReduceForward<float>& a) {
   check_offsets(Cpu{}, a.offsets, a.batch, a.rows, "segment_reduce", "offsets");
   if (a.kind == SegmentKind::max) check_not_empty(a.offsets.data, a.batch);
