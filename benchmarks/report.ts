@@ -23,7 +23,7 @@ export interface BenchLine {
   loss?: number;
 }
 
-/** A line of a program that measures its peers itself (tokenizers, metrics), as it printed it. */
+/** A line of a program that measures its peers itself (tokenizers, metrics, data), as it printed it. */
 export interface PeerLine {
   kind: "peers";
   program: string;

@@ -1,6 +1,6 @@
 // Runs our own benchmarks and says what share of the machine they reach. See benchmarks/README.md.
 //   npm run bench -- [--only GROUP/NAME]... [--runs 20] [--quick] [--out FILE] [--list] [--python PATH] [--peers FOLDER]
-// Tokenizers and metrics bring their peers: the Python with the originals, and the folder where
+// Tokenizers, metrics and data bring their peers: the Python with the originals, and the folder where
 // benchmarks/peers/package.json is installed.
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readdirSync } from "node:fs";
@@ -27,7 +27,7 @@ const { values: args } = parseArgs({
 const runs = args.quick ? 3 : Number(args.runs);
 const threads = Number(process.env.ATHANOR_THREADS ?? os.availableParallelism());
 const engineGroups = ["ops", "models", "training"];
-const peerGroups = ["tokenizers", "metrics"];
+const peerGroups = ["tokenizers", "metrics", "data"];
 const groups = [...engineGroups, ...peerGroups];
 const suffix = ".bench.js";
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -45,7 +45,7 @@ function programs(): string[] {
 
 /** The options of a program that measures its peers itself. */
 function peerOptions(program: string): string[] {
-  const options = [program.startsWith("metrics/") ? "--rounds" : "--runs", String(runs)];
+  const options = [program.startsWith("tokenizers/") ? "--runs" : "--rounds", String(runs)];
   if (args.python) options.push("--python", args.python);
   if (args.peers && program === "tokenizers/encode") options.push("--peers", args.peers);
   return options;

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const words = new Set(
-  ["launch.h", "copy_async.h", "mma.h", "gemm_mma.h"].map((name) => `native/cuda/${name}`),
+  ["launch.h", "copy_async.h", "mma.h", "gemm_mma.h", "exponential.h"].map((name) => `native/cuda/${name}`),
 );
 const rules = [
   { pattern: /\b__shared__\b/, text: "bare __shared__, needed SHARED or dynamic_shared of cuda/launch.h" },

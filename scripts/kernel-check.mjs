@@ -23,6 +23,7 @@ try {
     stdio: "inherit",
     env: { ...environment, ...process.env },
   });
+  if (signal) console.log(`ended by ${signal}`);
   if (signal === "SIGILL")
     console.log("a function was called that is not linked: name the op that has it, too");
   process.exitCode = status ?? 1;

@@ -86,7 +86,7 @@ async function resultOf(mutant, folder) {
   if (existsSync(path)) return { ...JSON.parse(readFileSync(path, "utf8")), cached: true };
   const result = await tryOut(mutant, text, folder);
   rmSync(folder, { recursive: true, force: true });
-  writeFileSync(path, JSON.stringify(result));
+  if (result.outcome !== "failed") writeFileSync(path, JSON.stringify(result));
   return result;
 }
 
@@ -107,6 +107,8 @@ async function tryOut(mutant, text, folder) {
     const limit = Math.max(patience.leastSeconds, patience.factor * (await baseline(variant, mutant.checks)));
     const { status, output } = await run(variant, program, mutant.checks, limit);
     if (status === 0) continue;
+    if (status === "SIGILL")
+      return { outcome: "failed", how: `${variant}: a function is called that is not linked` };
     const first = output.split("\n").find((line) => /FAILED|ERROR: |WARNING: |runtime error/.test(line));
     const how = `${variant}: ${first ?? `exit status ${status}`}`.trim();
     if (mutant.survives) return { outcome: "failed", how: `said to survive, but caught by ${how}` };

@@ -15,6 +15,7 @@ export type ErrorCode =
   | "ERR_CHECKPOINT"
   | "ERR_TOKENIZER"
   | "ERR_DATA"
+  | "ERR_HUB"
   | "ERR_NATIVE_LOAD"
   | "ERR_ABORTED"
   | "ERR_INTERNAL";

@@ -1,5 +1,8 @@
 // What happens when a command fails: the first cause reaches whoever reads, updates are skipped whole, memory
 // that cannot be had is an error, and the queue lives on.
+#include <iterator>
+#include <map>
+
 #include "check/check.h"
 
 namespace athanor {
@@ -50,8 +53,8 @@ void check_skipped_update(Checks& checks) {
   TensorRef m = host.filled(0, {4, 3}), v = host.filled(0, {4, 3}), m2 = host.filled(0, {2}),
             v2 = host.filled(0, {2});
   auto step = [&](double number) {
-    return host.op("adamw",
-                   {0.9, 0.999, 1e-8, number, 0.0, 2.0, table, m, v, 0.1, 0.0, other, m2, v2, 0.1, 0.0});
+    return host.op("adamw", {0.9, 0.999, 1e-8, number, 0.0, 2.0, table, m, v, TensorRef(), 0.1, 0.0, other,
+                             m2, v2, TensorRef(), 0.1, 0.0});
   };
   host.backward(host.op("sum", {other, -1.0, 0.0}));
   host.backward(host.op("sum", {bad_rows(host, table), -1.0, 0.0}));
@@ -117,6 +120,78 @@ void check_allocator(Checks& checks) {
   checks.expect_error(ErrorCode::out_of_memory, "were needed", [&] { allocator.allocate(size_t{1} << 45); });
 }
 
+// The machine's memory, counted.
+struct CountedMemory final : RawMemory {
+  void* allocate(size_t bytes) override {
+    if (bytes > limit) return nullptr;
+    void* pointer = cpu_memory().allocate(bytes);
+    if (pointer) blocks++;
+    return pointer;
+  }
+  void release(void* pointer) override {
+    blocks--;
+    cpu_memory().release(pointer);
+  }
+  size_t total() override { return limit; }
+
+  int blocks = 0;
+  size_t limit = size_t{1} << 40;
+};
+
+// Steps of ragged training: what stays, activations that differ in size from step to step and go in reverse
+// order while gradients come. No block may overlap another, and little more may be held than is live at most.
+void check_large_blocks(Checks& checks) {
+  CountedMemory memory;
+  Allocator allocator(memory);
+  std::map<char*, size_t> live;
+  bool apart = true;
+  const auto take = [&](size_t bytes) {
+    char* block = static_cast<char*>(allocator.allocate(bytes));
+    auto next = live.lower_bound(block);
+    if (next != live.end() && block + bytes > next->first) apart = false;
+    if (next != live.begin() && std::prev(next)->first + std::prev(next)->second > block) apart = false;
+    live[block] = bytes;
+    return block;
+  };
+  const auto give = [&](char* block) {
+    allocator.free(block, live[block]);
+    live.erase(block);
+  };
+  std::vector<char*> kept;
+  for (size_t i = 0; i < 40; i++) kept.push_back(take((i % 4 + 1) * 2359296));
+  uint32_t state = 1;
+  for (int step = 0; step < 60; step++) {
+    state = state * 1664525u + 1013904223u;
+    const size_t rows = 300 + (state >> 8) % 900;
+    std::vector<char*> activations, gradients;
+    for (int layer = 0; layer < 12; layer++) {
+      for (size_t width : {768, 2304, 768, 768, 3072, 3072, 768})
+        activations.push_back(take(rows * width * 4));
+    }
+    while (!activations.empty()) {
+      char* passing = take(rows * 3072);
+      give(activations.back());
+      activations.pop_back();
+      if (activations.size() % 7 == 0) gradients.push_back(take(9437184));
+      give(passing);
+    }
+    for (char* gradient : gradients) give(gradient);
+  }
+  MemoryCounts counts = allocator.counts();
+  checks.expect(apart, "large blocks do not overlap");
+  const double held = static_cast<double>(counts.live + counts.cached);
+  checks.expect(held <= 1.15 * static_cast<double>(counts.peak),
+                "ragged steps hold " + std::to_string(held / static_cast<double>(counts.peak)) +
+                    " of what is live at most");
+  memory.limit = counts.live + counts.cached;
+  kept.push_back(take(size_t{100} << 20));  // more than a chunk
+  checks.expect(allocator.counts().cached < counts.cached, "free chunks make room for what needs it");
+  for (char* block : kept) give(block);
+  allocator.empty_cache();
+  counts = allocator.counts();
+  checks.expect(counts.live == 0 && counts.cached == 0 && memory.blocks == 0, "all goes back to the device");
+}
+
 }  // namespace
 
 void check_failures(Checks& checks) {
@@ -126,6 +201,7 @@ void check_failures(Checks& checks) {
   check_partial_overwrite(checks);
   check_memory(checks);
   check_allocator(checks);
+  check_large_blocks(checks);
 }
 
 }  // namespace athanor

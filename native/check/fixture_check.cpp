@@ -150,8 +150,8 @@ class Fixtures {
       for (size_t i = 0; i < parameters.size(); i++) {
         const FixtureTensor& gradient = c.at(at + "grad" + std::to_string(i));
         set_gradient(*host_.environment, parameters[i], host_.tensor(gradient.values, gradient.shape));
-        arguments.insert(arguments.end(),
-                         {parameters[i], m[i], v[i], c.json["lr"].number, c.json["weight_decay"].number});
+        arguments.insert(arguments.end(), {parameters[i], m[i], v[i], TensorRef(), c.json["lr"].number,
+                                           c.json["weight_decay"].number});
       }
       host_.ops("adamw", arguments);
       for (size_t i = 0; i < parameters.size(); i++) {

@@ -51,7 +51,8 @@ class Classifier {
     std::vector<Argument> arguments{0.9, 0.999, 1e-8, static_cast<double>(number), 1.0, 4.0};
     std::vector<TensorRef> all = parameters();
     for (size_t i = 0; i < all.size(); i++) {
-      arguments.insert(arguments.end(), {all[i], moments_[2 * i], moments_[2 * i + 1], 0.01, 0.01});
+      arguments.insert(arguments.end(),
+                       {all[i], moments_[2 * i], moments_[2 * i + 1], TensorRef(), 0.01, 0.01});
     }
     host_.ops("adamw", arguments);
     clear_gradients(*host_.environment, all);
@@ -102,7 +103,7 @@ void check_separate_failures(Checks& checks) {
         bool fails = (round + i) % 3 == 0;
         TensorRef y = host.op("embedding", {table, host.integers({0, fails ? 4 : 3}, {2}), -1.0});
         host.backward(host.op("sum", {y, -1.0, 0.0}));
-        host.ops("sgd", {0.0, 0.0, 0.0, 0.0, 1.0, table, TensorRef(), 0.0, 0.0, 1.0});
+        host.ops("sgd", {0.0, 0.0, 0.0, 0.0, 1.0, table, TensorRef(), TensorRef(), 0.0, 0.0, 1.0});
         host.synchronize();
         FailureRef failure = host.environment->claim_failure();
         checks.expect((failure != nullptr) == fails, "a thread is told of its own skips only");

@@ -18,16 +18,17 @@ namespace {
 constexpr size_t alignment = 64;
 constexpr size_t slack = 64;
 constexpr size_t huge_page = size_t{2} << 20;
-constexpr size_t huge_from = size_t{1} << 20;
+constexpr size_t large_from = size_t{1} << 20;
 // Cached bytes beyond this and beyond the live peak go back to the system.
 constexpr size_t cache_floor = size_t{512} << 20;
 // No machine has this much; also keeps the rounding below from overflowing.
 constexpr size_t largest = size_t{1} << 46;
 
 struct CpuMemory final : RawMemory {
-  // Large blocks start on a huge page: weights are then read with a hundredth of the address look-ups.
+  // What large blocks are cut from lies on huge pages: weights are then read with a hundredth of the address
+  // look-ups.
   void* allocate(size_t bytes) override {
-    if (bytes < huge_from) return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
+    if (bytes < large_from) return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
     void* pointer = ::operator new (bytes, std::align_val_t{huge_page}, std::nothrow);
 #if defined(__linux__)
     if (pointer) madvise(pointer, bytes / huge_page * huge_page, MADV_HUGEPAGE);
@@ -52,8 +53,10 @@ RawMemory& cpu_memory() {
   return *memory;
 }
 
-size_t Allocator::bucket(size_t bytes) {
+size_t Allocator::block_size(size_t bytes) {
+  constexpr size_t granule = LargeBlocks::granule;
   size_t size = (bytes + slack + alignment - 1) / alignment * alignment;
+  if (size >= large_from) return (size + granule - 1) / granule * granule;
   if (size <= 1024) return size;
   size_t power = 1024;
   while (power * 2 <= size) power *= 2;
@@ -65,49 +68,53 @@ void* Allocator::allocate(size_t bytes) {
   if (bytes > largest) {
     throw Error(ErrorCode::out_of_memory, "out of memory: " + std::to_string(bytes) + " bytes were needed");
   }
-  size_t size = bucket(bytes);
+  size_t size = block_size(bytes);
   std::lock_guard<std::mutex> lock(mutex_);
-  void* pointer = nullptr;
-  auto found = blocks_.find(size);
-  if (found != blocks_.end() && !found->second.empty()) {
-    pointer = found->second.back();
-    found->second.pop_back();
-    counts_.cached -= size;
-  } else {
-    pointer = allocate_raw(size);
-    if (!pointer && counts_.cached > 0) {
-      empty_cache_locked();
-      pointer = allocate_raw(size);
-    }
-    if (!pointer) {
-      throw Error(ErrorCode::out_of_memory, "out of memory: " + std::to_string(bytes) +
-                                                " bytes were needed, " + std::to_string(counts_.live) +
-                                                " are in use");
-    }
+  void* pointer = allocate_locked(size);
+  if (!pointer && held() > live_) {
+    empty_cache_locked();
+    pointer = allocate_locked(size);
   }
-  counts_.live += size;
-  if (counts_.live > counts_.peak) counts_.peak = counts_.live;
+  if (!pointer) {
+    throw Error(ErrorCode::out_of_memory, "out of memory: " + std::to_string(bytes) + " bytes were needed, " +
+                                              std::to_string(live_) + " are in use");
+  }
+  live_ += size;
+  if (live_ > peak_) peak_ = live_;
   return pointer;
 }
 
-void* Allocator::allocate_raw(size_t size) {
-  size_t held = counts_.live + counts_.cached;
-  if (size > raw_.total() || held > raw_.total() - size) return nullptr;
-  return raw_.allocate(size);
+void* Allocator::allocate_locked(size_t size) {
+  const size_t room = raw_.total() > held() ? raw_.total() - held() : 0;
+  if (size >= large_from) return large_.allocate(size, room);
+  auto found = blocks_.find(size);
+  if (found != blocks_.end() && !found->second.empty()) {
+    void* pointer = found->second.back();
+    found->second.pop_back();
+    return pointer;
+  }
+  if (size > room) return nullptr;
+  void* pointer = raw_.allocate(size);
+  if (pointer) small_held_ += size;
+  return pointer;
 }
 
 void Allocator::free(void* pointer, size_t bytes) {
   if (!pointer) return;
-  size_t size = bucket(bytes);
+  size_t size = block_size(bytes);
   std::lock_guard<std::mutex> lock(mutex_);
-  counts_.live -= size;
-  size_t limit = counts_.peak > cache_floor ? counts_.peak : cache_floor;
-  if (counts_.live + counts_.cached + size > limit + cache_floor) {
+  live_ -= size;
+  const size_t limit = (peak_ > cache_floor ? peak_ : cache_floor) + cache_floor;
+  if (size >= large_from) {
+    large_.free(pointer);
+    while (held() > limit && large_.release_chunk()) {
+    }
+  } else if (held() > limit) {
     raw_.release(pointer);
-    return;
+    small_held_ -= size;
+  } else {
+    blocks_[size].push_back(pointer);
   }
-  blocks_[size].push_back(pointer);
-  counts_.cached += size;
 }
 
 void Allocator::empty_cache() {
@@ -118,19 +125,21 @@ void Allocator::empty_cache() {
 void Allocator::empty_cache_locked() {
   for (auto& entry : blocks_) {
     for (void* pointer : entry.second) raw_.release(pointer);
+    small_held_ -= entry.first * entry.second.size();
   }
   blocks_.clear();
-  counts_.cached = 0;
+  while (large_.release_chunk()) {
+  }
 }
 
 MemoryCounts Allocator::counts() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return counts_;
+  return {live_, held() - live_, peak_};
 }
 
 void Allocator::reset_peak() {
   std::lock_guard<std::mutex> lock(mutex_);
-  counts_.peak = counts_.live;
+  peak_ = live_;
 }
 
 }  // namespace athanor

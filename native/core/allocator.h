@@ -1,7 +1,8 @@
-// A caching allocator over a device's raw memory. Sizes are rounded up to buckets (four per power of two), so
-// that ragged batches of about the same size reuse each other's blocks; blocks are 64-byte aligned and carry
-// one vector of slack at the end. Any thread may allocate and free: a block is returned by whoever drops the
-// last reference, and is safe to reuse because only later commands of the device get it.
+// A caching allocator over a device's raw memory. Small sizes are rounded up to buckets (four per power of
+// two), so that ragged batches of about the same size reuse each other's blocks; large ones are cut from
+// chunks (large_blocks.h). Blocks are 64-byte aligned and carry one vector of slack at the end. Any thread
+// may allocate and free: a block is returned by whoever drops the last reference, and is safe to reuse
+// because only later commands of the device get it.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +10,8 @@
 #include <mutex>
 #include <unordered_map>
 #include <vector>
+
+#include "core/large_blocks.h"
 
 namespace athanor {
 
@@ -41,7 +44,7 @@ class Memory {
 
 class Allocator final : public Memory {
  public:
-  explicit Allocator(RawMemory& raw) : raw_(raw) {}
+  explicit Allocator(RawMemory& raw) : raw_(raw), large_(raw) {}
 
   void* allocate(size_t bytes) override;
   void free(void* pointer, size_t bytes) override;
@@ -50,14 +53,17 @@ class Allocator final : public Memory {
   void reset_peak();
 
  private:
-  static size_t bucket(size_t bytes);
-  void* allocate_raw(size_t size);
+  static size_t block_size(size_t bytes);
+  void* allocate_locked(size_t size);
   void empty_cache_locked();
+  size_t held() const { return small_held_ + large_.held(); }
 
   RawMemory& raw_;
   std::mutex mutex_;
-  std::unordered_map<size_t, std::vector<void*>> blocks_;
-  MemoryCounts counts_;
+  std::unordered_map<size_t, std::vector<void*>> blocks_;  // small ones that are free, by size
+  LargeBlocks large_;
+  size_t small_held_ = 0;  // live and free
+  size_t live_ = 0, peak_ = 0;
 };
 
 RawMemory& cpu_memory();

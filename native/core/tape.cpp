@@ -120,11 +120,14 @@ class Walk {
     }
     if (!leaf->grad) {
       leaf->grad = std::make_shared<Tensor>();
-      // Somebody else may hold the same elements; and a .grad is whole rows.
-      if (owned && gradient.contiguous()) {
+      // Somebody else may hold the same elements; and a .grad is whole rows of f32.
+      if (gradient.dtype != DType::f32) {
+        leaf->grad->view = emitter.zeros(leaf->view.shape);
+        emitter.accumulate(leaf->grad->view, gradient);
+      } else if (owned && gradient.contiguous()) {
         leaf->grad->view = gradient;
       } else {
-        leaf->grad->view = emitter.make(gradient.dtype, leaf->view.shape);
+        leaf->grad->view = emitter.make(DType::f32, leaf->view.shape);
         emitter.copy_into(leaf->grad->view, gradient);
       }
     } else {
@@ -326,10 +329,9 @@ void set_gradient(Environment& environment, const TensorRef& leaf, const TensorR
     clear_gradients(environment, {leaf});
     return;
   }
-  if (gradient->view.shape != leaf->view.shape || gradient->view.dtype != leaf->view.dtype) {
-    throw Error(ErrorCode::shape, "grad: must be " + leaf->view.shape.text() + " " +
-                                      dtype_name(leaf->view.dtype) + ", got " + gradient->view.shape.text() +
-                                      " " + dtype_name(gradient->view.dtype));
+  if (gradient->view.shape != leaf->view.shape || gradient->view.dtype != DType::f32) {
+    throw Error(ErrorCode::shape, "grad: must be " + leaf->view.shape.text() + " f32, got " +
+                                      gradient->view.shape.text() + " " + dtype_name(gradient->view.dtype));
   }
   Emitter emitter(environment, "grad", environment.calls, leaf->view.storage->home);
   View target;
@@ -342,7 +344,7 @@ void set_gradient(Environment& environment, const TensorRef& leaf, const TensorR
     leaf->part_cleared = false;
   } else {
     leaf->grad = std::make_shared<Tensor>();
-    leaf->grad->view = target = emitter.make(leaf->view.dtype, leaf->view.shape);
+    leaf->grad->view = target = emitter.make(DType::f32, leaf->view.shape);
     for (const auto& weak : leaf->parts) {
       if (TensorRef part = weak.lock()) part->part_cleared = false;
     }
@@ -355,9 +357,11 @@ void set_requires_grad(const TensorRef& leaf, bool value) {
     throw Error(ErrorCode::argument,
                 "requiresGrad: can only be set on a leaf, not on the result of an op; use detach()");
   }
-  if (value && leaf->view.dtype != DType::f32) {
+  const DType dtype = leaf->view.dtype;
+  const bool on_cuda = leaf->view.storage->device.kind() == DeviceKind::cuda;
+  if (value && dtype != DType::f32 && !(dtype == DType::bf16 && on_cuda)) {
     throw Error(ErrorCode::dtype,
-                std::string("requiresGrad: gradients need f32, got ") + dtype_name(leaf->view.dtype));
+                std::string("requiresGrad: gradients need f32, or bf16 on CUDA, got ") + dtype_name(dtype));
   }
   bool thawed = value && !leaf->requires_grad;
   leaf->requires_grad = value;

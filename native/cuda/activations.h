@@ -35,7 +35,7 @@ __device__ inline float times_sigmoid(float x, const Sigmoid& s) {
 }
 
 // The distribution function of the normal law. Absolute precision only on the left, where erfc would keep the
-// relative one at three times the instructions: a bf16 kernel would then be bound by them, not by memory.
+// relative one at more than twice the instructions: a bf16 kernel would then be bound by them, not by memory.
 __device__ inline float normal_distribution(float x) {
   return 0.5f + 0.5f * erff(x * 0.707106781f);
 }

@@ -1,9 +1,9 @@
 // Sums of element-wise expressions over rows, columns or all of a matrix, in an order that depends on the
 // sizes alone: no atomics, the same bits on every GPU. f and its operands are those of map.h.
 //
-// A thread adds up to 32 elements or packs of them (8 of a column) in fp32, everything above in double, so
-// that a sum over 1e9 elements is as exact as one over a few dozen. Where one launch leaves too few threads
-// busy, the matrix is cut into partial sums and a second launch adds those.
+// A thread keeps what each fp32 addition rounds away, and adds it at the end in double, as is everything from
+// there on: a sum is as exact as its terms. Where one launch leaves too few threads busy, the matrix is cut
+// into partial sums and a second launch adds those.
 #pragma once
 
 #include "cuda/map.h"
@@ -12,13 +12,29 @@
 namespace athanor {
 
 constexpr int sum_threads = 256;
-constexpr int sum_run = 32;        // packs of a row that a thread adds in fp32
-constexpr int sum_column_run = 8;  // the same of a column
+constexpr int sum_run = 32;  // packs of a row that a thread adds before another may take over
 // About as many warps as an H200 holds: rows are cut until there are so many, columns until there are as many
 // in blocks, but for a thread to keep 16 rows at least.
 constexpr int64_t sum_teams = 8192;
 constexpr int64_t sum_blocks = 1024;
 constexpr int64_t sum_least_rows = 16;
+
+// A sum and its rounding errors (Ogita, Rump and Oishi, "Accurate sum and dot product", 2005, Sum2): seven
+// additions for one, which memory leaves time for, where double would not on GPUs with few fp64 units.
+struct RunningSum {
+  float sum = 0, lost = 0;
+
+  __device__ void add(float x) {
+    const float next = sum + x;
+    const float added = next - sum;
+    lost += (sum - (next - added)) + (x - added);
+    sum = next;
+  }
+  // Of infinities nothing is lost, but NaN computed.
+  __device__ double total() const {
+    return isfinite(sum) ? static_cast<double>(sum) + static_cast<double>(lost) : static_cast<double>(sum);
+  }
+};
 
 // Where sums go: partial ones, or the results.
 struct PartialSums {
@@ -36,15 +52,8 @@ struct ScaledSums {
 };
 
 template <int count, class F, class... X>
-__device__ inline void add_loaded(float (&sums)[count], const F& f, const X&... x) {
-  for (int i = 0; i < count; i++) sums[i] += f(x[i]...);
-}
-
-template <int count>
-__device__ inline double sum_of(const float (&sums)[count]) {
-  double total = 0;
-  for (int i = 0; i < count; i++) total += static_cast<double>(sums[i]);
-  return total;
+__device__ inline void add_loaded(RunningSum (&sums)[count], const F& f, const X&... x) {
+  for (int i = 0; i < count; i++) sums[i].add(f(x[i]...));
 }
 
 // ---- sums over whole rows ----
@@ -64,11 +73,11 @@ __device__ inline double sum_stretch(const RowSums& s, int64_t row, int64_t begi
                                      const X&... x) {
   const int64_t end = begin + s.stretch < s.width ? begin + s.stretch : s.width;
   const int64_t step = int64_t{pack} << s.lane_bits;
-  float sums[pack] = {};
-  float rest[1] = {};
+  RunningSum sums[pack], rest[1];
   int64_t column = begin + lane * pack;
   if (s.vectors) {
-#pragma unroll 4
+    // Four packs of several operands would spill, as would four rows of them below.
+#pragma unroll(sizeof...(X) > 1 ? 2 : 4)
     for (; column + pack <= end; column += step) {
       add_loaded<pack>(sums, f, x.template load<pack>(row, column)...);
     }
@@ -80,11 +89,14 @@ __device__ inline double sum_stretch(const RowSums& s, int64_t row, int64_t begi
       add_loaded<1>(rest, f, x.template load<1>(row, i)...);
     }
   }
-  return sum_of(sums) + sum_of(rest);
+  double total = rest[0].total();
+  for (int i = 0; i < pack; i++) total += sums[i].total();
+  return total;
 }
 
+// Without a least number of blocks the compiler spills up to 24 bytes to save a few registers.
 template <int pack, class F, class Y, class... X>
-__global__ void __launch_bounds__(sum_threads) sum_rows_kernel(RowSums s, F f, Y y, X... x) {
+__global__ void __launch_bounds__(sum_threads, 1) sum_rows_kernel(RowSums s, F f, Y y, X... x) {
   const int lanes = 1 << s.lane_bits, lane = threadIdx.x & (lanes - 1);
   const int64_t team = (int64_t{blockIdx.x} * sum_threads + threadIdx.x) >> s.lane_bits;
   const int64_t partial = team / s.groups, group = team % s.groups;
@@ -130,11 +142,11 @@ __device__ inline void add_row_threads(double (&total)[pack], const ColumnSums2d
   for (int i = 0; i < pack; i++) total[i] = sums[i][threadIdx.x];
 }
 
+// Every row_threads()-th row from `begin` on.
 template <int pack, class F, class... X>
-__device__ inline void sum_run_of_rows(float (&sums)[pack], const ColumnSums2d& s, int64_t begin, int64_t end,
-                                       int64_t column, const F& f, const X&... x) {
+__device__ inline void sum_row_range(RunningSum (&sums)[pack], const ColumnSums2d& s, int64_t begin,
+                                     int64_t end, int64_t column, const F& f, const X&... x) {
   if (s.vectors && s.width - column >= pack) {
-    // Four rows of three operands would spill.
 #pragma unroll(sizeof...(X) > 1 ? 2 : 4)
     for (int64_t row = begin; row < end; row += s.row_threads()) {
       add_loaded<pack>(sums, f, x.template load<pack>(row, column)...);
@@ -144,7 +156,7 @@ __device__ inline void sum_run_of_rows(float (&sums)[pack], const ColumnSums2d& 
 #pragma unroll 1
   for (int64_t row = begin; row < end; row += s.row_threads()) {
     for (int i = 0; i < pack; i++) {
-      float one[1] = {sums[i]};
+      RunningSum one[1] = {sums[i]};
       if (column + i < s.width) add_loaded<1>(one, f, x.template load<1>(row, column + i)...);
       sums[i] = one[0];
     }
@@ -156,13 +168,10 @@ __global__ void __launch_bounds__(sum_threads) sum_columns_kernel(ColumnSums2d s
   const int64_t column = s.column(pack);
   const int64_t begin = s.range() % s.blocks * s.block_rows, first = s.range() / s.blocks * s.rows;
   const int64_t end = begin + s.block_rows < s.rows ? begin + s.block_rows : s.rows;
-  double total[pack] = {};
-  for (int64_t row = begin + s.row_thread(); row < end; row += sum_column_run * s.row_threads()) {
-    const int64_t stop = row + sum_column_run * s.row_threads();
-    float sums[pack] = {};
-    sum_run_of_rows<pack>(sums, s, first + row, first + (stop < end ? stop : end), column, f, x...);
-    for (int i = 0; i < pack; i++) total[i] += static_cast<double>(sums[i]);
-  }
+  RunningSum sums[pack];
+  sum_row_range<pack>(sums, s, first + begin + s.row_thread(), first + end, column, f, x...);
+  double total[pack];
+  for (int i = 0; i < pack; i++) total[i] = sums[i].total();
   add_row_threads<pack>(total, s);
   if (s.row_thread() > 0) return;
   for (int i = 0; i < pack; i++) {

@@ -85,7 +85,7 @@ async function* mapHere(
   const slices = new Slices();
   const rest = () => {
     if (options.signal?.aborted) throw abortError(who, options.signal);
-    return slices.rest();
+    return slices.due ? slices.rest() : undefined;
   };
   for await (const batch of batches) {
     try {

@@ -29,8 +29,13 @@ const ROWS_PER_CLOCK = 128;
 export class Slices {
   #start = performance.now();
 
+  /** Whether it has. */
+  get due(): boolean {
+    return performance.now() - this.#start >= SLICE_MS;
+  }
+
   async rest(): Promise<void> {
-    if (performance.now() - this.#start < SLICE_MS) return;
+    if (!this.due) return;
     await setImmediate();
     this.#start = performance.now();
   }

@@ -1,5 +1,6 @@
 // The Auto classes: one per head, for whatever family a folder or config names.
 import { AthanorError } from "../errors.js";
+import { type HubOptions, pretrainedFolder, takeHubOptions } from "../hub/index.js";
 import type { Priority } from "../native/contract.js";
 import type { WeightType } from "../nn/parameter.js";
 import { emptyCache, synchronize } from "../tensor/device.js";
@@ -10,6 +11,7 @@ import { resolveCheckpoint } from "./checkpoint-files.js";
 import { type ModelConfig, plainConfig, readConfig, withLabels } from "./config.js";
 import { modelParts } from "./families.js";
 import type { HeadName } from "./heads.js";
+import { MODEL_FILES } from "./hub-files.js";
 import { type LoadReport, Model } from "./model.js";
 
 export interface FromConfigOptions {
@@ -22,7 +24,7 @@ export interface FromConfigOptions {
   seed?: number;
 }
 
-export interface FromPretrainedOptions extends FromConfigOptions {
+export interface FromPretrainedOptions extends FromConfigOptions, HubOptions {
   /**
    * How the weights of products are stored: "bf16" (arithmetic in fp32) and "int8" (with 8-bit activations) halve
    * and quarter what is read of them, for inference only. Embeddings, norms, biases and matrices with fewer than
@@ -41,28 +43,29 @@ export interface FromPretrainedOptions extends FromConfigOptions {
 export interface AutoClass {
   /**
    * Loads a model folder as Transformers writes it: config.json and model.safetensors (or shards with an index).
+   * A name that is no folder is a repository of the Hugging Face Hub (`"org/name"`), fetched into the Hub's cache.
    *
-   * @throws ERR_CHECKPOINT naming the file and what is wrong with it
+   * @throws ERR_CHECKPOINT naming the file and what is wrong with it; ERR_HUB: neither a folder nor a repository that
+   *   can be fetched; ERR_ABORTED by the signal
    */
-  fromPretrained(folder: string, options?: FromPretrainedOptions): Promise<Model>;
+  fromPretrained(name: string, options?: FromPretrainedOptions): Promise<Model>;
   /** Fresh weights, initialised as Transformers does. */
   fromConfig(config: ModelConfig, options?: FromConfigOptions): Promise<Model>;
 }
 
 function auto(head: HeadName): AutoClass {
   return {
-    async fromPretrained(folder, options = {}) {
-      if (typeof folder !== "string")
-        throw new AthanorError(
-          "ERR_ARGUMENT",
-          `fromPretrained: folder must be a string, got ${typeof folder}`,
-        );
+    async fromPretrained(name, options = {}) {
+      if (typeof name !== "string")
+        throw new AthanorError("ERR_ARGUMENT", `fromPretrained: folder must be a string, got ${typeof name}`);
+      const { hub } = takeHubOptions("fromPretrained", options);
       const dtype = options.dtype ?? "f32";
       if (!["f32", "bf16", "int8"].includes(dtype))
         throw new AthanorError(
           "ERR_ARGUMENT",
           `fromPretrained: dtype must be "f32", "bf16" or "int8", got "${String(dtype)}"`,
         );
+      const folder = await pretrainedFolder("fromPretrained", name, MODEL_FILES, hub);
       let config = {
         ...(await readConfig(folder)),
         ...plainConfig(options.config ?? {}, "fromPretrained: config"),

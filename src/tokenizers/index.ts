@@ -1,5 +1,6 @@
 // Tokenizers. Pure TypeScript: loads without the native addon.
 
+export type { HubOptions, HubProgress } from "../hub/index.js";
 export type { AddedTokenOptions } from "./added-tokens.js";
 export { AutoTokenizer, type AutoTokenizerOptions } from "./auto.js";
 export type { TextOrPair } from "./batch.js";

@@ -261,7 +261,8 @@ export class AdamW extends Optimizer {
     const slots = list.map(({ name, tensor, lrRatio, weightDecay }) => {
       const state = this.states.get(name)!;
       const [m, v] = [state.exp_avg, state.exp_avg_sq];
-      return { parameter: tensor, m, v, lr: this.lr * lrRatio, weightDecay };
+      const master = masterOf(tensor);
+      return { parameter: tensor, m, v, master, lr: this.lr * lrRatio, weightDecay };
     });
     const [beta1, beta2] = this.#betas;
     return adamw(slots, { beta1, beta2, eps: this.#eps, step, maxNorm });
@@ -303,6 +304,7 @@ export class Sgd extends Optimizer {
     const slots = list.map(({ name, tensor, lrRatio, weightDecay }) => ({
       parameter: tensor,
       buffer: this.states.get(name)?.momentum_buffer,
+      master: masterOf(tensor),
       lr: this.lr * lrRatio,
       weightDecay,
       first: started.has(name),

@@ -163,7 +163,8 @@ describe("apply: edges", () => {
     expect(at(relu, [-inf, inf, -0.5])).toEqual([0, inf, 0]);
     for (const fn of [gelu, geluTanh, geluQuick, silu]) {
       expect(at(fn, [100, 1e30])).toEqual([100, Math.fround(1e30)]);
-      expect(at(fn, [-100, -1e30]).map(Math.abs)).toEqual([0, 0]);
+      // silu(-100) is -3.7e-42: a subnormal number, or the 0 that it is flushed to.
+      for (const y of at(fn, [-100, -1e30])) expect(Math.abs(y)).toBeLessThan(4e-42);
     }
   });
 

@@ -10,6 +10,7 @@ import {
   expectSameBits,
   fixtureCases,
   fixtureTolerance,
+  onCuda,
   randomData,
   randomIntegers,
   uniform,
@@ -304,8 +305,14 @@ describe("cross_entropy: edges", () => {
     const expected = run({ rows: 5, classes: 4, logits: narrow, labels, smoothing: 0 }, "mean", [1]);
     const loss = (t: Tensor) => crossEntropy(t.slice(3, 7, 1), tensor(labels, [5]));
     const result = evaluate(loss, [{ shape: [5, 9], data }], [1]);
-    expectSameBits(result.output, expected.output, "loss");
     const inside = result.gradients[0]!.filter((_, i) => i % 9 >= 3 && i % 9 < 7);
+    if (onCuda()) {
+      // Rows of another alignment are added in another order there.
+      expectClose(result.output, expected.output, 2e-7, "loss");
+      expectClose(inside, expected.gradients[0]!, 3e-7, "gradient");
+      return;
+    }
+    expectSameBits(result.output, expected.output, "loss");
     expectSameBits(inside, expected.gradients[0]!, "gradient");
   });
 

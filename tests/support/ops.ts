@@ -7,6 +7,9 @@ import { randomData } from "./random.js";
 export { type FixtureData, fixtureCases, fixtureTolerance, type OpCase } from "./fixtures.js";
 export { countOf, randomData, randomIntegers, uniform } from "./random.js";
 
+/** Whether the tests run on a GPU, or on the emulated one: ATHANOR_DEVICE=cuda. */
+export const onCuda = (): boolean => scope(() => tensor([0], [1]).device !== "cpu");
+
 // Constants of the module, as look-ups of globals are slow in the context that Jest runs tests in.
 const { abs, max } = Math;
 const { isFinite: finite } = Number;

@@ -365,6 +365,13 @@ KERNEL_CHECK(emulator, "memory, copies and events") {
   got.resize(4);
   check.same("rows", got, {1, 2, 3, 4});
   check.expect(cudaFree(got.data()) == cudaErrorInvalidValue, "only device memory can be freed");
+  const auto copy = [&](void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+    return cudaMemcpy(to, from, bytes, kind) == cudaErrorInvalidValue;
+  };
+  check.expect(copy(got.data(), y.data(), 4, cudaMemcpyHostToDevice), "the wrong way round");
+  check.expect(copy(y.data() + 5, got.data(), 8, cudaMemcpyHostToDevice), "beyond the end");
+  check.expect(copy(got.data(), y.data(), 28, cudaMemcpyDeviceToHost), "more than there is");
+  check.expect(cudaMemset(got.data(), 0, 4) == cudaErrorInvalidValue, "not device memory");
   cudaEvent_t begin = nullptr, end = nullptr;
   float milliseconds = -1;
   cudaEventCreate(&begin);

@@ -1,6 +1,6 @@
-// Kernels with one mistake each that only a sanitizer sees. The program dies of it, so they run one at a
-// time, and only when asked for by name; scripts/check-faults.mjs runs them all. `correct` at the end has the
-// same patterns without the mistake and must pass under every sanitizer.
+// Programs with one mistake each that only a sanitizer or protected memory sees. The program dies of it, so
+// they run one at a time, and only when asked for by name; scripts/check-faults.mjs runs them all. `correct`
+// at the end has the same patterns without the mistake and must pass under every sanitizer.
 #if defined(CUDA_EMULATED)
 
 #include "cuda/bf16.h"
@@ -60,9 +60,9 @@ KERNEL_CHECK(fault, "address: device memory used after it was freed") {
   cudaFree(y);
   launch(copy_kernel, 1, 32, 0, check.cuda.stream, x.data(), y);
 }
-KERNEL_CHECK(fault, "address: a copy longer than device memory") {
-  DeviceArray<float> x(32);
-  std::vector<float> y(33);
+KERNEL_CHECK(fault, "address: a copy longer than host memory") {
+  DeviceArray<float> x(33);
+  std::vector<float> y(32);
   cudaMemcpy(y.data(), x.data(), 33 * sizeof(float), cudaMemcpyDeviceToHost);
 }
 
@@ -206,6 +206,20 @@ __global__ void ldmatrix_race_kernel(bool barrier, uint32_t* y) {
 KERNEL_CHECK(fault, "thread: ldmatrix of rows that other lanes wrote, without a warp barrier") {
   DeviceArray<uint32_t> y(32);
   launch(ldmatrix_race_kernel, 1, 32, 0, check.cuda.stream, false, y.data());
+}
+
+// ---- device memory in the host's hands, with CUDA_EMULATION_PROTECT=1 ----
+
+KERNEL_CHECK(fault, "host: device memory read without a copy") {
+  DeviceArray<float> x(check.random.floats(32));
+  const volatile float* device = x.data();
+  check.expect(device[0] != device[1], "the values");
+}
+KERNEL_CHECK(fault, "host: device memory written without a copy") {
+  DeviceArray<float> x(32);
+  volatile float* device = x.data();
+  device[31] = 1;
+  check.expect(x.floats()[31] == 1, "the value");
 }
 
 // ---- the same patterns as they should be ----

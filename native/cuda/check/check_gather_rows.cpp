@@ -62,6 +62,15 @@ KERNEL_CHECK(gather_rows, "offsets are checked with and without a host copy") {
   }
 }
 
+// The grid has 262,144 threads.
+KERNEL_CHECK(gather_rows, "a bad index among more than there are threads") {
+  std::vector<int32_t> index(300000, 3);
+  index[290000] = index[299999] = -5, index[270000] = 11;
+  DeviceArray<int32_t> device(index);
+  check.fails("gather_rows: index 11 outside 0..9",
+              [&] { check_indices(check.cuda, index_check, on_device(device), 300000, 10); });
+}
+
 // ---- forward ----
 
 void check_gather(KernelCheck& check, int64_t rows, int64_t row_bytes, int64_t stride, int64_t count,

@@ -132,6 +132,12 @@ void check_strides(KernelCheck& check) {
       }
     }
   }
+  // Of the epilogue's arrays one alone is not where four elements may be moved at once.
+  GemmCase one{20, 24, 8, false, true, 1, 0, 0, true, true};
+  one.bias_offset = 1;
+  check_gemm<T>(check, one);
+  one.bias_offset = 0, one.residual_offset = 1;
+  check_gemm<T>(check, one);
   check_gemm<T>(check, {9, 31, 77, false, true, 1, 3, 1, true, true, true, false, Function::relu});
 }
 KERNEL_CHECK(gemm, "bf16, strides") {

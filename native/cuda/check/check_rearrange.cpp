@@ -55,6 +55,7 @@ KERNEL_CHECK(rearrange, "copy_blocks") {
     for (bool zeros : {false, true}) {
       check_copy(check, b, 0, 0, zeros);
       check_copy(check, b, 1, 0, zeros);
+      check_copy(check, b, 0, 1, zeros);
       check_copy(check, b, 4, 8, zeros);
     }
   }

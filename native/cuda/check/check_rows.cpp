@@ -43,10 +43,11 @@ const std::vector<Place> places{{0, 5, 5, 0},       {5, 0, 3, 0},       {1, 1, 1
 
 // The element types that add_rows takes for y, a and b.
 template <class Y, class A, class B>
-void check_add(KernelCheck& check, const Place& p) {
-  const std::vector<float> a = check.random.floats(p.count()), b = check.random.floats(p.count());
+void check_add(KernelCheck& check, const Place& p, int64_t b_shift = 0) {
+  const std::vector<float> a = check.random.floats(p.count());
+  const std::vector<float> b = check.random.floats(p.count() + static_cast<size_t>(b_shift));
   Matrix<A> first(a, p.rows, p.width, p.stride, p.first);
-  Matrix<B> second(b, p.rows, p.width, p.stride, p.first);
+  Matrix<B> second(b, p.rows, p.width, p.stride, p.first + b_shift);
   Matrix<Y> y(std::vector<float>(p.count(), untouched), p.rows, p.width, p.stride, p.first);
   add_rows(check.cuda, y.view, first.view, second.view);
   const std::vector<float> left = rounded_to<A>(a), right = rounded_to<B>(b);
@@ -54,7 +55,7 @@ void check_add(KernelCheck& check, const Place& p) {
   for (int64_t row = 0; row < p.rows; row++) {
     for (int64_t column = 0; column < p.width; column++) {
       const size_t i = p.at(row, column);
-      wanted[i] = rounded_to<Y>({left[i] + right[i]})[0];
+      wanted[i] = rounded_to<Y>({left[i] + right[i + static_cast<size_t>(b_shift)]})[0];
     }
   }
   check.same("sum", y.array.floats(), wanted);
@@ -113,6 +114,8 @@ KERNEL_CHECK(rows, "sums of every mixture of types") {
     check_add<bf16, float, bf16>(check, p);
     check_add<bf16, bf16, float>(check, p);
     check_add<bf16, bf16, bf16>(check, p);
+    check_add<float, float, float>(check, p, 1);
+    check_add<bf16, bf16, bf16>(check, p, 3);
   }
 }
 

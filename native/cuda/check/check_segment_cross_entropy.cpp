@@ -6,11 +6,11 @@
 namespace athanor {
 namespace {
 
-constexpr int64_t ignored = -100;
+constexpr int64_t usual = -100;  // the label that is ignored
 
 template <class T>
 void check_both(KernelCheck& check, const std::vector<int32_t>& lengths, const std::vector<int32_t>& labels,
-                float scale = 5) {
+                float scale = 5, int64_t ignored = usual) {
   const std::vector<int32_t> offsets = offsets_of(lengths);
   const int64_t batch = static_cast<int64_t>(lengths.size()), rows = offsets.back();
   const std::vector<float> x = rounded_to<T>(check.random.floats(static_cast<size_t>(rows), -scale, scale));
@@ -41,9 +41,9 @@ void check_both(KernelCheck& check, const std::vector<int32_t>& lengths, const s
 }
 
 void check_types(KernelCheck& check, const std::vector<int32_t>& lengths, const std::vector<int32_t>& labels,
-                 float scale = 5) {
-  check_both<float>(check, lengths, labels, scale);
-  check_both<bf16>(check, lengths, labels, scale);
+                 float scale = 5, int64_t ignored = usual) {
+  check_both<float>(check, lengths, labels, scale, ignored);
+  check_both<bf16>(check, lengths, labels, scale, ignored);
 }
 
 KERNEL_CHECK(segment_cross_entropy, "lengths around the block") {
@@ -54,6 +54,7 @@ KERNEL_CHECK(segment_cross_entropy, "lengths around the block") {
 
 KERNEL_CHECK(segment_cross_entropy, "labels that do not count") {
   check_types(check, {4, 4, 4, 4, 0}, {3, 4, -1, -100, 0});
+  check_types(check, {4, 4, 4}, {1, 2, 0}, 5, 2);
   check_types(check, {4, 2}, {-100, 2});  // none: NaN, and a gradient of 0
   check_types(check, {}, {});
   check_types(check, {0}, {0});
@@ -78,7 +79,7 @@ KERNEL_CHECK(segment_cross_entropy, "offsets that are none") {
     segment_cross_entropy_forward(check.cuda, SegmentCrossEntropyForward<float>{x.data(),
                                                                                 {offsets.data(), nullptr},
                                                                                 {labels.data(), nullptr},
-                                                                                ignored,
+                                                                                usual,
                                                                                 out.data(),
                                                                                 out.data(),
                                                                                 out.data(),

@@ -52,6 +52,7 @@ struct GemmCase {
   size_t offset = 0;    // elements before everything
   bool bias = false, residual = false, pre_activation = false, accumulate = false;
   Function activation = Function::identity;
+  size_t bias_offset = 0, residual_offset = 0;  // more elements before these two alone
 };
 
 inline std::string describe(const GemmCase& c) {
@@ -96,8 +97,9 @@ void check_product(KernelCheck& check, const GemmCase& c, const Run& run) {
   if (c.accumulate) before = y.values(check.random, 9, NAN);
   const DeviceArray<A> device_a(av, c.offset);
   const DeviceArray<B> device_b(bv, c.offset);
-  const DeviceArray<Y> device_y(before, c.offset), device_bias(bias, c.offset), z(y.size(), c.offset);
-  const DeviceArray<Y> device_residual(residual, c.offset);
+  const DeviceArray<Y> device_y(before, c.offset), device_bias(bias, c.offset + c.bias_offset),
+      z(y.size(), c.offset);
+  const DeviceArray<Y> device_residual(residual, c.offset + c.residual_offset);
 
   GemmOutput<Y> out{device_y.data(), y.ld, y.stride, c.accumulate};
   out.bias = c.bias ? device_bias.data() : nullptr;

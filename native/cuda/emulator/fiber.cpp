@@ -44,7 +44,7 @@ emulated_switch_stack:
 .size emulated_switch_stack, .-emulated_switch_stack
 )");
 #elif defined(__aarch64__)
-// Written from the procedure call standard, not yet run.
+// From the procedure call standard; run in an emulator of the processor (qemu), not yet on one.
 asm(R"(
 .text
 .globl emulated_switch_stack

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "cuda/emulator/block.h"
+#include "cuda/emulator/protected_memory.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -283,6 +284,7 @@ cudaError_t run(const void* kernel, dim3 grid, dim3 size, size_t shared_bytes, v
   block.context = context;
   block.failed = false;
   describe_thread(block.host);
+  const DeviceMemoryOpen open;
   run_blocks(grid, size);
   return block.failed ? record_failure(cudaErrorLaunchFailure) : cudaSuccess;
 }

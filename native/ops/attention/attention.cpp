@@ -11,18 +11,24 @@ namespace athanor {
 namespace {
 
 constexpr int64_t most_head_size = 256;
+constexpr int64_t most_cuda_head_size = 128;  // what a warp's registers hold of two gradients
 
 // The views behind AttentionInputs: what commands capture.
 struct Operands {
   View q, k, v, offsets, key_offsets, bias, table;
-  AttentionInputs plain{};  // all but the pointers
+  const int32_t* host_offsets = nullptr;  // null where they are only known while commands run
+  const int32_t* host_key_offsets = nullptr;
+  AttentionSettings settings{};
 
   // Pointers only exist while a command runs.
-  AttentionInputs inputs() const {
-    AttentionInputs in = plain;
-    in.q = q.data<float>(), in.k = k.data<float>(), in.v = v.data<float>();
-    in.offsets = offsets.data<int32_t>(), in.key_offsets = key_offsets.data<int32_t>();
-    in.bias = bias.data<float>(), in.table = table.data<float>();
+  template <class T>
+  AttentionInputs<T> inputs() const {
+    AttentionInputs<T> in{};
+    static_cast<AttentionSettings&>(in) = settings;
+    in.q = q.data<T>(), in.k = k.data<T>(), in.v = v.data<T>();
+    in.q_stride = q.row_stride, in.k_stride = k.row_stride, in.v_stride = v.row_stride;
+    in.offsets = offsets.indices(host_offsets), in.key_offsets = key_offsets.indices(host_key_offsets);
+    in.bias = bias.data<float>(), in.table = table.data<char>(), in.table_dtype = table.dtype;
     return in;
   }
 };
@@ -35,8 +41,8 @@ Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const Te
   TensorRef offsets = c.tensor(4, "offsets"), key_offsets = c.optional(5, "keyOffsets");
   x.offsets = offsets->view;
   x.key_offsets = key_offsets ? key_offsets->view : offsets->view;
-  AttentionInputs& in = x.plain;
-  in.q_stride = x.q.row_stride, in.k_stride = x.k.row_stride, in.v_stride = x.v.row_stride;
+  x.host_offsets = x.offsets.host<int32_t>(), x.host_key_offsets = x.key_offsets.host<int32_t>();
+  AttentionSettings& in = x.settings;
   in.q_rows = x.q.rows(), in.k_rows = x.k.rows();
   in.heads = c.integer(3, "heads", 1, 65536);
   if (x.q.width() % in.heads != 0 || x.q.width() == 0) {
@@ -44,9 +50,11 @@ Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const Te
                                  " columns, got " + x.q.shape.text());
   }
   in.head_size = x.q.width() / in.heads;
-  if (in.head_size > most_head_size) {
-    c.fail(ErrorCode::shape, "q must have at most " + std::to_string(most_head_size) +
-                                 " columns per head, got " + std::to_string(in.head_size));
+  const bool on_cpu = x.q.storage->device.kind() == DeviceKind::cpu;
+  const int64_t most = on_cpu ? most_head_size : most_cuda_head_size;
+  if (in.head_size > most) {
+    c.fail(ErrorCode::shape, "q must have at most " + std::to_string(most) + " columns per head" +
+                                 (on_cpu ? "" : " on CUDA") + ", got " + std::to_string(in.head_size));
   }
   in.batch = check_offsets_tensor(c, offsets, in.q_rows, "offsets");
   if (key_offsets) {
@@ -69,9 +77,9 @@ Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const Te
 
 void check_tensors(const Call& c, const TensorRef& q, const TensorRef& k, const TensorRef& v,
                    const TensorRef& bias) {
-  c.check_dtype(q, "q", DType::f32);
-  c.check_dtype(k, "k", DType::f32);
-  c.check_dtype(v, "v", DType::f32);
+  c.check_float(q, "q");
+  c.check_dtype(k, "k", q->view.dtype);
+  c.check_dtype(v, "v", q->view.dtype);
   c.check_rank(q, "q", 2, 2);
   c.check_rank(k, "k", 2, 2);
   c.check_shape(k, "k", {k->shape()[0], q->shape()[1]});
@@ -85,9 +93,9 @@ void check_tensors(const Call& c, const TensorRef& q, const TensorRef& k, const 
 TensorRef read_table(Call& c, Operands& x) {
   TensorRef table = c.optional(15, "relativeBias.table");
   if (!table) return table;
-  AttentionInputs& in = x.plain;
+  AttentionSettings& in = x.settings;
   in.bidirectional = c.flag(16, "relativeBias.bidirectional");
-  c.check_dtype(table, "relativeBias.table", DType::f32);
+  if (table->view.dtype != DType::f32) c.check_dtype(table, "relativeBias.table", x.q.dtype);
   c.check_rank(table, "relativeBias.table", 2, 2);
   in.buckets = table->shape()[0];
   c.check_shape(table, "relativeBias.table", {in.buckets, in.heads});
@@ -104,7 +112,7 @@ TensorRef read_table(Call& c, Operands& x) {
 
 // The bias, and the contents of the offsets where they can be read already. Returns whether they can.
 bool check_contents(const Call& c, Operands& x) {
-  AttentionInputs& in = x.plain;
+  AttentionSettings& in = x.settings;
   if (x.bias.defined()) {
     const Shape& shape = x.bias.shape;
     in.bias_batch = shape[0], in.bias_rows = shape[2], in.bias_columns = shape[3];
@@ -113,10 +121,8 @@ bool check_contents(const Call& c, Operands& x) {
                                    std::to_string(in.heads) + ", rows, columns), got " + shape.text());
     }
   }
-  AttentionInputs host = in;
-  host.offsets = x.offsets.host<int32_t>(), host.key_offsets = x.key_offsets.host<int32_t>();
-  if (!host.offsets || !host.key_offsets) return false;
-  check_attention_sequences(host, ErrorCode::argument);
+  if (!x.host_offsets || !x.host_key_offsets) return false;
+  check_attention_sequences(in, x.host_offsets, x.host_key_offsets, ErrorCode::argument);
   return true;
 }
 
@@ -133,22 +139,23 @@ struct Gradients {
 // What is packed on the way in gets a packed gradient, so that the gradient of `split` has nothing to copy.
 Gradients make_gradients(Backward& b, const Operands& x) {
   Gradients d;
+  const DType dtype = x.q.dtype;
   const int64_t width = x.q.width();
   if (b.needs(0) && b.needs(1) && b.needs(2) && adjacent(x.q, x.k) && adjacent(x.k, x.v)) {
-    View packed = b.make(DType::f32, {x.q.rows(), 3 * width});
+    View packed = b.make(dtype, {x.q.rows(), 3 * width});
     d.q = packed.column_range(0, width);
     d.k = packed.column_range(width, 2 * width);
     d.v = packed.column_range(2 * width, 3 * width);
   } else if (b.needs(1) && b.needs(2) && adjacent(x.k, x.v)) {
-    View packed = b.make(DType::f32, {x.k.rows(), 2 * width});
+    View packed = b.make(dtype, {x.k.rows(), 2 * width});
     d.k = packed.column_range(0, width);
     d.v = packed.column_range(width, 2 * width);
   }
-  if (b.needs(0) && !d.q.defined()) d.q = b.make(DType::f32, x.q.shape);
-  if (b.needs(1) && !d.k.defined()) d.k = b.make(DType::f32, x.k.shape);
-  if (b.needs(2) && !d.v.defined()) d.v = b.make(DType::f32, x.v.shape);
+  if (b.needs(0) && !d.q.defined()) d.q = b.make(dtype, x.q.shape);
+  if (b.needs(1) && !d.k.defined()) d.k = b.make(dtype, x.k.shape);
+  if (b.needs(2) && !d.v.defined()) d.v = b.make(dtype, x.v.shape);
   if (x.bias.defined() && b.needs(3)) d.bias = b.make(DType::f32, x.bias.shape);
-  if (x.table.defined() && b.needs(4)) d.table = b.make(DType::f32, x.table.shape);
+  if (x.table.defined() && b.needs(4)) d.table = b.make(b.gradient_dtype(4, x.table.dtype), x.table.shape);
   return d;
 }
 
@@ -157,15 +164,19 @@ void gradient(Backward& b, const Operands& x, const View& o, const View& lse) {
   const Gradients d = make_gradients(b, x);
   b.run({d_o, x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table, o, lse},
         {d.q, d.k, d.v, d.bias, d.table}, [=](Execution& e) {
-          AttentionBackward a{};
-          a.in = x.inputs();
-          a.o = o.data<float>(), a.lse = lse.data<float>();
-          a.d_o = d_o.data<float>(), a.d_o_stride = d_o.row_stride;
-          a.dq = d.q.data<float>(), a.dq_stride = d.q.row_stride;
-          a.dk = d.k.data<float>(), a.dk_stride = d.k.row_stride;
-          a.dv = d.v.data<float>(), a.dv_stride = d.v.row_stride;
-          a.dbias = d.bias.data<float>(), a.dtable = d.table.data<float>();
-          on_device(e, [&](auto device) { attention_backward(device, a); });
+          on_device_as(e, x.q.dtype, "attention", [&](auto device, auto zero) {
+            using T = decltype(zero);
+            AttentionBackward<T> a{};
+            a.in = x.inputs<T>();
+            a.o = o.data<T>(), a.lse = lse.data<float>();
+            a.d_o = d_o.data<T>(), a.d_o_stride = d_o.row_stride;
+            a.dq = d.q.data<T>(), a.dq_stride = d.q.row_stride;
+            a.dk = d.k.data<T>(), a.dk_stride = d.k.row_stride;
+            a.dv = d.v.data<T>(), a.dv_stride = d.v.row_stride;
+            a.dbias = d.bias.data<float>();
+            a.dtable = d.table.data<char>(), a.dtable_dtype = d.table.dtype;
+            attention_backward(device, a);
+          });
         });
   if (d.q.defined()) b.set(0, d.q);
   if (d.k.defined()) b.set(1, d.k);
@@ -175,16 +186,18 @@ void gradient(Backward& b, const Operands& x, const View& o, const View& lse) {
 }
 
 View run_weights(Call& c, const Operands& x, const View& lse) {
-  const int32_t* offsets = x.offsets.host<int32_t>();
-  const int32_t* key_offsets = x.key_offsets.host<int32_t>();
+  const int32_t* offsets = x.host_offsets;
+  const int32_t* key_offsets = x.host_key_offsets;
   int64_t count = 0;
-  for (int64_t b = 0; b < x.plain.batch; b++) {
-    count += x.plain.heads * (offsets[b + 1] - offsets[b]) * (key_offsets[b + 1] - key_offsets[b]);
+  for (int64_t b = 0; b < x.settings.batch; b++) {
+    count += x.settings.heads * (offsets[b + 1] - offsets[b]) * (key_offsets[b + 1] - key_offsets[b]);
   }
   View weights = c.make(DType::f32, {count});
   c.run({x.q, x.k, x.offsets, x.key_offsets, x.bias, x.table, lse}, {weights}, [=](Execution& e) {
-    AttentionWeights a{x.inputs(), lse.data<float>(), weights.data<float>()};
-    on_device(e, [&](auto device) { attention_weights(device, a); });
+    on_device_as(e, x.q.dtype, "attention", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      attention_weights(device, AttentionWeights<T>{x.inputs<T>(), lse.data<float>(), weights.data<float>()});
+    });
   });
   return weights;
 }
@@ -201,13 +214,15 @@ void call(Call& c) {
            "offsets must be readable on the host for returnWeights, got the result of an op");
   }
   const Operands x = read;
-  View o = c.make(DType::f32, x.q.shape);
+  View o = c.make(x.q.dtype, x.q.shape);
   const std::vector<TensorRef> inputs{q, k, v, bias, table};
-  View lse =
-      c.recording(inputs) || return_weights ? c.make(DType::f32, {x.plain.heads, x.plain.q_rows}) : View();
+  View lse = c.recording(inputs) || return_weights ? c.make(DType::f32, {x.settings.heads, x.settings.q_rows})
+                                                   : View();
   c.run({x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table}, {o, lse}, [=](Execution& e) {
-    AttentionForward a{x.inputs(), o.data<float>(), lse.data<float>()};
-    on_device(e, [&](auto device) { attention_forward(device, a); });
+    on_device_as(e, x.q.dtype, "attention", [&](auto device, auto zero) {
+      using T = decltype(zero);
+      attention_forward(device, AttentionForward<T>{x.inputs<T>(), o.data<T>(), lse.data<float>()});
+    });
   });
   c.result(o);
   c.record(inputs, {x.q, x.k, x.v, x.offsets, x.key_offsets, x.bias, x.table, o},
@@ -218,14 +233,15 @@ void call(Call& c) {
 
 }  // namespace
 
-void check_attention_sequences(const AttentionInputs& in, ErrorCode code) {
-  check_offsets(in.offsets, in.batch, in.q_rows, "attention", "offsets", code);
-  if (in.key_offsets != in.offsets || in.k_rows != in.q_rows) {
-    check_offsets(in.key_offsets, in.batch, in.k_rows, "attention", "keyOffsets", code);
+void check_attention_sequences(const AttentionSettings& in, const int32_t* offsets,
+                               const int32_t* key_offsets, ErrorCode code) {
+  check_offsets(offsets, in.batch, in.q_rows, "attention", "offsets", code);
+  if (key_offsets != offsets || in.k_rows != in.q_rows) {
+    check_offsets(key_offsets, in.batch, in.k_rows, "attention", "keyOffsets", code);
   }
   if (in.bias_batch == 0) return;  // none
   for (int64_t b = 0; b < in.batch; b++) {
-    const int64_t rows = in.offsets[b + 1] - in.offsets[b], keys = in.key_offsets[b + 1] - in.key_offsets[b];
+    const int64_t rows = offsets[b + 1] - offsets[b], keys = key_offsets[b + 1] - key_offsets[b];
     if (rows <= in.bias_rows && keys <= in.bias_columns) continue;
     throw Error(code, "attention: bias must cover " + Shape{rows, keys}.text() + " of sequence " +
                           std::to_string(b) + ", got " + Shape{in.bias_rows, in.bias_columns}.text());

@@ -18,64 +18,89 @@
 
 #include <cstdint>
 
+#include "ops/host_indices.h"
 #include "ops/op.h"
 
 namespace athanor {
 
-struct AttentionInputs {
-  const float* q;  // (Tq, H*D), row stride q_stride
-  const float* k;  // (Tk, H*D), row stride k_stride
-  const float* v;  // (Tk, H*D), row stride v_stride
-  int64_t q_stride, k_stride, v_stride;
-  const int32_t* offsets;      // (B+1) of the query rows
-  const int32_t* key_offsets;  // (B+1) of the key rows; may be offsets
+// All but the tensors.
+struct AttentionSettings {
   int64_t batch, q_rows, k_rows, heads, head_size;
   bool causal;
   float scale;
-  const float* bias;  // (bias_batch, H, bias_rows, bias_columns) or null
-  int64_t bias_batch, bias_rows, bias_columns;
-  const float* table;  // (buckets, H) or null: relative_bias.h
-  int64_t buckets, max_distance;
+  int64_t bias_batch, bias_rows, bias_columns;  // 0 without bias
+  int64_t buckets, max_distance;                // of the relative bias
   bool bidirectional;
   float p;
   uint64_t seed, call;
 };
 
+template <class T>
+struct AttentionInputs : AttentionSettings {
+  const T* q;  // (Tq, H*D), row stride q_stride
+  const T* k;  // (Tk, H*D), row stride k_stride
+  const T* v;  // (Tk, H*D), row stride v_stride
+  int64_t q_stride, k_stride, v_stride;
+  Indices offsets;      // (B+1) of the query rows
+  Indices key_offsets;  // (B+1) of the key rows; may be offsets
+  const float* bias;    // (bias_batch, H, bias_rows, bias_columns) or null
+  const void* table;    // (buckets, H) or null: relative_bias.h
+  DType table_dtype;    // f32, or that of q
+};
+
+template <class T>
 struct AttentionForward {
-  AttentionInputs in;
-  float* o;    // (Tq, H*D)
+  AttentionInputs<T> in;
+  T* o;        // (Tq, H*D)
   float* lse;  // (H, Tq), or null where nobody needs it
 };
 
 // Outputs overwrite; null where nobody needs them.
+template <class T>
 struct AttentionBackward {
-  AttentionInputs in;
-  const float* o;    // (Tq, H*D)
+  AttentionInputs<T> in;
+  const T* o;        // (Tq, H*D)
   const float* lse;  // (H, Tq)
-  const float* d_o;  // (Tq, H*D), row stride d_o_stride
+  const T* d_o;      // (Tq, H*D), row stride d_o_stride
   int64_t d_o_stride;
-  float* dq;  // (Tq, H*D), row stride dq_stride
-  float* dk;  // (Tk, H*D), row stride dk_stride
-  float* dv;  // (Tk, H*D), row stride dv_stride
+  T* dq;  // (Tq, H*D), row stride dq_stride
+  T* dk;  // (Tk, H*D), row stride dk_stride
+  T* dv;  // (Tk, H*D), row stride dv_stride
   int64_t dq_stride, dk_stride, dv_stride;
-  float* dbias;   // shape of bias; summed over sequences in order when bias_batch is 1
-  float* dtable;  // (buckets, H); summed over sequences in order
+  float* dbias;        // shape of bias; summed over sequences in order when bias_batch is 1
+  void* dtable;        // (buckets, H); summed over sequences in order
+  DType dtable_dtype;  // f32, or that of the table
 };
 
+template <class T>
 struct AttentionWeights {
-  AttentionInputs in;
+  AttentionInputs<T> in;
   const float* lse;  // (H, Tq)
   float* weights;    // for each sequence in turn (H, Lq, Lk): P before dropout
 };
 
-// Checks the contents of both offsets and that the bias covers every sequence; the pointers are read here.
-void check_attention_sequences(const AttentionInputs& in, ErrorCode code);
+// Checks the contents of both offsets, on the host, and that the bias covers every sequence.
+void check_attention_sequences(const AttentionSettings& in, const int32_t* offsets,
+                               const int32_t* key_offsets, ErrorCode code);
 
-void attention_forward(Cpu, const AttentionForward& a);
-void attention_forward(Cuda, const AttentionForward& a);
-void attention_backward(Cpu, const AttentionBackward& a);
-void attention_backward(Cuda, const AttentionBackward& a);
-void attention_weights(Cpu, const AttentionWeights& a);
-void attention_weights(Cuda, const AttentionWeights& a);
+// The same for a command on either device, with ERR_DATA.
+template <class Device, class T>
+void check_attention_sequences(Device device, const AttentionInputs<T>& in) {
+  const HostIndices offsets(device, in.offsets, in.batch + 1);
+  const bool same = in.key_offsets.data == in.offsets.data;  // read once
+  const HostIndices key_offsets(device, same ? Indices{offsets.data(), offsets.data()} : in.key_offsets,
+                                in.batch + 1);
+  check_attention_sequences(in, offsets.data(), key_offsets.data(), ErrorCode::data);
+}
+
+void attention_forward(Cpu, const AttentionForward<float>& a);
+void attention_backward(Cpu, const AttentionBackward<float>& a);
+void attention_weights(Cpu, const AttentionWeights<float>& a);
+template <class T>
+void attention_forward(Cuda, const AttentionForward<T>& a);
+template <class T>
+void attention_backward(Cuda, const AttentionBackward<T>& a);
+template <class T>
+void attention_weights(Cuda, const AttentionWeights<T>& a);
 
 }  // namespace athanor

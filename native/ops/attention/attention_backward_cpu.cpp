@@ -43,7 +43,7 @@ struct Buffers {
 class HeadGradient {
  public:
   // table_sums: of every (sequence, head, bucket), or null.
-  HeadGradient(const AttentionBackward& a, const RelativeBias& relative, double* table_sums,
+  HeadGradient(const AttentionBackward<float>& a, const RelativeBias& relative, double* table_sums,
                const AttentionSequence& sequence, int64_t head, Worker& worker)
       : a_(a),
         in_(a.in),
@@ -244,8 +244,8 @@ class HeadGradient {
     }
   }
 
-  const AttentionBackward& a_;
-  const AttentionInputs& in_;
+  const AttentionBackward<float>& a_;
+  const AttentionInputs<float>& in_;
   const AttentionHead at_;
   const AttentionSequence& seq_;
   const int64_t column_;
@@ -256,7 +256,7 @@ class HeadGradient {
   bool overwrite_ = true;  // dk and dv of this block of keys: nothing is there yet
 };
 
-void clear_bias_gradient(const AttentionBackward& a) {
+void clear_bias_gradient(const AttentionBackward<float>& a) {
   const size_t count = static_cast<size_t>(a.in.bias_batch * a.in.heads * a.in.bias_rows * a.in.bias_columns);
   parallel_ranges(count, 65536, [&](size_t begin, size_t end, Worker&) {
     kernels().fill(a.dbias + begin, 0.0f, end - begin);
@@ -265,7 +265,7 @@ void clear_bias_gradient(const AttentionBackward& a) {
 
 }  // namespace
 
-void attention_backward(Cpu, const AttentionBackward& a) {
+void attention_backward(Cpu, const AttentionBackward<float>& a) {
   std::vector<AttentionSequence> sequences = attention_sequences(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
   const RelativeBias relative(a.in);
@@ -285,7 +285,7 @@ void attention_backward(Cpu, const AttentionBackward& a) {
     parallel_for(sequences.size() * heads,
                  [&](size_t job, Worker& worker) { run(sequences[job / heads], job % heads, worker); });
   }
-  if (a.dtable) write_table_gradient(a.in, table_sums, a.dtable);
+  if (a.dtable) write_table_gradient(a.in, table_sums, static_cast<float*>(a.dtable));
 }
 
 }  // namespace athanor

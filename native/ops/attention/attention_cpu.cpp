@@ -28,7 +28,7 @@ struct RowRange {
 };
 
 // Ranges depend on the sizes alone. Few are halved, so that small batches keep all threads busy.
-std::vector<RowRange> row_ranges(const AttentionInputs& in) {
+std::vector<RowRange> row_ranges(const AttentionInputs<float>& in) {
   const std::vector<AttentionSequence> sequences = attention_sequences(in);
   int64_t each = rows_most;
   for (; each > 32; each /= 2) {
@@ -47,8 +47,8 @@ std::vector<RowRange> row_ranges(const AttentionInputs& in) {
 
 class HeadForward {
  public:
-  HeadForward(const AttentionForward& a, const RelativeBias& relative, const RowRange& range, int64_t head,
-              Worker& worker)
+  HeadForward(const AttentionForward<float>& a, const RelativeBias& relative, const RowRange& range,
+              int64_t head, Worker& worker)
       : a_(a), range_(range), at_(a.in, relative, range.sequence, head), worker_(worker) {
     o_stride_ = a.in.heads * a.in.head_size;
     o_ = a.o + (range.sequence.row + range.row) * o_stride_ + head * a.in.head_size;
@@ -96,7 +96,7 @@ class HeadForward {
   }
 
   void pack(int64_t key, int64_t keys) {
-    const AttentionInputs& in = a_.in;
+    const AttentionInputs<float>& in = a_.in;
     unpacked_ = range_.rows <= rows_unpacked;
     if (!unpacked_) {
       at_.kernels.pack_transposed(packed_keys_, at_.k + key * in.k_stride, static_cast<size_t>(in.k_stride),
@@ -134,7 +134,7 @@ class HeadForward {
   }
 
   void unpacked_scores(const AttentionTile& tile) {
-    const AttentionInputs& in = a_.in;
+    const AttentionInputs<float>& in = a_.in;
     Gemm product;
     product.m = static_cast<size_t>(tile.rows), product.n = static_cast<size_t>(tile.keys);
     product.k = at_.size;
@@ -156,7 +156,7 @@ class HeadForward {
     for (int64_t i = 0; i < range_.rows; i++) lse[i] = largest_[i] + std::log(total_[i]);
   }
 
-  const AttentionForward& a_;
+  const AttentionForward<float>& a_;
   const RowRange& range_;
   const AttentionHead at_;
   Worker& worker_;
@@ -176,7 +176,7 @@ class HeadForward {
 };
 
 // One (sequence, head) of the probabilities.
-void write_weights(const AttentionWeights& a, const AttentionHead& at, float* out, Worker& worker) {
+void write_weights(const AttentionWeights<float>& a, const AttentionHead& at, float* out, Worker& worker) {
   const AttentionSequence& sequence = at.sequence;
   const int64_t each = attention_key_block(sequence.keys), strips = at.strips(sequence.rows);
   const size_t stride = static_cast<size_t>(attention_score_stride(each));
@@ -204,8 +204,8 @@ void write_weights(const AttentionWeights& a, const AttentionHead& at, float* ou
 
 }  // namespace
 
-void attention_forward(Cpu, const AttentionForward& a) {
-  check_attention_sequences(a.in, ErrorCode::data);
+void attention_forward(Cpu, const AttentionForward<float>& a) {
+  check_attention_sequences(Cpu(), a.in);
   const std::vector<RowRange> ranges = row_ranges(a.in);
   const RelativeBias relative(a.in);
   const size_t heads = static_cast<size_t>(a.in.heads);
@@ -214,7 +214,7 @@ void attention_forward(Cpu, const AttentionForward& a) {
   });
 }
 
-void attention_weights(Cpu, const AttentionWeights& a) {
+void attention_weights(Cpu, const AttentionWeights<float>& a) {
   // Weights lie in batch order, so the sequences are walked in it.
   std::vector<int64_t> begin(static_cast<size_t>(a.in.batch) + 1, 0);
   std::vector<AttentionSequence> sequences = attention_sequences(a.in);

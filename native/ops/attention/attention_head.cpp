@@ -6,12 +6,12 @@
 
 namespace athanor {
 
-std::vector<AttentionSequence> attention_sequences(const AttentionInputs& in) {
+std::vector<AttentionSequence> attention_sequences(const AttentionInputs<float>& in) {
   std::vector<AttentionSequence> sequences;
   sequences.reserve(static_cast<size_t>(in.batch));
   for (int64_t b = 0; b < in.batch; b++) {
-    sequences.push_back({b, in.offsets[b], in.offsets[b + 1] - in.offsets[b], in.key_offsets[b],
-                         in.key_offsets[b + 1] - in.key_offsets[b]});
+    sequences.push_back({b, in.offsets.data[b], in.offsets.data[b + 1] - in.offsets.data[b],
+                         in.key_offsets.data[b], in.key_offsets.data[b + 1] - in.key_offsets.data[b]});
   }
   std::stable_sort(sequences.begin(), sequences.end(),
                    [](const AttentionSequence& x, const AttentionSequence& y) {
@@ -31,7 +31,7 @@ int64_t attention_score_stride(int64_t keys) {
   return lines % 1024 == 0 ? lines + 16 : lines;
 }
 
-AttentionHead::AttentionHead(const AttentionInputs& inputs, const RelativeBias& relative_bias,
+AttentionHead::AttentionHead(const AttentionInputs<float>& inputs, const RelativeBias& relative_bias,
                              const AttentionSequence& s, int64_t h)
     : kernels(*athanor::kernels().head),
       in(inputs),

@@ -37,7 +37,7 @@ struct AttentionTile {
 
 // All sequences, those with most work first: the pool hands out jobs in this order, so that a long one does
 // not start last.
-std::vector<AttentionSequence> attention_sequences(const AttentionInputs& in);
+std::vector<AttentionSequence> attention_sequences(const AttentionInputs<float>& in);
 
 // Key blocks of equal size, at most attention_block_keys; a multiple of 16 but for the last.
 int64_t attention_key_block(int64_t keys);
@@ -49,8 +49,8 @@ int64_t attention_score_stride(int64_t keys);
 // What one (sequence, head) computes with; the pointers are at its first query and key row.
 class AttentionHead {
  public:
-  AttentionHead(const AttentionInputs& in, const RelativeBias& relative, const AttentionSequence& sequence,
-                int64_t head);
+  AttentionHead(const AttentionInputs<float>& in, const RelativeBias& relative,
+                const AttentionSequence& sequence, int64_t head);
 
   // n rounded up to whole vectors.
   size_t padded(int64_t n) const {
@@ -69,7 +69,7 @@ class AttentionHead {
   ScoreStrip strip(const AttentionTile& tile, float* s, size_t stride) const;
 
   const HeadKernels& kernels;
-  const AttentionInputs& in;
+  const AttentionInputs<float>& in;
   const RelativeBias& relative;
   const AttentionSequence sequence;
   const int64_t head;

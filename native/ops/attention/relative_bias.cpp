@@ -24,23 +24,24 @@ int64_t relative_bucket(int64_t distance, bool bidirectional, int64_t buckets, i
   return first + std::min(exact + static_cast<int64_t>(step), side - 1);
 }
 
-RelativeBias::RelativeBias(const AttentionInputs& in) : in_(in) {
+RelativeBias::RelativeBias(const AttentionInputs<float>& in) : in_(in) {
   if (!given()) return;
   int64_t rows = 1;
   most_keys_ = 1;
   for (int64_t b = 0; b < in.batch; b++) {
-    rows = std::max<int64_t>(rows, in.offsets[b + 1] - in.offsets[b]);
-    most_keys_ = std::max<int64_t>(most_keys_, in.key_offsets[b + 1] - in.key_offsets[b]);
+    rows = std::max<int64_t>(rows, in.offsets.data[b + 1] - in.offsets.data[b]);
+    most_keys_ = std::max<int64_t>(most_keys_, in.key_offsets.data[b + 1] - in.key_offsets.data[b]);
   }
   distances_ = rows + most_keys_ - 1;
   bucket_.resize(static_cast<size_t>(distances_));
   values_.resize(static_cast<size_t>(in.heads * distances_));
+  const float* table = static_cast<const float*>(in.table);
   for (int64_t d = 0; d < distances_; d++) {
     const int64_t distance = d - (most_keys_ - 1);
     const int64_t bucket = relative_bucket(distance, in.bidirectional, in.buckets, in.max_distance);
     bucket_[static_cast<size_t>(d)] = static_cast<int32_t>(bucket);
     for (int64_t h = 0; h < in.heads; h++) {
-      values_[static_cast<size_t>(h * distances_ + d)] = in.table[bucket * in.heads + h];
+      values_[static_cast<size_t>(h * distances_ + d)] = table[bucket * in.heads + h];
     }
   }
 }
@@ -51,7 +52,7 @@ void RelativeBias::add_to_buckets(double* target, const float* by_distance, int6
   for (int64_t d = 0; d < rows + keys - 1; d++) target[bucket[d]] += static_cast<double>(by_distance[d]);
 }
 
-void write_table_gradient(const AttentionInputs& in, const double* sums, float* dtable) {
+void write_table_gradient(const AttentionInputs<float>& in, const double* sums, float* dtable) {
   for (int64_t bucket = 0; bucket < in.buckets; bucket++) {
     for (int64_t h = 0; h < in.heads; h++) {
       double total = 0.0;

@@ -25,7 +25,7 @@ int64_t relative_exact(bool bidirectional, int64_t buckets);
 // The biases of a call by distance, for all of its heads.
 class RelativeBias {
  public:
-  explicit RelativeBias(const AttentionInputs& in);  // in.table may be null: no bias
+  explicit RelativeBias(const AttentionInputs<float>& in);  // in.table may be null: no bias
 
   bool given() const { return in_.table != nullptr; }
 
@@ -39,7 +39,7 @@ class RelativeBias {
   void add_to_buckets(double* target, const float* by_distance, int64_t rows, int64_t keys) const;
 
  private:
-  const AttentionInputs& in_;
+  const AttentionInputs<float>& in_;
   int64_t most_keys_ = 0;
   int64_t distances_ = 0;        // from -(most keys - 1) to most rows - 1
   std::vector<int32_t> bucket_;  // (distances)
@@ -47,6 +47,6 @@ class RelativeBias {
 };
 
 // dtable (buckets, H) from sums (B, H, buckets), added over the sequences in order.
-void write_table_gradient(const AttentionInputs& in, const double* sums, float* dtable);
+void write_table_gradient(const AttentionInputs<float>& in, const double* sums, float* dtable);
 
 }  // namespace athanor

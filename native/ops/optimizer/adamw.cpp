@@ -1,6 +1,7 @@
 // The op `adamw`: arguments beta1, beta2, eps, step (from 1), maxNorm (0: no clipping), n, then for each
-// parameter its handle, m, v, lr, weightDecay. Gives the norm of the gradients before clipping. Parameters
-// without a gradient are passed over. If a gradient is marked by a failure, nothing at all is updated.
+// parameter its handle, m, v, master (0: none), lr, weightDecay. Gives the norm of the gradients before
+// clipping. Parameters without a gradient are passed over. If a gradient is marked by a failure, nothing at
+// all is updated.
 #include <cmath>
 
 #include "ops/optimizer/optimizer.h"
@@ -9,7 +10,7 @@ namespace athanor {
 
 namespace {
 
-constexpr int head = 6, each = 5;
+constexpr int head = 6, each = 6;
 
 void call(Call& c) {
   const float beta1 = unit_interval(c, 0, "beta1"), beta2 = unit_interval(c, 1, "beta2");

@@ -16,8 +16,8 @@ std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) 
   std::vector<OptimizerSlot> slots;
   slots.reserve(entries.size());
   for (const OptimizerEntry& e : entries) {
-    slots.push_back({e.p.data<float>(), e.g.data<float>(), e.m.data<float>(), e.v.data<float>(), e.p.count(),
-                     e.learning_rate, e.weight_decay, e.first});
+    slots.push_back({e.p.data<float>(), e.g.data<float>(), e.m.data<float>(), e.v.data<float>(),
+                     e.rounded.data<bf16>(), e.p.count(), e.learning_rate, e.weight_decay, e.first});
   }
   return slots;
 }
@@ -27,8 +27,10 @@ View flat_range(const View& v, int64_t begin, int64_t end) {
   return v.defined() ? v.reshaped({v.count()}).row_range(begin, end) : v;
 }
 
-// The entries cut into commands of at most slice_size elements each.
+// The entries cut into commands of at most slice_size elements each; on a GPU, where streams run side by side
+// and a launch for all is fastest, into one.
 std::vector<std::vector<OptimizerEntry>> slices_of(const std::vector<OptimizerEntry>& entries) {
+  if (!entries.empty() && entries[0].p.storage->device.kind() == DeviceKind::cuda) return {entries};
   std::vector<std::vector<OptimizerEntry>> slices;
   int64_t room = 0;
   for (const OptimizerEntry& e : entries) {
@@ -39,7 +41,7 @@ std::vector<std::vector<OptimizerEntry>> slices_of(const std::vector<OptimizerEn
       }
       int64_t end = std::min(e.p.count(), begin + room);
       OptimizerEntry part = e;
-      for (View* v : {&part.p, &part.g, &part.m, &part.v}) *v = flat_range(*v, begin, end);
+      for (View* v : {&part.p, &part.g, &part.m, &part.v, &part.rounded}) *v = flat_range(*v, begin, end);
       slices.back().push_back(std::move(part));
       room -= end - begin;
       begin = end;
@@ -62,7 +64,7 @@ void run_slice(Call& c, std::vector<OptimizerEntry> slice, std::vector<View> rea
   std::vector<View> written{extra};
   for (const OptimizerEntry& e : *part) {
     read.push_back(e.g);
-    written.insert(written.end(), {e.p, e.m, e.v});
+    written.insert(written.end(), {e.p, e.m, e.v, e.rounded});
   }
   c.run(
       read, written, [=](Execution& e) { body(e, slots_of(*part)); }, CommandKind::update);
@@ -70,32 +72,50 @@ void run_slice(Call& c, std::vector<OptimizerEntry> slice, std::vector<View> rea
 
 }  // namespace
 
-void OptimizerCall::check_parameter(const TensorRef& p, const std::string& name) {
-  c_.check_dtype(p, name.c_str(), DType::f32);
+void OptimizerCall::check_place(const TensorRef& p, const std::string& name) {
   if (!p->leaf()) c_.fail(ErrorCode::argument, name + " must be a leaf, got the result of an op");
   if (!p->view.contiguous())
     c_.fail(ErrorCode::argument, name + " must be whole rows, got a range of columns");
+  if (p->view.count() > 0) written_.emplace_back(p->view.storage.get(), p->view.offset);
 }
 
+// f32 of the parameter's shape: moments, buffers, master weights.
 View OptimizerCall::state(int position, const std::string& name, const TensorRef& parameter) {
   TensorRef t = c_.tensor(position, name.c_str());
-  check_parameter(t, name);
+  c_.check_dtype(t, name.c_str(), DType::f32);
   c_.check_shape(t, name.c_str(), parameter->shape());
-  if (t->view.count() > 0) written_.emplace_back(t->view.storage.get(), t->view.offset);
+  check_place(t, name);
   return t->view;
+}
+
+// Undefined for an f32 parameter.
+View OptimizerCall::master(int position, int index, const TensorRef& parameter) {
+  const std::string at = "[" + std::to_string(index) + "]", name = "master" + at;
+  const bool given = c_.optional(position, name.c_str()) != nullptr;
+  const bool needed = parameter->view.dtype == DType::bf16;
+  if (given != needed) {
+    c_.fail(ErrorCode::argument, name + " must be given for a bf16 parameter and for no other, got " +
+                                     (given ? "one" : "none") + " for " + dtype_name(parameter->view.dtype) +
+                                     " parameters" + at);
+  }
+  return needed ? state(position, name, parameter) : View();
 }
 
 void OptimizerCall::read(int position, int index, bool with_state, bool first) {
   const std::string at = "[" + std::to_string(index) + "]", name = "parameters" + at;
   TensorRef p = c_.tensor(position, name.c_str());
-  check_parameter(p, name);
-  OptimizerEntry entry{p->view, View(), View(), View(), 0, 0, first};
+  c_.check_float(p, name.c_str());
+  check_place(p, name);
+  OptimizerEntry entry{p->view, View(), View(), View(), View(), 0, 0, first};
   if (with_state) entry.m = state(position + 1, (states_ == 2 ? "m" : "buffer") + at, p);
   if (with_state && states_ == 2) entry.v = state(position + 2, "v" + at, p);
-  entry.learning_rate = static_cast<float>(c_.number(position + 1 + states_, ("lr" + at).c_str()));
-  entry.weight_decay = static_cast<float>(c_.number(position + 2 + states_, ("weightDecay" + at).c_str()));
+  if (View weights = master(position + 1 + states_, index, p); weights.defined()) {
+    entry.rounded = entry.p;
+    entry.p = weights;
+  }
+  entry.learning_rate = static_cast<float>(c_.number(position + 2 + states_, ("lr" + at).c_str()));
+  entry.weight_decay = static_cast<float>(c_.number(position + 3 + states_, ("weightDecay" + at).c_str()));
   if (p->view.count() == 0) return;
-  written_.emplace_back(p->view.storage.get(), p->view.offset);
   TensorRef gradient = get_gradient(c_.environment, p);
   if (!gradient) return;
   c_.check_dtype(gradient, ("the gradient of " + name).c_str(), DType::f32);
@@ -110,7 +130,7 @@ void OptimizerCall::finish(float max_norm, const Update& update) {
   }
   std::vector<View> all;
   for (const OptimizerEntry& e : entries_) {
-    for (const View& v : {e.p, e.g, e.m, e.v}) all.push_back(dependency(v));
+    for (const View& v : {e.p, e.g, e.m, e.v, e.rounded}) all.push_back(dependency(v));
   }
   View norm = c_.make(DType::f32, Shape{});
   c_.result(norm);

@@ -5,15 +5,19 @@
 //   p -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps).
 // SGD: g += wd p; buf = momentum buf + (1 - dampening) g (at a parameter's first step: g);
 //   p -= lr (g + momentum buf for Nesterov, or buf, or g without momentum).
-// In place, in commands of a few million elements each, so that a step does not hold up other queues; all of
-// them depend on a command that depends on every gradient: they run all, or none. With clipping that is the
-// norm; without, the norm is found in the same sweep as the update, while the gradients are in cache. Norm
-// and factor stay on the device.
+// In place: on the CPU in commands of a few million elements each, so that a step does not hold up other
+// queues, on a GPU in one. All of them depend on a command that depends on every gradient: they run all, or
+// none. With clipping that is the norm; without, the norm is found in the same sweep as the update, while the
+// gradients are in cache. Norm and factor stay on the device.
+//
+// A bf16 parameter (on CUDA) comes with master weights, the same in f32: they are updated, from an f32
+// gradient and with f32 state, and the parameter is what they round to (to nearest, ties to even).
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "core/device_code.h"
 #include "cpu/kernels.h"
 #include "ops/op.h"
 
@@ -22,10 +26,11 @@ namespace athanor {
 // One parameter with its gradient and state, n elements each. adamw: m and v; sgd: m is the momentum buffer
 // (null without momentum), v null.
 struct OptimizerSlot {
-  float* p;
+  float* p;  // of a bf16 parameter, its master weights
   const float* g;
   float* m;
   float* v;
+  bf16* rounded;  // the bf16 parameter, or null; always null on the CPU
   int64_t n;
   float learning_rate, weight_decay;
   bool first;  // sgd: the buffer starts here
@@ -64,7 +69,7 @@ struct NormOfSquares {
 };
 
 // A NaN stays NaN, as in PyTorch: the parameters then become NaN too.
-inline float clip_factor(const Clipping& clipping) {
+ATHANOR_DEVICE inline float clip_factor(const Clipping& clipping) {
   if (clipping.max_norm == 0.0f) return 1.0f;
   float factor = clipping.max_norm / (*clipping.norm + 1e-6f);
   return factor > 1.0f ? 1.0f : factor;
@@ -83,7 +88,7 @@ void sgd_update(Cuda, const SgdUpdate& a);
 
 // A parameter that has a gradient.
 struct OptimizerEntry {
-  View p, g, m, v;
+  View p, g, m, v, rounded;  // as in OptimizerSlot
   float learning_rate, weight_decay;
   bool first;
 };
@@ -93,7 +98,8 @@ class OptimizerCall {
   OptimizerCall(Call& c, int states) : c_(c), states_(states) {}
 
   // Reads the parameter whose arguments begin at `position`: its handle, `states` state handles (ignored
-  // without `with_state`), learning rate, weight decay. Passed over when it has no gradient.
+  // without `with_state`), that of its master weights (0: none), learning rate, weight decay. Passed over
+  // when it has no gradient.
   void read(int position, int index, bool with_state, bool first);
   // Makes the norm the result and enqueues `update` in slices. max_norm 0: no clipping.
   using Update = std::function<void(Execution&, std::vector<OptimizerSlot>, const Clipping&)>;
@@ -103,7 +109,8 @@ class OptimizerCall {
   void update_with_norm(float max_norm, const View& norm, const std::vector<View>& all, const Update& update);
   void update_and_norm(const View& norm, const std::vector<View>& all, const Update& update);
   View state(int position, const std::string& name, const TensorRef& parameter);
-  void check_parameter(const TensorRef& p, const std::string& name);
+  View master(int position, int index, const TensorRef& parameter);
+  void check_place(const TensorRef& p, const std::string& name);
 
   Call& c_;
   const int states_;

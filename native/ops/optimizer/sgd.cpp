@@ -1,13 +1,13 @@
 // The op `sgd`: arguments momentum, dampening, nesterov, maxNorm (0: no clipping), n, then for each parameter
-// its handle, momentum buffer (ignored without momentum), lr, weightDecay, first (its first step: the
-// buffer's contents are not read). Otherwise as adamw.
+// its handle, momentum buffer (ignored without momentum), master (0: none), lr, weightDecay, first (its first
+// step: the buffer's contents are not read). Otherwise as adamw.
 #include "ops/optimizer/optimizer.h"
 
 namespace athanor {
 
 namespace {
 
-constexpr int head = 5, each = 5;
+constexpr int head = 5, each = 6;
 
 void call(Call& c) {
   SgdStep step{};
@@ -22,7 +22,7 @@ void call(Call& c) {
   OptimizerCall optimizer(c, 1);
   for (int i = 0; i < n; i++) {
     const int position = head + i * each;
-    optimizer.read(position, i, step.momentum != 0, c.flag(position + 4, "first"));
+    optimizer.read(position, i, step.momentum != 0, c.flag(position + 5, "first"));
   }
   optimizer.finish(max_norm, [=](Execution& e, std::vector<OptimizerSlot> slots, const Clipping& clipping) {
     SgdUpdate a{std::move(slots), clipping, step};

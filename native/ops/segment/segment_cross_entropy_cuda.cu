@@ -1,17 +1,17 @@
 // segment_cross_entropy on CUDA: a block per sequence finds its loss, one block adds the losses up in double.
 // Backward counts the sequences first.
 #include "cuda/bf16.h"
-#include "cuda/reduce.h"
+#include "cuda/row_team.h"
 #include "cuda/scratch.h"
 #include "ops/offsets.h"
 #include "ops/segment/segment.h"
-#include "ops/segment/segment_block.h"
 
 namespace athanor {
 
 namespace {
 
 constexpr int threads = 128;  // a sequence has a few hundred logits
+constexpr int total_threads = 256;
 
 // Whether sequence b has a label in it.
 template <class Arguments>
@@ -44,32 +44,32 @@ __global__ void __launch_bounds__(threads)
 
 // One block. f(b) added up over all sequences, in an order that depends on their number alone.
 template <class V, class F>
-__device__ V total_of(int64_t batch, const F& f) {
-  SHARED(V, place, [segment_threads]);
-  const int thread = threadIdx.x;
+__device__ V total_of(BlockTeam& team, int64_t batch, const F& f) {
   V total{};
-  for (int64_t b = thread; b < batch; b += segment_threads) total += f(b);
-  place[thread] = total;
-  for (int half = segment_threads / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (thread < half) place[thread] += place[thread + half];
-  }
-  __syncthreads();
-  return place[0];
+  for (int64_t b = threadIdx.x; b < batch; b += total_threads) total += f(b);
+  return team.sum(total);
+}
+
+template <class Arguments>
+__device__ int count_of(BlockTeam& team, const Arguments& a) {
+  return total_of<int>(team, a.batch, [&](int64_t b) { return static_cast<int>(counted(a, b)); });
 }
 
 template <class T>
-__global__ void __launch_bounds__(segment_threads)
+__global__ void __launch_bounds__(total_threads)
     segment_cross_entropy_total_kernel(SegmentCrossEntropyForward<T> a) {
-  const double total = total_of<double>(a.batch, [&](int64_t b) { return static_cast<double>(a.losses[b]); });
-  const int count = total_of<int>(a.batch, [&](int64_t b) { return static_cast<int>(counted(a, b)); });
+  BlockTeam team;
+  const double total =
+      total_of<double>(team, a.batch, [&](int64_t b) { return static_cast<double>(a.losses[b]); });
+  const int count = count_of(team, a);
   if (threadIdx.x == 0) *a.loss = static_cast<float>(total / static_cast<double>(count));  // 0 / 0: NaN
 }
 
 template <class T>
-__global__ void __launch_bounds__(segment_threads)
+__global__ void __launch_bounds__(total_threads)
     segment_cross_entropy_factor_kernel(SegmentCrossEntropyBackward<T> a, float* factor) {
-  const int count = total_of<int>(a.batch, [&](int64_t b) { return static_cast<int>(counted(a, b)); });
+  BlockTeam team;
+  const int count = count_of(team, a);
   if (threadIdx.x == 0) *factor = *a.dloss / static_cast<float>(count);
 }
 
@@ -96,14 +96,14 @@ void segment_cross_entropy_forward(Cuda cuda, const SegmentCrossEntropyForward<T
   check_offsets(cuda, a.offsets, a.batch, a.rows, "segment_cross_entropy", "offsets");
   const unsigned blocks = static_cast<unsigned>(a.batch);
   if (blocks > 0) launch(segment_cross_entropy_forward_kernel<T>, blocks, threads, 0, cuda.stream, a);
-  launch(segment_cross_entropy_total_kernel<T>, 1, segment_threads, 0, cuda.stream, a);
+  launch(segment_cross_entropy_total_kernel<T>, 1, total_threads, 0, cuda.stream, a);
 }
 
 template <class T>
 void segment_cross_entropy_backward(Cuda cuda, const SegmentCrossEntropyBackward<T>& a) {
   if (a.rows == 0) return;
   const Scratch<float> factor(cuda, 1);
-  launch(segment_cross_entropy_factor_kernel<T>, 1, segment_threads, 0, cuda.stream, a, factor.data());
+  launch(segment_cross_entropy_factor_kernel<T>, 1, total_threads, 0, cuda.stream, a, factor.data());
   launch(segment_cross_entropy_backward_kernel<T>, static_cast<unsigned>(a.batch), threads, 0, cuda.stream, a,
          factor.data());
 }

@@ -3,11 +3,16 @@
 import { callOp, handleOf, requireInteger, requireNumber } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
-/** A parameter with its moments: leaves of one shape, f32, whole rows. All three change in place. */
+/**
+ * A parameter with its moments: leaves of one shape, f32, whole rows. All change in place. A bf16 parameter (on
+ * CUDA) comes with its master weights, which are f32 too: they are updated, and the parameter becomes what they
+ * round to.
+ */
 export interface AdamwParameter {
   parameter: Tensor;
   m: Tensor;
   v: Tensor;
+  master?: Tensor | null;
   lr: number;
   weightDecay: number;
 }
@@ -48,6 +53,7 @@ export function adamw(parameters: readonly AdamwParameter[], options: AdamwOptio
       handleOf(p.parameter, "adamw", `parameters[${i}]`),
       handleOf(p.m, "adamw", `m[${i}]`),
       handleOf(p.v, "adamw", `v[${i}]`),
+      p.master ? handleOf(p.master, "adamw", `master[${i}]`) : 0,
       requireNumber(p.lr, "adamw", `lr[${i}]`),
       requireNumber(p.weightDecay, "adamw", `weightDecay[${i}]`),
     );
@@ -55,10 +61,11 @@ export function adamw(parameters: readonly AdamwParameter[], options: AdamwOptio
   return callOp("adamw", ...args);
 }
 
-/** A parameter with its momentum buffer, which is only needed with momentum. */
+/** A parameter with its momentum buffer, which is only needed with momentum; otherwise as `AdamwParameter`. */
 export interface SgdParameter {
   parameter: Tensor;
   buffer?: Tensor | null;
+  master?: Tensor | null;
   lr: number;
   weightDecay: number;
   /** The parameter's first step: the buffer starts as the gradient, whatever it held. */
@@ -95,6 +102,7 @@ export function sgd(parameters: readonly SgdParameter[], options: SgdOptions): T
     args.push(
       handleOf(p.parameter, "sgd", `parameters[${i}]`),
       momentum === 0 ? 0 : handleOf(p.buffer as Tensor, "sgd", `buffer[${i}]`),
+      p.master ? handleOf(p.master, "sgd", `master[${i}]`) : 0,
       requireNumber(p.lr, "sgd", `lr[${i}]`),
       requireNumber(p.weightDecay, "sgd", `weightDecay[${i}]`),
       +p.first,

@@ -1,0 +1,4 @@
+// Names of models that are no folders: repositories of the Hugging Face Hub. Imports nothing of the engine.
+
+export { pretrainedFolder, type WantedFiles } from "./pretrained.js";
+export { type HubOptions, type HubProgress, takeHubOptions } from "./settings.js";
