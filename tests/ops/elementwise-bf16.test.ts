@@ -42,17 +42,17 @@ const positive = (x: number) => Math.max(0.5, Math.abs(x));
 (gpu ? describe : describe.skip)("bf16 on CUDA", () => {
   test.each(Object.keys(functions) as (keyof typeof functions)[])("%s", (name) => {
     const prepare = name === "log" || name === "sqrt" ? positive : undefined;
-    compareBf16([[7, 37]], [7, 37], ([x]) => functions[name](x), prepare);
+    compareBf16([[7, 37]], [7, 37], ([x]) => functions[name](x), { prepare });
   });
 
   test.each(Object.keys(arithmetic) as (keyof typeof arithmetic)[])("%s with every broadcast", (name) => {
     const op = arithmetic[name];
     for (const part of [[6, 24], [24], [6, 1], [1]]) {
-      compareBf16([[6, 24], part], [6, 24], ([a, b]) => op(a, b), positive);
-      compareBf16([part, [6, 24]], [6, 24], ([a, b]) => op(a, b), positive);
+      compareBf16([[6, 24], part], [6, 24], ([a, b]) => op(a, b), { prepare: positive });
+      compareBf16([part, [6, 24]], [6, 24], ([a, b]) => op(a, b), { prepare: positive });
     }
-    compareBf16([[6, 24]], [6, 24], ([a]) => op(a, 1.7), positive);
-    compareBf16([[6, 24]], [6, 24], ([a]) => op(0.3, a), positive);
+    compareBf16([[6, 24]], [6, 24], ([a]) => op(a, 1.7), { prepare: positive });
+    compareBf16([[6, 24]], [6, 24], ([a]) => op(0.3, a), { prepare: positive });
   });
 
   test("where", () => {
@@ -72,9 +72,9 @@ const positive = (x: number) => Math.max(0.5, Math.abs(x));
   });
 
   test("sum and mean", () => {
-    compareBf16([[6, 5, 40]], [6, 5], ([x]) => sum(x, { dim: 2 }), positive);
-    compareBf16([[6, 5, 40]], [6, 40], ([x]) => sum(x, { dim: 1 }), positive);
-    compareBf16([[6, 5, 40]], [], ([x]) => mean(x), positive);
+    compareBf16([[6, 5, 40]], [6, 5], ([x]) => sum(x, { dim: 2 }), { prepare: positive });
+    compareBf16([[6, 5, 40]], [6, 40], ([x]) => sum(x, { dim: 1 }), { prepare: positive });
+    compareBf16([[6, 5, 40]], [], ([x]) => mean(x), { prepare: positive });
   });
 
   test("a bf16 result is where backward starts", () => {

@@ -21,22 +21,27 @@ function leaves(device: Device, shapes: number[][], prepare: (x: number) => numb
   return { made, taken: made.map((leaf) => (device === "cpu" ? leaf : cast(leaf, "bf16"))) };
 }
 
-/**
- * Runs on both devices and compares the result and the gradient of every leaf. `prepare` changes the random
- * inputs to values that bf16 has too.
- */
+export interface Bf16Comparison {
+  /** What the op gives on CUDA: losses and their like are f32. Default "bf16". */
+  outType?: "bf16" | "f32";
+  /** Changes the random inputs to values that bf16 has too. */
+  prepare?: (x: number) => number;
+}
+
+/** Runs on both devices and compares the result and the gradient of every leaf. */
 export function compareBf16(
   shapes: number[][],
   outShape: number[],
   run: (inputs: Tensor[], device: Device) => Tensor,
-  prepare: (x: number) => number = (x) => x,
+  options: Bf16Comparison = {},
 ): void {
+  const { outType = "bf16", prepare = (x) => x } = options;
   const on = (device: Device) => {
     const { made, taken } = leaves(device, shapes, prepare);
     const y = run(taken, device);
-    expect(y.dtype).toBe(device === "cpu" ? "f32" : "bf16");
+    expect(y.dtype).toBe(device === "cpu" ? "f32" : outType);
     expect(y.shape).toEqual(outShape);
-    const loss = device === "cpu" ? y : cast(y, "f32");
+    const loss = y.dtype === "f32" ? y : cast(y, "f32");
     loss.backward(tensor(rounded(outShape, 9), outShape, { device }));
     return [loss, ...made.map((leaf) => leaf.grad as Tensor)].map((t) => {
       expect(t.dtype).toBe("f32");

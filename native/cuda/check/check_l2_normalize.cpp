@@ -48,6 +48,18 @@ KERNEL_CHECK(l2_normalize, "addresses off, norms below eps") {
   }
 }
 
+KERNEL_CHECK(l2_normalize, "no norms are kept where nobody wants them") {
+  for (int64_t n : {9, 1032, 8201}) {
+    const RowsOnBoth<float> x(check, 2, n);
+    const DeviceArray<float> y(static_cast<size_t>(2 * n));
+    l2_normalize_forward(check.cuda, L2NormalizeForward<float>{x.data(), y.data(), nullptr, 2, n, 1e-12f});
+    std::vector<float> wanted(y.size());
+    l2_normalize_forward(Cpu{},
+                         L2NormalizeForward<float>{x.host.data(), wanted.data(), nullptr, 2, n, 1e-12f});
+    check.close("y", y.floats(), wanted, {1e-6, 1e-6});
+  }
+}
+
 // Their squares are no numbers of fp32.
 KERNEL_CHECK(l2_normalize, "huge and tiny rows, zeros and NaN") {
   for (int64_t n : {2, 1100, 9000}) {
