@@ -13,6 +13,10 @@ void Storage::ensure() {
   if (data) return;
   data = device.allocator().allocate(bytes);
   count(static_cast<int64_t>(bytes));
+  if (recipe) {
+    recipe->restore(data);
+    recipe = nullptr;
+  }
   if (!other_layout) return;
   other_layout->restore(data);
   plain_needed = true;
@@ -25,7 +29,12 @@ void Storage::set_other_layout(std::unique_ptr<OtherLayout> layout) {
   if (!plain_needed && !on_host) free_plain();
 }
 
+void Storage::give_up() {
+  if (recipe && !other_layout && !on_host) free_plain();
+}
+
 void Storage::changing() {
+  recipe = nullptr;
   other_uses = 0;
   if (!other_layout) return;
   ensure();

@@ -4,6 +4,9 @@
 // of the output. Weights in bf16 and i8 are for inference.
 #include "ops/linear/linear.h"
 
+#include <memory>
+
+#include "ops/dispatch.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace athanor {
@@ -70,6 +73,20 @@ LinearSizes check(Call& c, const Inputs& in, WeightLayout layout, bool recording
   return s;
 }
 
+// y = activation(z), made again.
+class Activated final : public OtherLayout {
+ public:
+  Activated(Function activation, const View& z) : activation_(activation), z_(z) {}
+  size_t bytes() const override { return 0; }
+  void restore(void* plain) const override {
+    function_forward(Cpu{}, {activation_, z_.data<float>(), static_cast<float*>(plain), z_.count()});
+  }
+
+ private:
+  const Function activation_;
+  const View z_;
+};
+
 // dz from dy. `kept` is what the activation's gradient needs: z, or for relu y, which has the same sign.
 View through_activation(Backward& b, Function activation, const View& kept) {
   if (activation == Function::identity) return b.gradient(0);
@@ -131,18 +148,24 @@ void call(Call& c) {
       recording && activation != Function::identity && (activation != Function::relu || residual.defined());
   View z = keeps_z ? c.make_like(y) : View();
   const bool repeats = !recording && whole_storage(weight);
+  // The gradients need z and, for the weight of the next layer, y: of the two only z is kept meanwhile.
+  const bool restorable = keeps_z && !residual.defined();
+  const bool keeps_x = c.recording({in.weight});
   c.run_with_any_layout(weight, {x, weight, bias, scale, residual}, {y, z}, [=](Execution& e) {
     LinearForward a{x.data<float>(),     x.row_stride,       weight,          repeats,
                     scale.data<float>(), bias.data<float>(), activation,      residual.data<float>(),
                     residual.row_stride, y.data<float>(),    z.data<float>(), s};
     on_device(e, [&](auto device) { linear_forward(device, a); });
+    if (e.device.kind() != DeviceKind::cpu) return;
+    if (restorable) y.storage->recipe = std::make_unique<Activated>(activation, z);
+    if (keeps_x) x.storage->give_up();
   });
   c.result(y);
   if (!recording) return;
   // x is only needed for the weight's gradient, the weight only for that of x.
   View kept = keeps_z ? z : activation == Function::relu ? y : View();
   View kept_x = x, kept_weight = weight;
-  if (!c.recording({in.weight})) kept_x.storage = nullptr;
+  if (!keeps_x) kept_x.storage = nullptr;
   if (!c.recording({in.x})) kept_weight.storage = nullptr;
   c.record({in.x, in.weight, in.bias, in.residual}, {kept_x, kept_weight, kept}, [=](Backward& b) {
     backward(b, s, kept_x, kept_weight, kept, activation);
