@@ -1,21 +1,12 @@
 // Every family and head against numbers of Transformers 5.18.0: outputs, loss, every gradient, ten AdamW steps.
 import { describe, expect, test } from "@jest/globals";
 import { ops } from "../../src/index.js";
-import {
-  type AutoClass,
-  AutoModel,
-  AutoModelForMaskedLM,
-  AutoModelForMultipleChoice,
-  AutoModelForPreTraining,
-  AutoModelForQuestionAnswering,
-  AutoModelForSequenceClassification,
-  AutoModelForTokenClassification,
-} from "../../src/models/auto.js";
 import type { Batch } from "../../src/models/batch.js";
 import type { Model, ModelOutput } from "../../src/models/model.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { AdamW } from "../../src/training/optimizer.js";
+import { autoClassOf } from "../support/auto-classes.js";
 import {
   examplesOf,
   type ModelCase,
@@ -31,19 +22,7 @@ const gradientTolerance = 2e-5; // of the tensor's largest element
 const lossTolerance = 2e-5; // relative
 const normTolerance = 1e-6; // relative
 
-const autoClasses: [RegExp, AutoClass][] = [
-  [/-model$/, AutoModel],
-  [/-pretraining$/, AutoModelForPreTraining],
-  [/-masked-lm(-untied)?$/, AutoModelForMaskedLM],
-  [/-sequence(-[a-z-]+)?$/, AutoModelForSequenceClassification],
-  [/-token$/, AutoModelForTokenClassification],
-  [/-multiple-choice$/, AutoModelForMultipleChoice],
-  [/-question-answering$/, AutoModelForQuestionAnswering],
-];
-const cases = modelCases().map((name) => {
-  const [, auto] = autoClasses.find(([pattern]) => pattern.test(name))!;
-  return { name, auto };
-});
+const cases = modelCases().map((name) => ({ name, auto: autoClassOf(name) }));
 
 /** The outputs of a case, with our names for them: all but the loss and the hidden states. */
 function outputNames(c: ModelCase): [theirs: string, ours: keyof ModelOutput][] {
