@@ -127,6 +127,27 @@ describe("dropout", () => {
     model.dispose();
   });
 
+  // Dropped but for one element in 100,000, of some hundred, an output leaves nothing of its bias.
+  const spared: [FamilyName, entry: string, Record<string, boolean>][] = [
+    ["bert", "hidden_dropout_prob", { "attention.output.dense": false, "output.dense": false }],
+    ["distilbert", "dropout", { "attention.out_lin": true, "ffn.lin2": false }],
+    ["albert", "hidden_dropout_prob", { "attention.dense": false, ffn_output: true }],
+  ];
+
+  test.each(spared)("%s: sub-layers whose outputs %s spares", async (family, entry, layers) => {
+    const config = { ...configs[family], num_hidden_layers: 1, n_layers: 1, [entry]: 0.99999 };
+    const model = (await AutoModel.fromConfig(config)).train();
+    const plain = await forward(model).lastHiddenState.data();
+    for (const [layer, reaches] of Object.entries(layers)) {
+      const [name] = [...model.parameters().keys()].filter((key) => key.endsWith(`0.${layer}.bias`));
+      const bias = model.parameters().get(name)!;
+      bias.set(Float32Array.from({ length: 16 }, (_, i) => i));
+      const changed = await forward(model).lastHiddenState.data();
+      expect([layer, changed.some((x, i) => x !== plain[i])]).toEqual([layer, reaches]);
+      bias.set(new Float32Array(16));
+    }
+  });
+
   test("where a config is silent it is Transformers' default", async () => {
     const silent = (family: FamilyName) =>
       Object.fromEntries(Object.entries(configs[family]).filter(([entry]) => !(entry in dropouts)));
