@@ -1,5 +1,5 @@
 // The heads for tasks over an encoder: what they declare, how they collate labels, their logits and loss. Each is
-// made for a family by what differs there; families.ts has the table.
+// made for a family by what differs there; family-heads.ts has the table.
 import { AthanorError } from "../errors.js";
 import { Linear } from "../nn/layers.js";
 import { add, mul } from "../tensor/ops/elementwise.js";

@@ -40,16 +40,17 @@ export class LanguageModelHead {
   constructor(store: ParameterStore, encoder: Encoder, config: ModelConfig, layout: LanguageModelLayout) {
     const { hidden, width, vocabulary, eps, activation } = encoder.sizes;
     const tied = config.tie_word_embeddings !== false;
-    const bias = `${layout.decoder}.bias`;
+    const own = `${layout.decoder}.bias`;
+    const declareBias = (name: string) => store.declare(name, [vocabulary], zeros);
     // Untied, Transformers keeps both biases where their names differ, and uses the decoder's alone.
-    const first = tied || bias !== layout.bias ? store.declare(layout.bias, [vocabulary], zeros) : undefined;
+    const kept = tied || own !== layout.bias ? declareBias(layout.bias) : undefined;
     this.#transform = new Linear(store, layout.transform, hidden, width, headInit(config));
     this.#norm = new LayerNorm(store, layout.norm, width, eps);
     this.#activation = layout.activation ?? activation;
     this.#decoder = tied
       ? encoder.words
       : store.declare(`${layout.decoder}.weight`, [vocabulary, width], headInit(config));
-    this.#bias = tied && first ? first : store.declare(bias, [vocabulary], zeros);
+    this.#bias = tied && kept ? kept : declareBias(own);
   }
 
   /** (T, C) -> (T, E): what is projected to the vocabulary. */
