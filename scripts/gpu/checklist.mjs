@@ -143,7 +143,7 @@ async function computeSanitizer() {
 
 /** Ten steps twice with the same bits, beside the CPU's numbers; every gradient and ten steps of PyTorch's. */
 function determinism() {
-  return jest(["dist/tests/training/cuda.test.js", "dist/tests/models/bert-fixtures.test.js"], {});
+  return jest(["dist/tests/training/cuda.test.js", "dist/tests/models/family-fixtures.test.js"], {});
 }
 
 async function hopper() {

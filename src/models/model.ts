@@ -14,7 +14,7 @@ import { writeFileAtomic } from "./atomic-file.js";
 import { type Batch, collateTokens, type Example } from "./batch.js";
 import type { ModelConfig } from "./config.js";
 import type { Encoder, ForwardOptions } from "./encoder.js";
-import type { Head } from "./heads.js";
+import type { Head } from "./head.js";
 import { writeSafetensors } from "./safetensors.js";
 
 /** What a checkpoint did not have, had too much of, or had in another shape. */
@@ -36,6 +36,7 @@ export interface ModelOutput {
   endLogits: Tensor;
   predictionLogits: Tensor;
   seqRelationshipLogits: Tensor;
+  sopLogits: Tensor;
   hiddenStates?: Tensor[];
   attentions?: Tensor[][];
 }
@@ -207,8 +208,8 @@ export class Model {
           return example.choices;
         })
       : examples;
-    const { positions, firstPosition } = this.#encoder;
-    return collateTokens(rows, { positions, firstPosition, device: this.device }, labels);
+    const { positions, firstPosition, uncountedToken } = this.#encoder;
+    return collateTokens(rows, { positions, firstPosition, uncountedToken, device: this.device }, labels);
   }
 
   /**
