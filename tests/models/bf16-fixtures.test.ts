@@ -59,17 +59,14 @@ function expectWithinBudget(label: string, error: number, allowed: number): void
 function lossOf(c: ModelCase, output: ModelOutput): Tensor {
   if (output.loss) return output.loss;
   const { mul, sum, add } = athanor.ops;
-  const weighted = (name: string, t: Tensor) => {
-    const data =
-      name === "last_hidden_state"
-        ? unpadded(c, `upstream.${name}`)
-        : c.tensors.get(`upstream.${name}`)!.data;
-    return sum(mul(t.to("f32"), athanor.tensor(data, t.shape, { device: "cuda" })));
-  };
-  return add(
-    weighted("last_hidden_state", output.lastHiddenState),
-    weighted("pooler_output", output.poolerOutput),
-  );
+  const weighted = [...c.tensors].flatMap(([key, { data }]) => {
+    const name = /^upstream\.(.*)$/.exec(key)?.[1];
+    if (name === undefined) return [];
+    const t = output[camelCase(name) as keyof ModelOutput] as Tensor;
+    const values = name === "last_hidden_state" ? unpadded(c, key) : data;
+    return [sum(mul(t.to("f32"), athanor.tensor(values, t.shape, { device: "cuda" })))];
+  });
+  return weighted.reduce((total, part) => add(total, part));
 }
 
 async function mixed(name: string): Promise<{ c: ModelCase; model: Model }> {
