@@ -3,6 +3,7 @@
 import { AthanorError } from "../errors.js";
 import type { Task, TrainableModel } from "../training/task.js";
 import { maskedLanguageModeling } from "./masked-language-modeling.js";
+import { multipleChoice } from "./multiple-choice.js";
 import { preTraining } from "./pre-training.js";
 import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
@@ -11,6 +12,7 @@ const TASKS: [head: string, make: () => Task][] = [
   ["ForSequenceClassification", textClassification],
   ["ForMaskedLM", maskedLanguageModeling],
   ["ForPreTraining", preTraining],
+  ["ForMultipleChoice", multipleChoice as () => Task],
   ["ForQuestionAnswering", questionAnswering as () => Task],
 ];
 

@@ -5,7 +5,7 @@ import { AthanorError } from "../../errors.js";
 import type { Example } from "../../models/batch.js";
 import type { Random } from "../random.js";
 import { idsOf } from "../task.js";
-import { type PaddingTokens, type Rectangle, type RectangleOptions, rectangleOf } from "./rectangle.js";
+import { type Collated, layOut, type PaddingOptions, type PaddingTokens } from "./collated.js";
 
 const WHO = "languageModelingCollator";
 
@@ -52,7 +52,8 @@ export type LanguageModelingCollator<Result> = (
 
 /**
  * A function that makes the labels of language modelling. It is pure: the same examples and random numbers give the
- * same labels. Without `padding` it gives examples of their own lengths, with it rectangles.
+ * same labels. Without `padding` it gives examples of their own lengths for `model.collate`, with it
+ * rectangles (B, L) as `DataCollatorForLanguageModeling` does.
  *
  * @throws ERR_ARGUMENT for options out of range, a tokenizer without mask token, masking without `random`, whole
  *   words without word ids or offsets
@@ -61,21 +62,23 @@ export type LanguageModelingCollator<Result> = (
  * const examples = mask(tokenizer.encodeBatch(texts), new Random(42)); // [{ inputIds, labels }, ...]
  */
 export function languageModelingCollator(
-  options: LanguageModelingOptions & RectangleOptions,
-): LanguageModelingCollator<Rectangle>;
+  options: LanguageModelingOptions & PaddingOptions & { padding: "longest" | "max_length" },
+): LanguageModelingCollator<Collated>;
 export function languageModelingCollator(
   options: LanguageModelingOptions & { padding?: false },
 ): LanguageModelingCollator<Example[]>;
 export function languageModelingCollator(
-  options: LanguageModelingOptions & (RectangleOptions | { padding?: false }),
-): LanguageModelingCollator<Example[] | Rectangle> {
-  const { tokenizer, mlm = true } = options;
+  options: LanguageModelingOptions & PaddingOptions,
+): LanguageModelingCollator<Example[] | Collated> {
+  const { mlm = true } = options;
   const label = mlm ? masker(options) : causal;
   return (examples, random) => {
     const labelled = examples.map((example) => label(example, random));
-    const { padding } = options;
-    if (padding === undefined || padding === false) return labelled;
-    return rectangleOf(WHO, labelled, tokenizer, { ...options, padding });
+    const { padding = false } = options;
+    if (padding === false) return labelled;
+    return layOut(labelled, options, [
+      { name: "labels", of: (example) => example.labels as ArrayLike<number>, padding: -100 },
+    ]);
   };
 }
 

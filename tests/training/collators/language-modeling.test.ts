@@ -1,6 +1,11 @@
 // Masks: their shares, whole words, special tokens, repetition; causal labels; rectangles.
 import { describe, expect, test } from "@jest/globals";
-import { languageModelingCollator, type MaskableExample, Random } from "../../../src/training/index.js";
+import {
+  type CollatedArray,
+  languageModelingCollator,
+  type MaskableExample,
+  Random,
+} from "../../../src/training/index.js";
 import { gunzipped, wordTokenizer } from "../../tasks/language-support.js";
 import { bert } from "../../tokenizers/support.js";
 
@@ -180,21 +185,22 @@ test("rectangles: to the longest, to a length, to a multiple, on either side", (
   const examples = ["a b c", "a"].map((text) => small.encode(text));
   const how = { tokenizer: small, mlm: false } as const;
   const longest = languageModelingCollator({ ...how, padding: "longest" })(examples);
-  const plain = (rows: Int32Array[]) => rows.map((row) => Array.from(row));
+  const plain = ({ data, shape: [rows, columns] }: CollatedArray) =>
+    Array.from({ length: rows }, (_, row) => Array.from(data.slice(row * columns, (row + 1) * columns)));
   expect(plain(longest.inputIds)).toEqual([
     [2, 5, 6, 7, 3],
     [2, 5, 3, 0, 0],
   ]);
-  expect(plain(longest.labels!)[1]).toEqual([2, 5, 3, -100, -100]);
+  expect(plain(longest.labels)[1]).toEqual([2, 5, 3, -100, -100]);
   expect(plain(longest.attentionMask)).toEqual([
     [1, 1, 1, 1, 1],
     [1, 1, 1, 0, 0],
   ]);
   expect(plain(longest.tokenTypeIds)).toEqual([new Array(5).fill(0), new Array(5).fill(0)]);
   const multiple = languageModelingCollator({ ...how, padding: "longest", padToMultipleOf: 4 })(examples);
-  expect(multiple.inputIds.map((row) => row.length)).toEqual([8, 8]);
+  expect(multiple.inputIds.shape).toEqual([2, 8]);
   const fixed = languageModelingCollator({ ...how, padding: "max_length", maxLength: 6 })(examples);
-  expect(fixed.inputIds.map((row) => row.length)).toEqual([6, 6]);
+  expect(fixed.inputIds.shape).toEqual([2, 6]);
   const left = { maskTokenId: 4, padTokenId: 0, paddingSide: "left", vocabSize: 8 } as const;
   const none = { clsTokenId: 2, sepTokenId: 3, unkTokenId: 1, bosTokenId: null, eosTokenId: null };
   const onLeft = languageModelingCollator({
@@ -229,7 +235,7 @@ test.each<[string, () => unknown, string]>([
       languageModelingCollator({ tokenizer, mlm: false, padding: "max_length", maxLength: 2 })([
         { inputIds: [5, 6, 7] },
       ]),
-    "maxLength must be an integer from the 3 tokens of the longest example, got 2",
+    "collate: example 0 must be at most 2 tokens; truncate it, got 3",
   ],
   [
     "padding of another kind",
