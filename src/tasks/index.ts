@@ -8,11 +8,12 @@ export {
   type MaskedLanguagePrediction,
   maskedLanguageModeling,
 } from "./masked-language-modeling.js";
+export { type ChoiceColumns, CODAH_COLUMNS } from "./multiple-choice/columns.js";
+export { type MultipleChoice, type MultipleChoiceOptions, multipleChoice } from "./multiple-choice.js";
 export type { AnswerCandidate, NullScore, QuestionAnswer } from "./question-answering/answers.js";
 export type { MisplacedAnswer, MisplacedAnswers } from "./question-answering/questions.js";
 export { type QuestionAnsweringOptions, questionAnswering } from "./question-answering.js";
-export {
-  type TextClassification,
-  type TextClassificationOptions,
-  textClassification,
-} from "./text-classification.js";
+export { glueModelOptions } from "./text-classification/glue.js";
+export { textLabelNames } from "./text-classification/labels.js";
+export type { TextClassification } from "./text-classification/scores.js";
+export { type TextClassificationOptions, textClassification } from "./text-classification.js";

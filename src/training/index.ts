@@ -1,6 +1,8 @@
 // Training: optimizers, schedules and the Trainer.
 
 export type { TrainingArgs } from "./args.js";
+export type { Collated, CollatedArray, Collator, PaddingOptions } from "./collators/collated.js";
+export { defaultCollator, paddingCollator } from "./collators/default.js";
 export {
   type LanguageModelingCollator,
   type LanguageModelingOptions,
@@ -8,6 +10,7 @@ export {
   type MaskableExample,
   type MaskingTokens,
 } from "./collators/language-modeling.js";
+export { multipleChoiceCollator } from "./collators/multiple-choice.js";
 export type { PaddingTokens, Rectangle, RectangleOptions } from "./collators/rectangle.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
 export { AdamW, type AdamWOptions, Sgd, type SgdOptions } from "./optimizer.js";
