@@ -6,9 +6,11 @@ import { maskedLanguageModeling } from "./masked-language-modeling.js";
 import { multipleChoice } from "./multiple-choice.js";
 import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
+import { tokenClassification } from "./token-classification.js";
 
 const TASKS: [head: string, make: () => Task][] = [
   ["ForSequenceClassification", textClassification],
+  ["ForTokenClassification", tokenClassification as () => Task],
   ["ForMaskedLM", maskedLanguageModeling],
   ["ForMultipleChoice", multipleChoice as () => Task],
   ["ForQuestionAnswering", questionAnswering as () => Task],

@@ -12,6 +12,7 @@ export {
 } from "./collators/language-modeling.js";
 export { multipleChoiceCollator } from "./collators/multiple-choice.js";
 export type { PaddingTokens, Rectangle, RectangleOptions } from "./collators/rectangle.js";
+export { tokenClassificationCollator } from "./collators/token-classification.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
 export { AdamW, type AdamWOptions, Sgd, type SgdOptions } from "./optimizer.js";
 export type { NamedParameters, ParameterGroup } from "./parameter-groups.js";
