@@ -7,11 +7,13 @@ import { multipleChoice } from "./multiple-choice.js";
 import { preTraining } from "./pre-training.js";
 import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
+import { tokenClassification } from "./token-classification.js";
 
 const TASKS: [head: string, make: () => Task][] = [
   ["ForSequenceClassification", textClassification],
   ["ForMaskedLM", maskedLanguageModeling],
   ["ForPreTraining", preTraining],
+  ["ForTokenClassification", tokenClassification as () => Task],
   ["ForMultipleChoice", multipleChoice as () => Task],
   ["ForQuestionAnswering", questionAnswering as () => Task],
 ];

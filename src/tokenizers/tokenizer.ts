@@ -144,6 +144,11 @@ export class Tokenizer {
     return this.#specialId("eos");
   }
 
+  /** What marks a token inside a word, as "##" of BERT's; null where nothing does. */
+  get continuingSubwordPrefix(): string | null {
+    return this.#parts.stages.model.continuingSubwordPrefix || null;
+  }
+
   /** The id of a token, or null when the vocabulary lacks it. */
   tokenToId(token: string): number | null {
     return this.#parts.stages.added.idOf(token) ?? this.#parts.stages.model.tokenToId(token) ?? null;
@@ -257,8 +262,14 @@ export class Tokenizer {
       if (skipSpecialTokens && stages.added.isSpecial(ids[i])) continue;
       tokens.push(stages.added.decodedContentOf(ids[i]) ?? token);
     }
-    const text = stages.decoder === null ? tokens.join(" ") : stages.decoder.decode(tokens).join("");
+    const text = this.tokensToText(tokens);
     return this.#cleansUp(cleanUpTokenizationSpaces) ? withoutBlanks(text, false) : text;
+  }
+
+  /** The text of tokens, which need not be in the vocabulary (Transformers' convert_tokens_to_string). */
+  tokensToText(tokens: readonly string[]): string {
+    const { decoder } = this.#parts.stages;
+    return decoder === null ? tokens.join(" ") : decoder.decode([...tokens]).join("");
   }
 
   /** As `decode`, for many sequences. */

@@ -11,6 +11,7 @@ export {
   type MaskingTokens,
 } from "./collators/language-modeling.js";
 export { multipleChoiceCollator } from "./collators/multiple-choice.js";
+export { tokenClassificationCollator } from "./collators/token-classification.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
 export { AdamW, type AdamWOptions, Sgd, type SgdOptions } from "./optimizer.js";
 export type { NamedParameters, ParameterGroup } from "./parameter-groups.js";

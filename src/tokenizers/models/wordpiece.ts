@@ -64,6 +64,10 @@ export class WordPiece implements Model {
     return this.#tokens.length;
   }
 
+  get continuingSubwordPrefix(): string {
+    return this.#prefix;
+  }
+
   tokenToId(token: string): number | undefined {
     return this.#ids.get(token);
   }

@@ -1,0 +1,169 @@
+// Token classification: words in, a label for each and the entities that they make out. Named entities, parts of
+// speech, chunks. Labels lie on tokens by the words that tokens belong to.
+import { AthanorError } from "../errors.js";
+import type { DataRow, PrepareContext, Task } from "../training/task.js";
+import { rowFault } from "./rows.js";
+import { labelNames } from "./text-classification/labels.js";
+import {
+  type AlignmentOptions,
+  alignLabels,
+  insideLabels,
+  type TagReader,
+  tagReader,
+} from "./token-classification/labels.js";
+import {
+  joinedResult,
+  type TokenClassification,
+  type WindowPrediction,
+  windowPredictions,
+} from "./token-classification/results.js";
+import { wordMetrics } from "./token-classification/scores.js";
+import {
+  checkedOptions,
+  type Settings,
+  type TokenClassificationOptions,
+} from "./token-classification/settings.js";
+import {
+  continuesWord,
+  encodedWindows,
+  type TaggedWindow,
+  type WindowOptions,
+  windowSource,
+  wordsOfTokens,
+} from "./token-classification/windows.js";
+import { foundWords, givenWords, TASK, type WordText } from "./token-classification/words.js";
+
+// Rows per call of the tokenizer, so that few encodings are alive at once.
+const ROWS_PER_CALL = 256;
+
+/**
+ * The task of AutoModelForTokenClassification, whose labels are `tokenLabelNames(rows)`. Rows have words in a list and
+ * labels beside them, as readConll and readConllu give them; to predict, words or a text. Results are one per row: a
+ * label for every word, and entities with their places in the text.
+ *
+ * Metrics are over words: with labels such as B-PER those of seqeval, of all entities and by type; else accuracy.
+ * Preparing rejects with ERR_DATA, naming the row from 0: no words, no labels, as many labels as there are no words, an
+ * unknown label. ERR_ARGUMENT for a tokenizer that does not tell words apart.
+ *
+ * @throws ERR_ARGUMENT naming the option
+ * @example
+ * const task = tokenClassification({ stride: 16 });
+ * const trainer = new Trainer({ model, tokenizer, task, train: await readConll("wnut17train.conll") });
+ * const [{ entities }] = await trainer.predict([{ text: "Ada lives in London." }]);
+ */
+export function tokenClassification(
+  options: TokenClassificationOptions = {},
+): Task<WindowPrediction, TokenClassification> {
+  const settings = checkedOptions(options);
+  return {
+    name: "token-classification",
+    prepare: (rows, context) => prepared(rows, context, settings),
+    predict: (outputs, examples, model) => windowPredictions(outputs, examples as TaggedWindow[], model),
+    join(predictions, examples, rows, model): TokenClassification[] {
+      const windows: WindowPrediction[][] = rows.map(() => []);
+      const texts: (WordText | undefined)[] = rows.map(() => undefined);
+      (examples as TaggedWindow[]).forEach(({ row, source }, i) => {
+        windows[row].push(predictions[i]);
+        texts[row] = source?.words;
+      });
+      return rows.map((row, i) => {
+        const words = texts[i] ?? givenWords(row, i, settings.columns, settings.joiner);
+        return joinedResult(words ?? foundWords("", []), windows[i], model);
+      });
+    },
+    metrics: (results, _examples, model, rows) => wordMetrics(results, rows, model, settings),
+  };
+}
+
+async function prepared(
+  rows: readonly DataRow[],
+  context: PrepareContext,
+  settings: Settings,
+): Promise<TaggedWindow[]> {
+  const { model } = context;
+  const tagsOf = context.labels === "required" ? tagReader(model, settings.columns) : undefined;
+  const alignment: AlignmentOptions = {
+    labelAllTokens: settings.labelAllTokens,
+    ...(settings.continuation === "inside" && { continuationOf: insideLabels(labelNames(model)) }),
+  };
+  const examples: TaggedWindow[] = [];
+  for (let first = 0; first < rows.length; first += ROWS_PER_CALL) {
+    const part = rows.slice(first, first + ROWS_PER_CALL);
+    const read = part.map((row, i) => readRow(row, first + i, tagsOf, settings));
+    for (const example of await windowsOf(read, first, context, alignment, settings)) examples.push(example);
+    await context.rest();
+  }
+  return examples;
+}
+
+/** What a row says. */
+interface ReadRow {
+  /** Undefined where the row has a text alone. */
+  given: WordText | undefined;
+  text: string;
+  labels: number[] | undefined;
+}
+
+function readRow(
+  row: DataRow,
+  index: number,
+  tagsOf: TagReader | undefined,
+  { columns, joiner }: Settings,
+): ReadRow {
+  const given = givenWords(row, index, columns, joiner);
+  if (!tagsOf) {
+    const text = given?.text ?? (row as Record<string, unknown>)[columns.text];
+    if (typeof text === "string") return { given, text, labels: undefined };
+    const needed = `a list of words (or column "${columns.text}" a text)`;
+    throw rowFault(TASK, index, columns.tokens, needed, undefined);
+  }
+  if (!given?.words.length) {
+    throw rowFault(TASK, index, columns.tokens, "a list of at least one word", given?.words);
+  }
+  return { given, text: given.text, labels: tagsOf(row, index, given.words.length) };
+}
+
+async function windowsOf(
+  rows: readonly ReadRow[],
+  first: number,
+  context: PrepareContext,
+  alignment: AlignmentOptions,
+  settings: Settings,
+): Promise<TaggedWindow[]> {
+  const { tokenizer, model, labels: wanted, rest } = context;
+  if (!tokenizer) throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must be given, got none`);
+  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+  const shape: WindowOptions = {
+    maxLength: Math.min(settings.maxLength ?? most, most),
+    stride: settings.stride,
+  };
+  // Of each kind in one call: texts, and texts given as words.
+  const ofText = rows.filter(({ given }) => !given).map(({ text }) => text);
+  const ofWords = rows.flatMap(({ given }) => (given ? [given.words as string[]] : []));
+  const encodedTexts = ofText.length > 0 ? await encodedWindows(tokenizer, ofText, false, shape) : [];
+  const encodedWords = ofWords.length > 0 ? await encodedWindows(tokenizer, ofWords, true, shape) : [];
+  const training = (context.purpose ?? (wanted === "required" ? "train" : "predict")) === "train";
+  const examples: TaggedWindow[] = [];
+  for (const [i, { given, text, labels }] of rows.entries()) {
+    const encodings = (given ? encodedWords : encodedTexts).shift()!;
+    const words = given ?? foundWords(text, encodings);
+    for (const [number, encoding] of encodings.entries()) {
+      // A tokenizer without special tokens may make nothing of a row.
+      if (encoding.ids.length === 0) continue;
+      const continues = continuesWord(encodings, number, shape.stride ?? 0);
+      const example: TaggedWindow = { inputIds: encoding.ids, row: first + i };
+      if (encoding.typeIds.some((type) => type !== 0)) example.tokenTypeIds = encoding.typeIds;
+      if (labels) {
+        const aligned = alignLabels(wordsOfTokens(encoding), labels, { ...alignment, continues });
+        // Nothing can be learnt from a row whose words have no tokens.
+        if (training && aligned.every((label) => label === -100)) continue;
+        example.labels = aligned;
+      }
+      if (!training)
+        example.source = windowSource(encoding, words, given !== undefined, continues, tokenizer, settings);
+      examples.push(example);
+    }
+    if (i % 32 === 31) await rest();
+  }
+  return examples;
+}

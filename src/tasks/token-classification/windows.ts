@@ -1,0 +1,109 @@
+// Examples of token classification: rows cut at their end, or into windows that overlap.
+import { AthanorError } from "../../errors.js";
+import type { Example } from "../../models/batch.js";
+import type { TextOrPair } from "../../tokenizers/batch.js";
+import type { Encoding } from "../../tokenizers/encoding.js";
+import type { Tokenizer } from "../../tokenizers/tokenizer.js";
+import { type Entity, entitiesOf } from "./entities.js";
+import type { Settings } from "./settings.js";
+import { TASK, type WordText } from "./words.js";
+
+/** An example: a row, or a window of one. */
+export interface TaggedWindow extends Example {
+  inputIds: Int32Array;
+  row: number;
+  /** What results are made of; left out of windows to train on. */
+  source?: WindowSource;
+}
+
+/** What a window's predictions need beside its scores. */
+export interface WindowSource {
+  words: WordText;
+  /** For each word that begins in the window its number and its first token, two numbers per word. */
+  firstTokens: Int32Array;
+  /** The entities of the window, by the probabilities of each token's labels. */
+  entities(scores: readonly Float32Array[], labels: readonly string[]): Entity[];
+}
+
+export interface WindowOptions {
+  /** Tokens of a window; Infinity for no limit. */
+  maxLength: number;
+  /** Tokens that neighbouring windows share; undefined: one window, cut at its end. */
+  stride: number | undefined;
+}
+
+/** The tokens of texts, or of texts given as words: the windows of each. */
+export async function encodedWindows(
+  tokenizer: Tokenizer,
+  texts: readonly TextOrPair[],
+  areWords: boolean,
+  { maxLength, stride }: WindowOptions,
+): Promise<Encoding[][]> {
+  const limit = Number.isFinite(maxLength)
+    ? ({ truncation: "longest_first", truncationSide: "right", maxLength } as const)
+    : ({ truncation: false } as const);
+  const windows = stride !== undefined && Number.isFinite(maxLength) ? { stride, returnOverflow: true } : {};
+  const how = { ...limit, ...windows, padding: false, isSplitIntoWords: areWords } as const;
+  const encodings = await tokenizer.encodeBatchAsync(texts, how);
+  return encodings.map((encoding) => [encoding, ...encoding.overflowing]);
+}
+
+/**
+ * The word of each token, null for special tokens.
+ *
+ * @throws ERR_ARGUMENT for a tokenizer that does not tell words apart
+ */
+export function wordsOfTokens(encoding: Encoding): readonly (number | null)[] {
+  const { wordIds, specialTokensMask } = encoding;
+  const known = Array.isArray(wordIds) && wordIds.every((word, i) => word !== null || specialTokensMask[i]);
+  if (known) return wordIds;
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `${TASK}: tokenizer must say which word a token belongs to (wordIds), got one that does not`,
+  );
+}
+
+/** Whether a window's first token goes on with a word that the window before began: it does not begin it. */
+export function continuesWord(windows: readonly Encoding[], number: number, stride: number): boolean {
+  if (number === 0) return false;
+  const before = contentWords(windows[number - 1]);
+  const [first] = contentWords(windows[number]);
+  return before[before.length - stride - 1] === first;
+}
+
+/** The words of the tokens of the text, one entry per token. */
+function contentWords({ wordIds, specialTokensMask }: Encoding): (number | null)[] {
+  return wordIds.filter((_, i) => specialTokensMask[i] === 0);
+}
+
+/** What predictions of a window need. */
+export function windowSource(
+  encoding: Encoding,
+  words: WordText,
+  areWords: boolean,
+  continues: boolean,
+  tokenizer: Tokenizer,
+  { aggregation, ignoreLabels }: Settings,
+): WindowSource {
+  const wordIds = wordsOfTokens(encoding);
+  const offsets = Int32Array.from(encoding.offsets);
+  const firstTokens: number[] = [];
+  let last: number | null = continues ? (wordIds.find((word) => word !== null) ?? null) : null;
+  wordIds.forEach((word, i) => {
+    if (word === null) return;
+    if (word !== last) firstTokens.push(word, i);
+    last = word;
+    if (!areWords) return;
+    offsets[2 * i] += words.places[2 * word];
+    offsets[2 * i + 1] += words.places[2 * word];
+  });
+  const { ids, tokens, specialTokensMask } = encoding;
+  return {
+    words,
+    firstTokens: Int32Array.from(firstTokens),
+    entities(scores, labels) {
+      const window = { text: words.text, tokens, ids, offsets, specialTokensMask, scores };
+      return entitiesOf(window, tokenizer, labels, aggregation, ignoreLabels);
+    },
+  };
+}
