@@ -1,6 +1,8 @@
 // Errors, devices, streams and events of the emulated runtime; memory is in host_memory.cpp.
 #include "cuda/emulator/host_calls.h"
 
+#include <cuda.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -142,6 +144,15 @@ cudaError_t cudaDriverGetVersion(int* version) {
 
 cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = emulated_version;
+  return cudaSuccess;
+}
+
+// Of the driver's functions there is one.
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned,
+                                             unsigned long long, cudaDriverEntryPointQueryResult* found) {
+  const bool known = std::strcmp(symbol, "cuTensorMapEncodeTiled") == 0;
+  *function = known ? reinterpret_cast<void*>(&cuTensorMapEncodeTiled) : nullptr;
+  *found = known ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
   return cudaSuccess;
 }
 

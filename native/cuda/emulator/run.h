@@ -46,7 +46,7 @@ T& shared_array(SharedPlace& place) {
 // Returns the sum of `count` over the block.
 int barrier(int count, Place place);
 
-enum class Operation : uint8_t { sync, shuffle, vote, match, reduce, ldmatrix, mma };
+enum class Operation : uint8_t { sync, shuffle, vote, match, reduce, ldmatrix, mma, wgmma };
 
 struct Deposit {
   alignas(16) uint32_t word[8];

@@ -1,0 +1,39 @@
+// Lets a case take the kernels for compute capability 9.0, which are off by default: the variable that asks
+// for them is set, and the emulated device, which has their words, is one of 9.0. On another GPU the portable
+// kernels run, as use_hopper() and its like decide.
+#pragma once
+
+#include <cstdlib>
+
+#include "cuda/check/kernel_check.h"
+
+namespace athanor {
+
+class HopperPath {
+ public:
+  HopperPath(KernelCheck& check, const char* variable)
+      : check_(check),
+        variable_(variable),
+        before_(check.cuda.properties),
+        properties_(*check.cuda.properties) {
+#if defined(CUDA_EMULATED)
+    properties_.capability = 90;
+#endif
+    check.cuda.properties = &properties_;
+    setenv(variable, "hopper", 1);
+  }
+  ~HopperPath() {
+    unsetenv(variable_);
+    check_.cuda.properties = before_;
+  }
+  HopperPath(const HopperPath&) = delete;
+  HopperPath& operator=(const HopperPath&) = delete;
+
+ private:
+  KernelCheck& check_;
+  const char* variable_;
+  const CudaProperties* before_;
+  CudaProperties properties_;
+};
+
+}  // namespace athanor
