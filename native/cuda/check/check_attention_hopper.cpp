@@ -1,0 +1,161 @@
+// The kernel of attention_hopper.cu, in the emulator or on a device of capability 9.0: forward, and the
+// portable backward from what it saved. Lengths lie around its tiles: blocks of 128 queries, warpgroups of
+// 64, tiles of 64 keys, two of which fill the ring.
+#include "cuda/check/attention_run.h"
+#include "cuda/check/hopper_path.h"
+#include "ops/attention/attention_hopper.h"
+
+namespace athanor {
+namespace {
+
+constexpr const char* variable = "ATHANOR_CUDA_ATTENTION";
+
+void check_hopper(KernelCheck& check, const AttentionCase& c) {
+  const HopperPath path(check, variable);
+  check_attention<bf16>(check, c);
+}
+
+KERNEL_CHECK(attention_hopper, "taken on capability 9.0, for plain heads of whole lines") {
+  AttentionSettings plain{};
+  plain.batch = 2, plain.q_rows = 5, plain.k_rows = 7, plain.heads = 3, plain.head_size = 64;
+  plain.scale = 0.125f;
+  check.expect(use_hopper_attention(90, plain, true), "heads of 64");
+  for (int capability : {80, 86, 89, 100, 120}) {
+    check.expect(!use_hopper_attention(capability, plain, true), "not 9.0");
+  }
+  check.expect(!use_hopper_attention(90, plain, false), "rows that 16-byte loads cannot read");
+  const auto taken = [&](const auto& change) {
+    AttentionSettings changed = plain;
+    change(changed);
+    return use_hopper_attention(90, changed, true);
+  };
+  check.expect(taken([](auto& s) { s.head_size = 128; }), "heads of 128");
+  check.expect(taken([](auto& s) { s.causal = true; }), "causal");
+  check.expect(taken([](auto& s) { s.q_rows = 0; }), "no queries");
+  for (int64_t size : {8, 32, 56, 72, 96, 120}) {
+    check.expect(!taken([&](auto& s) { s.head_size = size; }), "heads of another size");
+  }
+  check.expect(!taken([](auto& s) { s.p = 0.1f; }), "dropout");
+  check.expect(!taken([](auto& s) { s.bias_batch = 1; }), "bias");
+  check.expect(!taken([](auto& s) { s.buckets = 32; }), "relative bias");
+  check.expect(!taken([](auto& s) { s.k_rows = 0; }), "no keys");
+}
+
+KERNEL_CHECK(attention_hopper, "the variable knows two names") {
+  for (const char* name : {"", "portable"}) {
+    setenv(variable, name, 1);
+    check.expect(!hopper_attention_wanted(), "off");
+  }
+  setenv(variable, "hopper", 1);
+  check.expect(hopper_attention_wanted(), "on");
+  setenv(variable, "cublas", 1);
+  check.fails("ATHANOR_CUDA_ATTENTION must be portable or hopper, got cublas",
+              [] { hopper_attention_wanted(); });
+  unsetenv(variable);
+  check.expect(!hopper_attention_wanted(), "off by default");
+}
+
+KERNEL_CHECK(attention_hopper, "sequences around a block of rows") {
+  check_hopper(check, lengths({129, 0, 1, 128, 127}));
+}
+
+KERNEL_CHECK(attention_hopper, "keys around a tile and more than the ring holds") {
+  check_hopper(check, lengths({17, 3, 0, 66, 1, 2}, {31, 0, 5, 64, 330, 65}));
+}
+
+KERNEL_CHECK(attention_hopper, "causal") {
+  AttentionCase c = lengths({193, 1, 65});
+  c.causal = true;
+  check_hopper(check, c);
+}
+
+KERNEL_CHECK(attention_hopper, "causal, the last queries of longer and of shorter keys") {
+  AttentionCase c = lengths({3, 140, 1, 20}, {75, 60, 129, 0});
+  c.causal = true;
+  check_hopper(check, c);
+}
+
+KERNEL_CHECK(attention_hopper, "heads of 128") {
+  AttentionCase c = lengths({130, 2, 40}, {66, 17, 260});
+  c.size = 128;
+  check_hopper(check, c);
+  c.causal = true;
+  check_hopper(check, c);
+}
+
+KERNEL_CHECK(attention_hopper, "rows of a packed projection") {
+  AttentionCase c = lengths({35, 70});
+  c.padding = 256;
+  check_hopper(check, c);
+}
+
+KERNEL_CHECK(attention_hopper, "more sequences than a warp has lanes") {
+  std::vector<int> rows, keys;
+  for (int b = 0; b < 70; b++) rows.push_back(b % 35 == 3 ? 128 : b % 3), keys.push_back(b % 5 + 1);
+  AttentionCase c = lengths(rows, keys);
+  c.heads = 1;
+  check_hopper(check, c);
+}
+
+KERNEL_CHECK(attention_hopper, "no rows at all") {
+  check_hopper(check, lengths({0, 0}));
+  check_hopper(check, lengths({0, 0}, {3, 0}));
+  check_hopper(check, lengths({2}, {0}));
+  check_hopper(check, lengths({2, 1}, {0, 3}));
+}
+
+// TMA brings rows of the next sequence, too.
+KERNEL_CHECK(attention_hopper, "NaN in the keys and values of other sequences does not matter") {
+  for (int64_t size : {64, 128}) {
+    AttentionCase c = lengths({70, 0, 20}, {35, 40, 66});
+    c.size = size;
+    AttentionProblem problem(check.random, c);
+    for (int64_t i = 35 * problem.width(); i < 75 * problem.width(); i++) {
+      problem.k[static_cast<size_t>(i)] = problem.v[static_cast<size_t>(i)] = NAN;
+    }
+    problem.round_to<bf16>();
+    const HopperPath path(check, variable);
+    AttentionRun<bf16>{problem, check}.forward(problem.solve<Exact>(), problem.solve<Plain<bf16>>());
+  }
+}
+
+KERNEL_CHECK(attention_hopper, "scores far apart") {
+  AttentionProblem problem(check.random, lengths({70, 33}, {140, 40}));
+  for (float& x : problem.q) x *= 20;
+  problem.round_to<bf16>();
+  const HopperPath path(check, variable);
+  const AttentionResults exact = problem.solve<Exact>(), plain = problem.solve<Plain<bf16>>();
+  const AttentionRun<bf16> run{problem, check};
+  run.forward(exact, plain);
+  run.backward(exact, plain);
+}
+
+KERNEL_CHECK(attention_hopper, "without statistics, and twice gives the same bits") {
+  AttentionProblem problem(check.random, lengths({140, 3}, {70, 200}));
+  const HopperPath path(check, variable);
+  const AttentionRun<bf16> run{problem, check};
+  const auto forward = [&](float* lse) {
+    attention_forward(check.cuda, AttentionForward<bf16>{run.inputs(), run.o.data(), lse});
+    return run.o.floats();
+  };
+  check.same("twice", forward(nullptr), forward(run.lse.data()));
+}
+
+KERNEL_CHECK(attention_hopper, "what it does not do, the portable kernel does") {
+  AttentionCase c = lengths({66, 5}, {70, 33});
+  const auto with = [&](const auto& change) {
+    AttentionCase changed = c;
+    change(changed);
+    check_hopper(check, changed);
+  };
+  with([](auto& x) { x.p = 0.3f; });
+  with([](auto& x) { x.bias_batch = 1; });
+  with([](auto& x) { x.buckets = 8; });
+  with([](auto& x) { x.size = 32; });
+  with([](auto& x) { x.misaligned = 1; });
+  const HopperPath path(check, variable);
+  check_attention<float>(check, c);
+}
+
+}  // namespace
+}  // namespace athanor
