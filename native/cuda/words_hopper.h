@@ -43,6 +43,8 @@ inline void tma_load(void* tile, const CUtensorMap* map, uint64_t* barrier, int 
 }
 inline void shared_writes_fence() {}
 inline void wgmma_fence() {}
+template <int tiles>
+inline void keep_before_wgmma(float (&)[tiles][4]) {}
 inline void wgmma_commit() {
   emulated::wgmma_commit();
 }
@@ -53,6 +55,9 @@ inline void wgmma_wait(EMULATED_PLACE) {
 template <bool a_transposed, bool b_transposed>
 inline void wgmma_m64n128k16(float (&d)[1][16][4], uint64_t a, uint64_t b, EMULATED_PLACE) {
   emulated::wgmma(d[0][0], 128, a, a_transposed, b, b_transposed, {file, line});
+}
+inline void wgmma_m64n64k16(float (&d)[8][4], uint64_t a, uint64_t b, EMULATED_PLACE) {
+  emulated::wgmma(d[0], 64, a, false, b, false, {file, line});
 }
 template <bool b_transposed, int tiles>
 inline void wgmma_rows(float (&d)[tiles][4], const uint32_t (&a)[4], uint64_t b, EMULATED_PLACE) {
@@ -110,6 +115,15 @@ __device__ inline void shared_writes_fence() {
 __device__ inline void wgmma_fence() {
   asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
 }
+// What was written to these registers is not moved behind the fence that follows.
+template <int tiles>
+__device__ inline void keep_before_wgmma(float (&d)[tiles][4]) {
+#pragma unroll
+  for (int n = 0; n < tiles; n++) {
+#pragma unroll
+    for (int e = 0; e < 4; e++) asm volatile("" : "+f"(d[n][e])::"memory");
+  }
+}
 __device__ inline void wgmma_commit() {
   asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory");
 }
@@ -138,6 +152,14 @@ __device__ inline void wgmma_m64n128k16(float (&d)[1][16][4], uint64_t a, uint64
                "}, %64, %65, 1, 1, 1, %66, %67;\n"
                : ATHANOR_EIGHT_TILES(d[0], 0), ATHANOR_EIGHT_TILES(d[0], 8)
                : "l"(a), "l"(b), "n"(static_cast<int>(a_transposed)), "n"(static_cast<int>(b_transposed)));
+}
+
+// The same with 64 columns, of factors that are stored by depth.
+__device__ inline void wgmma_m64n64k16(float (&d)[8][4], uint64_t a, uint64_t b) {
+  asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " ATHANOR_32_REGISTERS
+               "}, %32, %33, 1, 1, 1, 0, 0;\n"
+               : ATHANOR_EIGHT_TILES(d, 0)
+               : "l"(a), "l"(b));
 }
 
 // The same with a in registers, each warp's 16 rows as mma_m16n8k16 takes them, and 64 or 128 columns.

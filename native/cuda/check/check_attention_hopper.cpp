@@ -31,13 +31,13 @@ KERNEL_CHECK(attention_hopper, "taken on capability 9.0, for plain heads of whol
   };
   check.expect(taken([](auto& s) { s.head_size = 128; }), "heads of 128");
   check.expect(taken([](auto& s) { s.causal = true; }), "causal");
-  check.expect(taken([](auto& s) { s.q_rows = 0; }), "no queries");
   for (int64_t size : {8, 32, 56, 72, 96, 120}) {
     check.expect(!taken([&](auto& s) { s.head_size = size; }), "heads of another size");
   }
   check.expect(!taken([](auto& s) { s.p = 0.1f; }), "dropout");
   check.expect(!taken([](auto& s) { s.bias_batch = 1; }), "bias");
   check.expect(!taken([](auto& s) { s.buckets = 32; }), "relative bias");
+  check.expect(!taken([](auto& s) { s.q_rows = 0; }), "no queries");
   check.expect(!taken([](auto& s) { s.k_rows = 0; }), "no keys");
 }
 
@@ -104,18 +104,23 @@ KERNEL_CHECK(attention_hopper, "no rows at all") {
   check_hopper(check, lengths({2, 1}, {0, 3}));
 }
 
-// TMA brings rows of the next sequence, too.
-KERNEL_CHECK(attention_hopper, "NaN in the keys and values of other sequences does not matter") {
+// TMA brings rows of the next sequence, too: keys without queries, and queries without keys.
+KERNEL_CHECK(attention_hopper, "NaN in the rows of other sequences does not matter") {
   for (int64_t size : {64, 128}) {
-    AttentionCase c = lengths({70, 0, 20}, {35, 40, 66});
+    AttentionCase c = lengths({70, 0, 20, 33}, {35, 40, 0, 66});
     c.size = size;
     AttentionProblem problem(check.random, c);
-    for (int64_t i = 35 * problem.width(); i < 75 * problem.width(); i++) {
-      problem.k[static_cast<size_t>(i)] = problem.v[static_cast<size_t>(i)] = NAN;
-    }
+    const auto spoil = [&](std::vector<float>& x, int first, int end) {
+      std::fill(x.begin() + first * problem.width(), x.begin() + end * problem.width(), NAN);
+    };
+    spoil(problem.k, 35, 75), spoil(problem.v, 35, 75);
+    spoil(problem.q, 70, 90), spoil(problem.d_o, 70, 90);
     problem.round_to<bf16>();
     const HopperPath path(check, variable);
-    AttentionRun<bf16>{problem, check}.forward(problem.solve<Exact>(), problem.solve<Plain<bf16>>());
+    const AttentionResults exact = problem.solve<Exact>(), plain = problem.solve<Plain<bf16>>();
+    const AttentionRun<bf16> run{problem, check};
+    run.forward(exact, plain);
+    run.backward(exact, plain);
   }
 }
 
@@ -130,7 +135,24 @@ KERNEL_CHECK(attention_hopper, "scores far apart") {
   run.backward(exact, plain);
 }
 
-KERNEL_CHECK(attention_hopper, "without statistics, and twice gives the same bits") {
+// Each backward works with each forward.
+KERNEL_CHECK(attention_hopper, "gradients from what the other path saved") {
+  AttentionCase c = lengths({140, 3}, {70, 200});
+  c.causal = true;
+  AttentionProblem problem(check.random, c);
+  problem.round_to<bf16>();
+  const AttentionResults exact = problem.solve<Exact>(), plain = problem.solve<Plain<bf16>>();
+  const AttentionRun<bf16> run{problem, check};
+  run.forward(exact, plain);
+  {
+    const HopperPath path(check, variable);
+    run.backward(exact, plain);
+    run.forward(exact, plain);
+  }
+  run.backward(exact, plain);
+}
+
+KERNEL_CHECK(attention_hopper, "what is not wanted is not written, and twice gives the same bits") {
   AttentionProblem problem(check.random, lengths({140, 3}, {70, 200}));
   const HopperPath path(check, variable);
   const AttentionRun<bf16> run{problem, check};
@@ -139,6 +161,27 @@ KERNEL_CHECK(attention_hopper, "without statistics, and twice gives the same bit
     return run.o.floats();
   };
   check.same("twice", forward(nullptr), forward(run.lse.data()));
+  const auto gradients = [&](bool of_queries, bool of_keys, bool of_values) {
+    const DeviceArray<bf16> dq(problem.q.size()), dk(problem.k.size()), dv(problem.v.size());
+    AttentionBackward<bf16> a{};
+    a.in = run.inputs();
+    a.o = run.o.data(), a.lse = run.lse.data(), a.d_o = run.d_o.data();
+    a.d_o_stride = a.dq_stride = a.dk_stride = a.dv_stride = problem.width();
+    if (of_queries) a.dq = dq.data();
+    if (of_keys) a.dk = dk.data();
+    if (of_values) a.dv = dv.data();
+    attention_backward(check.cuda, a);
+    return std::vector<std::vector<float>>{dq.floats(), dk.floats(), dv.floats()};
+  };
+  const std::vector<std::vector<float>> all = gradients(true, true, true);
+  for (int only = 0; only < 3; only++) {
+    const std::vector<std::vector<float>> some = gradients(only == 0, only == 1, only == 2);
+    for (int i = 0; i < 3; i++) {
+      const std::vector<float>& whole = all[static_cast<size_t>(i)];
+      check.same("one alone", some[static_cast<size_t>(i)],
+                 i == only ? whole : std::vector<float>(whole.size(), NAN));
+    }
+  }
 }
 
 KERNEL_CHECK(attention_hopper, "what it does not do, the portable kernel does") {

@@ -18,12 +18,13 @@ namespace {
 
 // The limits of the smallest device of our release builds (sm_86: 100 KiB for a multiprocessor, 1 of it
 // reserved), and few multiprocessors, so that loops over the grid turn more than once.
-constexpr size_t most_shared = 99 * 1024, shared_without_asking = 48 * 1024;
+constexpr size_t least_shared = 99 * 1024, shared_without_asking = 48 * 1024;
 constexpr int multiprocessors = 2, major = 8, minor = 6, emulated_version = 13000;
 
 struct Runtime {
   std::mutex mutex;
   cudaError_t last = cudaSuccess, sticky = cudaSuccess;
+  size_t most_shared = least_shared;
   std::unordered_map<const void*, size_t> shared_limits;
 };
 
@@ -66,6 +67,18 @@ size_t shared_limit(const void* kernel) {
   std::lock_guard<std::mutex> lock(r.mutex);
   auto found = r.shared_limits.find(kernel);
   return found == r.shared_limits.end() ? shared_without_asking : found->second;
+}
+
+size_t most_shared_bytes() {
+  Runtime& r = runtime();
+  std::lock_guard<std::mutex> lock(r.mutex);
+  return r.most_shared;
+}
+
+void set_most_shared_bytes(size_t bytes) {
+  Runtime& r = runtime();
+  std::lock_guard<std::mutex> lock(r.mutex);
+  r.most_shared = bytes;
 }
 
 int current_device() {
@@ -179,8 +192,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   std::strcpy(properties->name, "Emulated GPU");
   properties->totalGlobalMem = total_memory();
   properties->sharedMemPerBlock = shared_without_asking;
-  properties->sharedMemPerBlockOptin = most_shared;
-  properties->sharedMemPerMultiprocessor = most_shared + 1024;
+  properties->sharedMemPerBlockOptin = most_shared_bytes();
+  properties->sharedMemPerMultiprocessor = most_shared_bytes() + 1024;
   properties->regsPerBlock = 65536;
   properties->warpSize = 32;
   properties->maxThreadsPerBlock = 1024;
@@ -212,8 +225,12 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
     case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 1536; return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor: *value = major; return cudaSuccess;
     case cudaDevAttrComputeCapabilityMinor: *value = minor; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = most_shared + 1024; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = most_shared; return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      *value = static_cast<int>(most_shared_bytes()) + 1024;
+      return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = static_cast<int>(most_shared_bytes());
+      return cudaSuccess;
     case cudaDevAttrMemoryPoolsSupported: *value = 1; return cudaSuccess;
   }
   return record_failure(cudaErrorInvalidValue);
@@ -236,7 +253,8 @@ cudaError_t cudaDeviceEnablePeerAccess(int, unsigned) {
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
-  if (value < 0 || static_cast<size_t>(value) > most_shared) return record_failure(cudaErrorInvalidValue);
+  if (value < 0 || static_cast<size_t>(value) > most_shared_bytes())
+    return record_failure(cudaErrorInvalidValue);
   Runtime& r = runtime();
   std::lock_guard<std::mutex> lock(r.mutex);
   r.shared_limits[kernel] = static_cast<size_t>(value);

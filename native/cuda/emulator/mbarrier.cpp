@@ -88,6 +88,7 @@ void mbarrier_init(void* address, int count, Place place) {
     fail(place, "an mbarrier must be eight aligned bytes of shared memory");
   if (count < 1) fail(place, "an mbarrier for %d arrivals", count);
   if (barrier_count == most_barriers) fail(place, "more than %d mbarriers", most_barriers);
+  *static_cast<volatile uint64_t*>(address) = static_cast<uint64_t>(count);  // for the address sanitizer
   barriers[barrier_count++] = {address, count, count, 0, 0, {0, 0}};
 }
 

@@ -25,6 +25,9 @@ void set_seed(uint64_t seed);
 uint64_t seed();
 // The sentence about the last launch that failed; empty when none did.
 const char* failure();
+// How many bytes of shared memory a block may ask for: 99 KiB until told otherwise.
+size_t most_shared_bytes();
+void set_most_shared_bytes(size_t bytes);
 // A failed launch is sticky, as on a GPU: every later call fails until this is called.
 void clear_failure();
 

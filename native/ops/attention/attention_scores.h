@@ -196,7 +196,8 @@ __device__ inline void finish_scores(float (&s)[N / 8][4], const AttentionOperan
     }
   }
   const int first_query = side == Side::queries ? tile.row : tile.column;
-  const int last_key = side == Side::queries ? tile.column + N - 1 : tile.row + attention_rows - 1;
+  const int last_key =
+      side == Side::queries ? tile.column + N - 1 : tile.row + (warp_index() + 1) * warp_rows - 1;
   if (last_key < at.visible(a.causal, first_query)) return;
 #pragma unroll
   for (int n = 0; n < N / 8; n++) {
