@@ -42,17 +42,14 @@ KERNEL_CHECK(attention_hopper, "taken on capability 9.0, for plain heads of whol
 }
 
 KERNEL_CHECK(attention_hopper, "the variable knows two names") {
-  for (const char* name : {"", "portable"}) {
-    setenv(variable, name, 1);
-    check.expect(!hopper_attention_wanted(), "off");
-  }
-  setenv(variable, "hopper", 1);
-  check.expect(hopper_attention_wanted(), "on");
-  setenv(variable, "cublas", 1);
-  check.fails("ATHANOR_CUDA_ATTENTION must be portable or hopper, got cublas",
-              [] { hopper_attention_wanted(); });
-  unsetenv(variable);
-  check.expect(!hopper_attention_wanted(), "off by default");
+  const auto wanted = [](const char* name) {
+    const ScopedVariable scope(variable, name);
+    return hopper_attention_wanted();
+  };
+  for (const char* name : {"", "portable"}) check.expect(!wanted(name), "off");
+  check.expect(!wanted(nullptr), "off by default");
+  check.expect(wanted("hopper"), "on");
+  check.fails("ATHANOR_CUDA_ATTENTION must be portable or hopper, got cublas", [&] { wanted("cublas"); });
 }
 
 KERNEL_CHECK(attention_hopper, "sequences around a block of rows") {

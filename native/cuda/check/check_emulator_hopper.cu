@@ -20,6 +20,7 @@ enum class Mistake {
   product_not_awaited,
   descriptors_differ,
   half_a_warp,
+  begins_in_another_line,
   tile_misaligned
 };
 
@@ -41,9 +42,10 @@ __global__ void mistake_kernel(Mistake m, const CUtensorMap map, float* d) {
   if (m == Mistake::half_a_warp && threadIdx.x % 32 >= 16) return;
   float sums[1][8][4] = {};
   const uint32_t a[4] = {};
-  const bool shifted = m == Mistake::descriptors_differ && threadIdx.x == 77;
+  int shift = m == Mistake::descriptors_differ && threadIdx.x == 77 ? hopper_group_bytes : 0;
+  if (m == Mistake::begins_in_another_line) shift = hopper_line_bytes;
   wgmma_rows<false>(sums[0], a,
-                    wgmma_operand(shared_address(tile) + (shifted ? hopper_group_bytes : 0), true, 0, 0));
+                    wgmma_operand(shared_address(tile) + static_cast<uint32_t>(shift), true, 0, 0));
   wgmma_commit();
   if (m == Mistake::product_not_awaited) return;
   wgmma_wait<0>();
@@ -69,6 +71,7 @@ KERNEL_CHECK(emulator, "mistakes with mbarrier, TMA and wgmma") {
   expect(Mistake::product_not_awaited, "a thread ends before its wgmma was waited for");
   expect(Mistake::descriptors_differ, "lanes of a warp have different descriptors");
   expect(Mistake::half_a_warp, "lacks a lane");
+  expect(Mistake::begins_in_another_line, "must begin in a line at a multiple of 1024 bytes");
   expect(Mistake::tile_misaligned, "TMA copies to shared memory at multiples of 128 bytes");
   // A copy that has arrived at once leaves nothing to report.
   if (emulated::seed() % 2 == 0) {

@@ -4,16 +4,36 @@
 #pragma once
 
 #include <cstdlib>
+#include <optional>
+#include <string>
 
 #include "cuda/check/kernel_check.h"
 
 namespace athanor {
 
+// An environment variable with another value for a while; null: unset.
+class ScopedVariable {
+ public:
+  ScopedVariable(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    set(value);
+  }
+  ~ScopedVariable() { set(before_ ? before_->c_str() : nullptr); }
+  ScopedVariable(const ScopedVariable&) = delete;
+  ScopedVariable& operator=(const ScopedVariable&) = delete;
+
+ private:
+  void set(const char* value) { value ? setenv(name_, value, 1) : unsetenv(name_); }
+
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
 class HopperPath {
  public:
   HopperPath(KernelCheck& check, const char* variable)
       : check_(check),
-        variable_(variable),
+        variable_(variable, "hopper"),
         before_(check.cuda.properties),
         properties_(*check.cuda.properties) {
 #if defined(CUDA_EMULATED)
@@ -22,10 +42,8 @@ class HopperPath {
     emulated::set_most_shared_bytes(hopper_shared);
 #endif
     check.cuda.properties = &properties_;
-    setenv(variable, "hopper", 1);
   }
   ~HopperPath() {
-    unsetenv(variable_);
 #if defined(CUDA_EMULATED)
     emulated::set_most_shared_bytes(before_->shared_bytes);
 #endif
@@ -38,7 +56,7 @@ class HopperPath {
   static constexpr size_t hopper_shared = 227 * 1024;  // of a block
 
   KernelCheck& check_;
-  const char* variable_;
+  ScopedVariable variable_;
   const CudaProperties* before_;
   CudaProperties properties_;
 };

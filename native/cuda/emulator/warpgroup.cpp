@@ -57,14 +57,22 @@ void add(const Product& product) {
   if (block.copies_at_once) carry_out(current->products.back());
 }
 
-// Descriptors are the same for all lanes, and are of 128-byte swizzling.
+// With 128-byte swizzling and a base offset of 0 a matrix begins in the first line of eight.
+void check_descriptor(uint64_t descriptor, Place place) {
+  if (descriptor >> 62 != 1) fail(place, "wgmma: only 128-byte swizzling is emulated");
+  if (descriptor >> 3 & 7 || descriptor >> 49 & 7)
+    fail(place, "wgmma: a swizzled matrix must begin in a line at a multiple of 1024 bytes");
+}
+
+// The same for all lanes.
 void check_descriptors(uint64_t a, uint64_t b, bool a_too, const Deposit* deposits, Place place) {
   const uint32_t words[2] = {static_cast<uint32_t>(a ^ a >> 32), static_cast<uint32_t>(b ^ b >> 32)};
   for (int lane = 0; lane < 32; lane++) {
     if (deposits[lane].word[4] != words[0] || deposits[lane].word[5] != words[1])
       fail(place, "wgmma: lanes of a warp have different descriptors");
   }
-  if (b >> 62 != 1 || (a_too && a >> 62 != 1)) fail(place, "wgmma: only 128-byte swizzling is emulated");
+  check_descriptor(b, place);
+  if (a_too) check_descriptor(a, place);
 }
 
 const Deposit* meet_with(const uint32_t* a, uint64_t a_descriptor, uint64_t b, Place place) {
