@@ -12,7 +12,7 @@ namespace {
 using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
 
 // Taken from the driver, which is never linked.
-EncodeTiled encode_tiled() {
+EncodeTiled find_encode_tiled() {
   void* function = nullptr;
   cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
   check(
@@ -22,6 +22,12 @@ EncodeTiled encode_tiled() {
     throw Error(ErrorCode::cuda, "tensor_map: the driver has no cuTensorMapEncodeTiled");
   }
   return reinterpret_cast<EncodeTiled>(function);
+}
+
+// Looked for once, and again after a failure.
+EncodeTiled encode_tiled() {
+  static const EncodeTiled function = find_encode_tiled();
+  return function;
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ constexpr int word_rows = 64, word_depth = 64, word_threads = 128;
 template <int columns_, bool a_transposed_, bool b_transposed_, bool in_registers_>
 struct Form {
   static constexpr int columns = columns_;
-  static constexpr bool a_transposed = a_transposed_, b_transposed = b_transposed_,
-                        in_registers = in_registers_;
+  static constexpr bool a_transposed = a_transposed_, b_transposed = b_transposed_;
+  [[maybe_unused]] static constexpr bool in_registers = in_registers_;  // only where there are words
   static constexpr int a_bytes = word_rows * word_depth * 2, b_bytes = columns * word_depth * 2;
   static constexpr int shared_bytes = hopper_group_bytes + a_bytes + b_bytes + 8;
 };
