@@ -18,13 +18,22 @@ namespace {
 
 // The limits of the smallest device of our release builds (sm_86: 100 KiB for a multiprocessor, 1 of it
 // reserved), and few multiprocessors, so that loops over the grid turn more than once.
-constexpr size_t least_shared = 99 * 1024, shared_without_asking = 48 * 1024;
-constexpr int multiprocessors = 2, major = 8, minor = 6, emulated_version = 13000;
+constexpr size_t least_shared = 99 * 1024, hopper_shared = 227 * 1024, shared_without_asking = 48 * 1024;
+constexpr int multiprocessors = 2, least_capability = 86, hopper_capability = 90, emulated_version = 13000;
+
+// 10 * major + minor: the environment's CUDA_EMULATION_CAPABILITY.
+int capability() {
+  static const int value = [] {
+    const char* wanted = std::getenv("CUDA_EMULATION_CAPABILITY");
+    return wanted ? std::atoi(wanted) : least_capability;
+  }();
+  return value;
+}
 
 struct Runtime {
   std::mutex mutex;
   cudaError_t last = cudaSuccess, sticky = cudaSuccess;
-  size_t most_shared = least_shared;
+  size_t most_shared = capability() == hopper_capability ? hopper_shared : least_shared;
   std::unordered_map<const void*, size_t> shared_limits;
 };
 
@@ -201,8 +210,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxThreadsDim[2] = 64;
   properties->maxGridSize[0] = 0x7FFFFFFF;
   properties->maxGridSize[1] = properties->maxGridSize[2] = 65535;
-  properties->major = major;
-  properties->minor = minor;
+  properties->major = capability() / 10;
+  properties->minor = capability() % 10;
   properties->multiProcessorCount = multiprocessors;
   properties->maxThreadsPerMultiProcessor = 1536;
   properties->l2CacheSize = 4 << 20;
@@ -223,8 +232,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
     case cudaDevAttrGlobalMemoryBusWidth: *value = 256; return cudaSuccess;
     case cudaDevAttrL2CacheSize: *value = 4 << 20; return cudaSuccess;
     case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 1536; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMajor: *value = major; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMinor: *value = minor; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor: *value = capability() / 10; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor: *value = capability() % 10; return cudaSuccess;
     case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
       *value = static_cast<int>(most_shared_bytes()) + 1024;
       return cudaSuccess;
