@@ -35,7 +35,7 @@ for (const name of readdirSync("native", { recursive: true })) {
   text.split("\n").forEach((line, i) => {
     const code = line.replace(/\/\/.*$/, "").replaceAll(/"(\\.|[^"\\])*"/g, '""');
     for (const { pattern, text: problem } of rules) {
-      // Hopper's tensor cores have no twin: its words and their guard stay in its own files.
+      // The words of sm_90a, their twins, and the guard that empties kernels for other targets stay in Hopper's files.
       const own = hopper.test(path) && (problem.startsWith("asm") || problem.startsWith("conditional"));
       const guard = emulated && problem.startsWith("conditional");
       const harness = path === "native/cuda/check/device_array.h";

@@ -6,6 +6,8 @@ ci_kernels_emulated() {
   step "rules of kernel source" node scripts/check-kernels.mjs
   if ! step "build kernel_check" kernels_build kernel_check; then return; fi
   checks "kernel_check, seeds 0, 1 and 2" build-emulated/kernel_check
+  checks "kernel_check, the kernels for compute capability 9.0" env CUDA_EMULATION_CAPABILITY=90 \
+    ATHANOR_CUDA_GEMM=hopper ATHANOR_CUDA_ATTENTION=hopper build-emulated/kernel_check gemm linear matmul attention
 }
 
 # The same with sanitizers: CI_SLOW=1, as they triple what is compiled.

@@ -1,24 +1,11 @@
 // Blocks of two warpgroups, 64 x 128 sums each. One thread keeps TMA three stages ahead; a stage is free
-// again when both warpgroups have multiplied it. Two blocks share a multiprocessor, so that one multiplies
+// again when all warps have multiplied it. Two blocks share a multiprocessor, so that one multiplies
 // while the other stores. Tile order, split k and epilogue are those of the portable kernel.
 #include "cuda/gemm_hopper.h"
 #include "cuda/gemm_split.h"
 #include "cuda/layout_hopper.h"
+#include "cuda/tensor_map.h"
 #include "cuda/words_hopper.h"
-
-#if defined(CUDA_EMULATED)
-
-namespace athanor {
-
-// The emulator has no wgmma; its devices are not of capability 9.0.
-template <class Y>
-void gemm_hopper(const Cuda&, const GemmPlan&, const DeviceGemm<bf16, bf16, Y>&) {
-  throw Error(ErrorCode::cuda, "gemm_hopper: the emulator has no wgmma");
-}
-
-#else
-
-#include <cuda.h>
 
 namespace athanor {
 
@@ -40,7 +27,7 @@ struct HopperProblem {
   float* partial;  // null: finished by the block
 };
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#if HOPPER_WORDS
 
 // 128 rows and 64 k of a factor.
 template <bool by_depth>
@@ -79,7 +66,7 @@ template <bool a_by_depth, bool b_by_depth, class Y>
 __global__ void __launch_bounds__(hopper_threads, 2)
     gemm_hopper_kernel(const __grid_constant__ CUtensorMap a, const __grid_constant__ CUtensorMap b,
                        const HopperProblem p, const Epilogue<Y> epilogue) {
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#if HOPPER_WORDS
   char* raw = dynamic_shared<char>();
   char* shared = raw + (hopper_group_bytes - shared_address(raw) % hopper_group_bytes) % hopper_group_bytes;
   uint64_t* full = reinterpret_cast<uint64_t*>(shared + hopper_stages * hopper_stage_bytes);
@@ -97,7 +84,7 @@ __global__ void __launch_bounds__(hopper_threads, 2)
   if (loads) {
     for (int slot = 0; slot < hopper_stages; slot++) {
       barrier_init(full + slot, 1);
-      barrier_init(empty + slot, 2);
+      barrier_init(empty + slot, hopper_threads / warp_size);
     }
     barrier_init_fence();
   }
@@ -116,7 +103,7 @@ __global__ void __launch_bounds__(hopper_threads, 2)
     wgmma_wait<1>();  // the step before this one has been multiplied
     if (step == 0) continue;
     const int before = step - 1, freed = before % hopper_stages, ahead = before + hopper_stages;
-    if (threadIdx.x % 128 == 0) barrier_arrive(empty + freed);
+    if (threadIdx.x % warp_size == 0) barrier_arrive(empty + freed);
     if (loads && ahead < steps) {
       barrier_wait(empty + freed, before / hopper_stages % 2);
       load(ahead);
@@ -132,48 +119,19 @@ __global__ void __launch_bounds__(hopper_threads, 2)
 #endif
 }
 
-using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
-
-// Taken from the driver, which is never linked.
-EncodeTiled encode_tiled() {
-  void* function = nullptr;
-  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-  check(
-      cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found),
-      "cuTensorMapEncodeTiled");
-  if (found != cudaDriverEntryPointSuccess || function == nullptr) {
-    throw Error(ErrorCode::cuda, "gemm_hopper: the driver has no cuTensorMapEncodeTiled");
-  }
-  return reinterpret_cast<EncodeTiled>(function);
-}
-
-// A factor as TMA sees it: (batch, rows, columns) as stored, in boxes of `box_rows` lines of 128 bytes.
-CUtensorMap tensor_map(const GemmFactor<bf16>& f, int64_t batch, int64_t rows, int64_t columns,
+// A factor as TMA sees it: (batch, rows, columns) as stored.
+CUtensorMap factor_map(const GemmFactor<bf16>& f, int64_t batch, int64_t rows, int64_t columns,
                        int box_rows) {
-  const cuuint64_t sizes[3] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows),
-                               static_cast<cuuint64_t>(batch)};
-  const cuuint64_t strides[2] = {static_cast<cuuint64_t>(f.ld) * sizeof(bf16),
-                                 static_cast<cuuint64_t>(batch == 1 ? rows * f.ld : f.stride) * sizeof(bf16)};
-  const cuuint32_t box[3] = {hopper_line_elements, static_cast<cuuint32_t>(box_rows), 1},
-                   steps[3] = {1, 1, 1};
-  CUtensorMap map;
-  const CUresult result =
-      encode_tiled()(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<bf16*>(f.data), sizes, strides,
-                     box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                     CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (result != CUDA_SUCCESS) {
-    throw Error(ErrorCode::cuda, "gemm_hopper: cuTensorMapEncodeTiled failed with " + std::to_string(result));
-  }
-  return map;
+  return tensor_map(f.data, {batch, rows, columns, f.ld, f.stride}, box_rows);
 }
 
 template <bool a_by_depth, bool b_by_depth, class Y>
 void launch_hopper(const Cuda& cuda, const DeviceGemm<bf16, bf16, Y>& g, const HopperProblem& p,
                    const Epilogue<Y>& e) {
-  const CUtensorMap a = a_by_depth ? tensor_map(g.a, g.batch, g.m, g.k, hopper_tile.m)
-                                   : tensor_map(g.a, g.batch, g.k, g.m, hopper_depth);
-  const CUtensorMap b = b_by_depth ? tensor_map(g.b, g.batch, g.n, g.k, hopper_tile.n)
-                                   : tensor_map(g.b, g.batch, g.k, g.n, hopper_depth);
+  const CUtensorMap a = a_by_depth ? factor_map(g.a, g.batch, g.m, g.k, hopper_tile.m)
+                                   : factor_map(g.a, g.batch, g.k, g.m, hopper_depth);
+  const CUtensorMap b = b_by_depth ? factor_map(g.b, g.batch, g.n, g.k, hopper_tile.n)
+                                   : factor_map(g.b, g.batch, g.k, g.n, hopper_depth);
   launch(gemm_hopper_kernel<a_by_depth, b_by_depth, Y>, p.grid.blocks(), dim3(hopper_threads),
          hopper_shared_bytes, cuda.stream, a, b, p, e);
 }
@@ -191,8 +149,6 @@ void gemm_hopper(const Cuda& cuda, const GemmPlan& plan, const DeviceGemm<bf16, 
     launch_hopper<true, false>(cuda, g, p, e);
   });
 }
-
-#endif
 
 template void gemm_hopper(const Cuda&, const GemmPlan&, const DeviceGemm<bf16, bf16, bf16>&);
 template void gemm_hopper(const Cuda&, const GemmPlan&, const DeviceGemm<bf16, bf16, float>&);

@@ -111,7 +111,8 @@ async function tests() {
   const checked = await jest(folders, { CUDA_CHECK_EVERY_LAUNCH: "1" });
   if (checked.failed > 0) return { ...checked, failures: checked.failures };
   const plain = await jest(folders, {});
-  const kernels = plain.failed === 0 ? markVerified(join(results, "gpu-verified.json"), { commit }) : [];
+  const kernels =
+    plain.failed === 0 ? markVerified(join(results, "gpu-verified.json"), { commit, hopper: false }) : [];
   return { passed: checked.passed + plain.passed, failed: plain.failed, failures: plain.failures, kernels };
 }
 
@@ -151,7 +152,12 @@ async function hopper() {
   if (!options.trial && stdout?.trim().split("\n")[0] !== "9.0") {
     return { passed: 0, failed: 0, skipped: `needs compute capability 9.0, got ${stdout?.trim() || "none"}` };
   }
-  return kernelCheck("hopper", ["gemm", "linear", "attention"], { ATHANOR_CUDA_GEMM: "hopper" });
+  const forced = { ATHANOR_CUDA_GEMM: "hopper", ATHANOR_CUDA_ATTENTION: "hopper" };
+  const filters = ["words", "gemm_hopper", "attention_hopper", "gemm", "linear", "attention"];
+  const outcome = await kernelCheck("hopper", filters, forced);
+  const verified = join(results, "gpu-verified.json");
+  const kernels = outcome.failed === 0 ? markVerified(verified, { commit, hopper: true }) : [];
+  return { ...outcome, kernels };
 }
 
 async function benchmarks() {

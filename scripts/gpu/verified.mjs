@@ -36,17 +36,21 @@ export function kernels() {
   return found;
 }
 
-/** On a GPU, after its tests passed: writes the record of all kernels of this build. */
-export function markVerified(target, { commit }) {
+/**
+ * On a GPU, after tests passed: adds to the record the kernels that they run, which are those of the Hopper path (files
+ * *_hopper.cu), off by default, or all others.
+ */
+export function markVerified(target, { commit, hopper }) {
   const query = spawnSync("nvidia-smi", ["--query-gpu=name,driver_version", "--format=csv,noheader"], {
     encoding: "utf8",
   });
   if (query.status !== 0) return []; // no GPU: an emulated run verifies nothing
   const [gpu, driver] = query.stdout.trim().split("\n")[0].split(", ");
   const date = new Date().toISOString().slice(0, 10);
-  const all = Object.entries(kernels());
+  const all = Object.entries(kernels()).filter(([, { file }]) => file.endsWith("_hopper.cu") === hopper);
   const entries = all.map(([name, { digest }]) => [name, { commit, gpu, driver, date, digest }]);
-  writeFileSync(target, `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`);
+  const before = existsSync(target) ? JSON.parse(readFileSync(target, "utf8")) : {};
+  writeFileSync(target, `${JSON.stringify({ ...before, ...Object.fromEntries(entries) }, null, 2)}\n`);
   return all.map(([name]) => name);
 }
 

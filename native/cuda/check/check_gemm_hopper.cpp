@@ -1,8 +1,7 @@
-// The arithmetic of the Hopper path that needs no Hopper: when it is taken, and where wgmma looks for what
-// TMA wrote. Its kernel faces the portable one where there is a device of capability 9.0.
-#include <cstdlib>
-
+// The Hopper path of products: when it is taken, where wgmma looks for what TMA wrote, and its kernel, in the
+// emulator or on a device of capability 9.0.
 #include "cuda/check/gemm_problem.h"
+#include "cuda/check/hopper_path.h"
 #include "cuda/gemm_hopper.h"
 #include "cuda/layout_hopper.h"
 
@@ -88,9 +87,8 @@ KERNEL_CHECK(gemm_hopper, "swizzling permutes the chunks of a line") {
   }
 }
 
-// Elsewhere the variable leaves the portable kernel in charge.
 KERNEL_CHECK(gemm_hopper, "products with the path forced") {
-  setenv("ATHANOR_CUDA_GEMM", "hopper", 1);
+  const HopperPath path(check, "ATHANOR_CUDA_GEMM");
   const auto product = [&](const GemmCase& c) {
     check_product<bf16, bf16, bf16>(check, c, [&](const auto& g) { gemm(check.cuda, g); });
     check_product<bf16, bf16, float>(check, c, [&](const auto& g) { gemm(check.cuda, g); });
@@ -102,7 +100,6 @@ KERNEL_CHECK(gemm_hopper, "products with the path forced") {
     product({120, 136, 328, a_transposed, b_transposed, 2, 8});
     product({8, 8, 8, a_transposed, b_transposed});
   }
-  unsetenv("ATHANOR_CUDA_GEMM");
 }
 
 }  // namespace

@@ -12,13 +12,24 @@ namespace emulated {
 
 constexpr int most_threads = 1024, most_warps = most_threads / 32;
 
-enum class State : uint8_t { ready, in_warp, in_block, ended };
+enum class State : uint8_t { ready, in_warp, in_block, in_mbarrier, ended };
 
 struct Copy {
   void* to;
   const void* from;
   int size, bytes;  // `bytes` are read, the rest becomes zero
   unsigned group;
+  Place place;
+};
+
+// Of wgmma, under way: the lane's two rows of a, taken or still in shared memory, by b.
+struct Product {
+  float* d;
+  int columns;
+  uint64_t a, b;
+  bool a_transposed, b_transposed, rows_taken;
+  unsigned group;
+  float rows[2][16];
   Place place;
 };
 
@@ -33,7 +44,10 @@ struct Lane {
   unsigned meetings, barriers;  // how many this thread took part in
   unsigned copy_groups;         // committed
   std::vector<Copy> copies;     // not yet waited for
-  Deposit partial[32];          // what a meeting of some lanes gave
+  unsigned product_groups;      // committed
+  std::vector<Product> products;
+  const void* waits_for;  // an mbarrier
+  Deposit partial[32];    // what a meeting of some lanes gave
 };
 
 // Bits of `ready` are positions in the order in which lanes run, all others lane numbers.
@@ -68,6 +82,9 @@ struct Block {
 extern Block block;
 extern Lane* current;
 
+// run.cpp: lets others run until somebody wakes this lane.
+void wait_as(State state, Place place);
+void wake(Lane& lane);
 // shared.cpp
 void begin_shared_memory();
 // sentence.cpp: what keeps the block from going on.
@@ -78,6 +95,16 @@ void add_failure(const char* format, ...) __attribute__((format(printf, 1, 2)));
 void add_failure(const char* format, va_list arguments);
 // copy_async.cpp
 void check_no_copies();
+// warpgroup.cpp
+void check_no_products();
+// mbarrier.cpp
+struct MissingArrivals {
+  int arrivals;
+  int64_t bytes;
+};
+MissingArrivals missing_arrivals(const void* barrier);
+void begin_mbarriers();
+void check_no_transfers();
 // host_calls.cpp
 cudaError_t record_failure(cudaError_t error);
 cudaError_t sticky_failure();

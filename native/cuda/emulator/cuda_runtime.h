@@ -7,6 +7,7 @@
 
 #include "device_math.h"
 #include "device_words.h"
+#include "hopper.h"
 #include "host_calls.h"
 #include "run.h"
 #include "tensor_core.h"

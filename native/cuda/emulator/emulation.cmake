@@ -19,8 +19,8 @@ set_source_files_properties(${cuda_sources} ${kernel_check_sources} PROPERTIES L
 set_source_files_properties(${cuda_sources} ${kernel_check_sources} PROPERTIES COMPILE_OPTIONS "${emulated_options}")
 
 # The race detector must see the kernels, not the machinery that runs them.
-set(emulator_unseen native/cuda/emulator/fiber.cpp native/cuda/emulator/run.cpp native/cuda/emulator/shared.cpp
-                    native/cuda/emulator/sentence.cpp)
+set(emulator_unseen native/cuda/emulator/fiber.cpp native/cuda/emulator/mbarrier.cpp native/cuda/emulator/run.cpp
+                    native/cuda/emulator/sentence.cpp native/cuda/emulator/shared.cpp)
 set(emulator_unseen_options -fno-sanitize=thread -DEMULATOR_THREAD_SANITIZER)
 if(ATHANOR_SANITIZE_THREAD)
   set_source_files_properties(${emulator_unseen} PROPERTIES COMPILE_OPTIONS "${emulator_unseen_options}")

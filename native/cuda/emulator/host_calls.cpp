@@ -1,6 +1,8 @@
 // Errors, devices, streams and events of the emulated runtime; memory is in host_memory.cpp.
 #include "cuda/emulator/host_calls.h"
 
+#include <cuda.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -16,12 +18,22 @@ namespace {
 
 // The limits of the smallest device of our release builds (sm_86: 100 KiB for a multiprocessor, 1 of it
 // reserved), and few multiprocessors, so that loops over the grid turn more than once.
-constexpr size_t most_shared = 99 * 1024, shared_without_asking = 48 * 1024;
-constexpr int multiprocessors = 2, major = 8, minor = 6, emulated_version = 13000;
+constexpr size_t least_shared = 99 * 1024, hopper_shared = 227 * 1024, shared_without_asking = 48 * 1024;
+constexpr int multiprocessors = 2, least_capability = 86, hopper_capability = 90, emulated_version = 13000;
+
+// 10 * major + minor: the environment's CUDA_EMULATION_CAPABILITY.
+int capability() {
+  static const int value = [] {
+    const char* wanted = std::getenv("CUDA_EMULATION_CAPABILITY");
+    return wanted ? std::atoi(wanted) : least_capability;
+  }();
+  return value;
+}
 
 struct Runtime {
   std::mutex mutex;
   cudaError_t last = cudaSuccess, sticky = cudaSuccess;
+  size_t most_shared = capability() == hopper_capability ? hopper_shared : least_shared;
   std::unordered_map<const void*, size_t> shared_limits;
 };
 
@@ -64,6 +76,18 @@ size_t shared_limit(const void* kernel) {
   std::lock_guard<std::mutex> lock(r.mutex);
   auto found = r.shared_limits.find(kernel);
   return found == r.shared_limits.end() ? shared_without_asking : found->second;
+}
+
+size_t most_shared_bytes() {
+  Runtime& r = runtime();
+  std::lock_guard<std::mutex> lock(r.mutex);
+  return r.most_shared;
+}
+
+void set_most_shared_bytes(size_t bytes) {
+  Runtime& r = runtime();
+  std::lock_guard<std::mutex> lock(r.mutex);
+  r.most_shared = bytes;
 }
 
 int current_device() {
@@ -145,6 +169,15 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 
+// Of the driver's functions there is one.
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned,
+                                             unsigned long long, cudaDriverEntryPointQueryResult* found) {
+  const bool known = std::strcmp(symbol, "cuTensorMapEncodeTiled") == 0;
+  *function = known ? reinterpret_cast<void*>(&cuTensorMapEncodeTiled) : nullptr;
+  *found = known ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
+  return cudaSuccess;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   if (device_count() == 0) return record_failure(cudaErrorNoDevice);
   *count = device_count();
@@ -168,8 +201,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   std::strcpy(properties->name, "Emulated GPU");
   properties->totalGlobalMem = total_memory();
   properties->sharedMemPerBlock = shared_without_asking;
-  properties->sharedMemPerBlockOptin = most_shared;
-  properties->sharedMemPerMultiprocessor = most_shared + 1024;
+  properties->sharedMemPerBlockOptin = most_shared_bytes();
+  properties->sharedMemPerMultiprocessor = most_shared_bytes() + 1024;
   properties->regsPerBlock = 65536;
   properties->warpSize = 32;
   properties->maxThreadsPerBlock = 1024;
@@ -177,8 +210,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxThreadsDim[2] = 64;
   properties->maxGridSize[0] = 0x7FFFFFFF;
   properties->maxGridSize[1] = properties->maxGridSize[2] = 65535;
-  properties->major = major;
-  properties->minor = minor;
+  properties->major = capability() / 10;
+  properties->minor = capability() % 10;
   properties->multiProcessorCount = multiprocessors;
   properties->maxThreadsPerMultiProcessor = 1536;
   properties->l2CacheSize = 4 << 20;
@@ -199,10 +232,14 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
     case cudaDevAttrGlobalMemoryBusWidth: *value = 256; return cudaSuccess;
     case cudaDevAttrL2CacheSize: *value = 4 << 20; return cudaSuccess;
     case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 1536; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMajor: *value = major; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMinor: *value = minor; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = most_shared + 1024; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = most_shared; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor: *value = capability() / 10; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor: *value = capability() % 10; return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      *value = static_cast<int>(most_shared_bytes()) + 1024;
+      return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = static_cast<int>(most_shared_bytes());
+      return cudaSuccess;
     case cudaDevAttrMemoryPoolsSupported: *value = 1; return cudaSuccess;
   }
   return record_failure(cudaErrorInvalidValue);
@@ -225,7 +262,8 @@ cudaError_t cudaDeviceEnablePeerAccess(int, unsigned) {
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
-  if (value < 0 || static_cast<size_t>(value) > most_shared) return record_failure(cudaErrorInvalidValue);
+  if (value < 0 || static_cast<size_t>(value) > most_shared_bytes())
+    return record_failure(cudaErrorInvalidValue);
   Runtime& r = runtime();
   std::lock_guard<std::mutex> lock(r.mutex);
   r.shared_limits[kernel] = static_cast<size_t>(value);

@@ -91,6 +91,8 @@ void run_others() {
     acquire(&block.begin_key);
     block.body(block.context);
     check_no_copies();
+    check_no_products();
+    if (block.ended + 1 == block.threads) check_no_transfers();
     release(&block.end_key);
     block.ended++;
     set_waiting(*current, State::ended, {nullptr, 0});
@@ -160,10 +162,12 @@ void begin_block(dim3 size, Shuffle& shuffle) {
     const unsigned i = static_cast<unsigned>(t);
     lane.index = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
     lane.state = State::ready;
-    lane.meetings = lane.barriers = lane.copy_groups = 0;
+    lane.meetings = lane.barriers = lane.copy_groups = lane.product_groups = 0;
     lane.copies.clear();
+    lane.products.clear();
   }
   begin_shared_memory();
+  begin_mbarriers();
 }
 
 // The abandoned stacks start anew at the next launch.
@@ -200,6 +204,15 @@ std::mutex& run_mutex() {
 }
 
 }  // namespace
+
+void wait_as(State state, Place place) {
+  set_waiting(*current, state, place);
+  run_others();
+}
+
+void wake(Lane& lane) {
+  set_ready(lane);
+}
 
 void set_seed(uint64_t seed) {
   seed_value = seed;

@@ -25,6 +25,9 @@ void set_seed(uint64_t seed);
 uint64_t seed();
 // The sentence about the last launch that failed; empty when none did.
 const char* failure();
+// How many bytes of shared memory a block may ask for: 99 KiB until told otherwise.
+size_t most_shared_bytes();
+void set_most_shared_bytes(size_t bytes);
 // A failed launch is sticky, as on a GPU: every later call fails until this is called.
 void clear_failure();
 
@@ -46,7 +49,7 @@ T& shared_array(SharedPlace& place) {
 // Returns the sum of `count` over the block.
 int barrier(int count, Place place);
 
-enum class Operation : uint8_t { sync, shuffle, vote, match, reduce, ldmatrix, mma };
+enum class Operation : uint8_t { sync, shuffle, vote, match, reduce, ldmatrix, mma, wgmma };
 
 struct Deposit {
   alignas(16) uint32_t word[8];

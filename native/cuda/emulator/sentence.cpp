@@ -25,8 +25,10 @@ void add_thread(const Lane& lane) {
 void add_whereabouts(const Lane& lane) {
   add_failure("thread (%u, %u, %u) ", lane.index.x, lane.index.y, lane.index.z);
   if (lane.state == State::ended) return add_failure("has ended");
-  add_failure("waits in a %s at %s:%d", lane.state == State::in_block ? "block barrier" : "warp operation",
-              file_name(lane.place.file), lane.place.line);
+  const char* where = lane.state == State::in_block      ? "in a block barrier"
+                      : lane.state == State::in_mbarrier ? "for an mbarrier"
+                                                         : "in a warp operation";
+  add_failure("waits %s at %s:%d", where, file_name(lane.place.file), lane.place.line);
 }
 
 // A lane of the mask that does not wait for this mask, or null.
@@ -91,6 +93,16 @@ void fail_deadlock() {
     set_failure("%s:%d: a warp operation with mask %08x lacks a lane: ", file_name(lane.place.file),
                 lane.place.line, lane.mask);
     add_whereabouts(*missing);
+    add_thread(lane);
+    leave_block();
+  }
+  for (int t = 0; t < block.threads; t++) {
+    const Lane& lane = *block.lanes[t];
+    if (lane.state != State::in_mbarrier) continue;
+    const MissingArrivals missing = missing_arrivals(lane.waits_for);
+    set_failure("%s:%d: the phase of an mbarrier does not end: it lacks %d arrivals and %lld bytes",
+                file_name(lane.place.file), lane.place.line, missing.arrivals,
+                static_cast<long long>(missing.bytes));
     add_thread(lane);
     leave_block();
   }

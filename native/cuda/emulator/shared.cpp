@@ -1,6 +1,7 @@
 // Shared memory: the bytes of the launch first, then the fixed arrays in the order in which they are first
 // reached, with gaps that the address sanitizer watches. All of it is NaN when a block begins.
 #include "cuda/emulator/block.h"
+#include "cuda/emulator/hopper.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t arena_bytes = 512 * 1024, gap = 128;
 constexpr size_t most_fixed_bytes = 48 * 1024;
+constexpr uint32_t window_start = 1024 + 128;
 alignas(128) unsigned char arena[arena_bytes];
 
 size_t rounded(size_t bytes) {
@@ -64,6 +66,14 @@ void* shared_memory(SharedPlace& place, size_t bytes) {
   place.address = address;
   place.block = block.number;
   return address;
+}
+
+uint32_t shared_address(const void* pointer) {
+  return window_start + static_cast<uint32_t>(static_cast<const unsigned char*>(pointer) - arena);
+}
+
+unsigned char* shared_pointer(uint32_t address) {
+  return arena + (address - window_start);
 }
 
 bool is_shared(const void* pointer, size_t bytes) {

@@ -2,7 +2,7 @@
 // kernel that recomputes P and dS. Not yet run on a GPU.
 #include "cuda/reduce.h"
 #include "cuda/sums.h"
-#include "ops/attention/attention_backward.h"
+#include "ops/attention/attention_hopper.h"
 #include "ops/attention/attention_launch.h"
 
 namespace athanor {
@@ -56,14 +56,26 @@ void add_tables(const Cuda& cuda, const Scratch<float>& partial, int64_t slots, 
   }
 }
 
+template <Side side, class T>
+void launch_gradient(const Cuda& cuda, const AttentionBackward<T>& a, bool options,
+                     const GradientOperands<T>& operands, const GradientResults<T>& results) {
+  if constexpr (std::is_same<T, bf16>::value) {
+    if (hopper_attention_wanted() &&
+        use_hopper_attention(cuda.properties->capability, a.in, operands.in.vectors)) {
+      return attention_gradient_hopper<side>(cuda, a, operands, results);
+    }
+  }
+  const int64_t rows = side == Side::queries ? a.in.q_rows : a.in.k_rows;
+  launch_attention_gradient<T, side>(cuda, attention_grid(rows, a.in), options, operands, results);
+}
+
 template <class T>
 void query_gradients(const Cuda& cuda, const AttentionBackward<T>& a, bool options,
                      const GradientOperands<T>& operands) {
   const int64_t slots = attention_slots(a.in.q_rows, a.in.batch), width = a.in.buckets * a.in.heads;
   const Scratch<float> partial(cuda, a.dtable ? slots * width : 0);
   const GradientResults<T> results{a.dq, nullptr, a.dq_stride, 0, a.dtable ? partial.data() : nullptr};
-  launch_attention_gradient<T, Side::queries>(cuda, attention_grid(a.in.q_rows, a.in), options, operands,
-                                              results);
+  launch_gradient<Side::queries>(cuda, a, options, operands, results);
   if (a.dtable) add_tables(cuda, partial, slots, width, a.dtable, a.dtable_dtype);
 }
 
@@ -89,8 +101,7 @@ void attention_backward(Cuda cuda, const AttentionBackward<T>& a) {
   if (a.dtable || (a.dq && a.in.q_rows > 0)) query_gradients(cuda, a, setup.options, operands);
   if ((a.dk || a.dv) && a.in.k_rows > 0) {
     const GradientResults<T> results{a.dk, a.dv, a.dk_stride, a.dv_stride, nullptr};
-    launch_attention_gradient<T, Side::keys>(cuda, attention_grid(a.in.k_rows, a.in), setup.options, operands,
-                                             results);
+    launch_gradient<Side::keys>(cuda, a, setup.options, operands, results);
   }
   if (a.dbias) launch_bias_gradient(cuda, a.in.bias_batch, operands, a.dbias);
 }

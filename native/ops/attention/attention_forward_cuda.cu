@@ -2,8 +2,9 @@
 // and walks over the keys they see in tiles. Softmax is made online: a larger score rescales what was summed
 // before. While a tile's scores are made its values arrive, and the next keys while it is multiplied by them.
 // Not yet run on a GPU.
+#include "ops/attention/attention_hopper.h"
 #include "ops/attention/attention_launch.h"
-#include "ops/attention/attention_scores.h"
+#include "ops/attention/attention_softmax.h"
 
 namespace athanor {
 
@@ -12,7 +13,8 @@ namespace {
 template <class T>
 constexpr int forward_keys = sizeof(T) == 2 ? 64 : 32;  // of a tile
 
-// On a multiprocessor at once: three leave 168 registers to a thread, with which large heads of bf16 would spill.
+// On a multiprocessor at once: three leave 168 registers to a thread, with which large heads of bf16 would
+// spill.
 template <class T, int D, bool options>
 constexpr int forward_blocks = sizeof(T) == 2 && D > (options ? 64 : 96) ? 2 : 3;
 
@@ -21,54 +23,6 @@ constexpr size_t forward_shared_bytes() {
   constexpr int N = forward_keys<T>;
   return tile_elements<T, D>(attention_rows + 2 * N) * sizeof(T) + exchange_floats<T, N> * sizeof(float);
 }
-
-// Softmax of a lane's two rows over the keys so far.
-template <class T, int N>
-struct RunningSoftmax {
-  float largest[2] = {-INFINITY, -INFINITY};
-  float total[2] = {0.0f, 0.0f};  // over this lane's columns
-
-  // Scores become exp(score - largest); keep: what earlier sums are multiplied by.
-  __device__ void add(float (&s)[N / 8][4], float (&keep)[2]) {
-#pragma unroll
-    for (int r = 0; r < 2; r++) {
-      float now = largest[r];
-#pragma unroll
-      for (int n = 0; n < N / 8; n++) now = fmaxf(now, fmaxf(s[n][2 * r], s[n][2 * r + 1]));
-      now = fmaxf(now, __shfl_xor_sync(full_mask, now, 1));
-      now = fmaxf(now, __shfl_xor_sync(full_mask, now, 2));
-      const float shift = now == -INFINITY ? 0.0f : now;  // of nothing: -inf - -inf would be NaN
-      keep[r] = Exponent<T>::of(largest[r] - shift);
-      largest[r] = now;
-      float sum = 0.0f;
-#pragma unroll
-      for (int n = 0; n < N / 8; n++) {
-#pragma unroll
-        for (int e = 2 * r; e < 2 * r + 2; e++) {
-          s[n][e] = Exponent<T>::of(s[n][e] - shift);
-          sum += s[n][e];
-        }
-      }
-      total[r] = total[r] * keep[r] + sum;
-    }
-  }
-
-  // Over the lanes of a row.
-  __device__ void finish() {
-#pragma unroll
-    for (int r = 0; r < 2; r++) total[r] = warp_sum_of_row(total[r]);
-  }
-  __device__ static float warp_sum_of_row(float x) {
-    x += __shfl_xor_sync(full_mask, x, 1);
-    return x + __shfl_xor_sync(full_mask, x, 2);
-  }
-
-  // log sum exp of row r, in natural units.
-  __device__ float logarithm(int r) const {
-    if (total[r] == 0.0f) return -INFINITY;
-    return (largest[r] + Exponent<T>::log(total[r])) / Exponent<T>::unit;
-  }
-};
 
 // P becomes P m (1 - p).
 template <int N, class T>
@@ -81,30 +35,6 @@ __device__ inline void drop(float (&p)[N / 8][4], const AttentionOperands<T>& a,
   for (int n = 0; n < N / 8; n++) {
 #pragma unroll
     for (int e = 0; e < 4; e++) p[n][e] = mask.kept(n, e) ? p[n][e] : 0.0f;
-  }
-}
-
-// The rows of a warp, by way of its part of the tile of queries.
-template <class T, int D, int N>
-__device__ inline void write_output(const AttentionOperands<T>& a, const AttentionBlock& at,
-                                    RunningSoftmax<T, N>& softmax, Accumulator<T, D>& sum, T* warp_tile, T* o,
-                                    float* lse) {
-  softmax.finish();
-  float scale[2];
-#pragma unroll
-  for (int r = 0; r < 2; r++) scale[r] = softmax.total[r] == 0.0f ? 0.0f : a.keep_scale / softmax.total[r];
-  // 0 also where 0 V is NaN.
-  sum.each([&](float x, int r) { return scale[r] == 0.0f ? 0.0f : x * scale[r]; });
-  sum.write(warp_tile);
-  const int warp_row = at.row + warp_index() * warp_rows, rows = at.queries.count - warp_row;
-  const int64_t first = at.queries.first + warp_row, width = static_cast<int64_t>(a.heads) * a.head_size;
-  store_warp_rows<T, D>(o + first * width + at.head * a.head_size, width, warp_tile, rows, a.head_size,
-                        a.vectors);
-  if (!lse || lane_pair() != 0) return;
-#pragma unroll
-  for (int r = 0; r < 2; r++) {
-    const int row = lane_group() + 8 * r;
-    if (row < rows) lse[at.head * a.q_rows + first + row] = softmax.logarithm(r);
   }
 }
 
@@ -180,6 +110,12 @@ void attention_forward(Cuda cuda, const AttentionForward<T>& a) {
   check_attention_sequences(cuda, a.in);
   if (a.in.q_rows == 0) return;
   const AttentionSetup<T> setup(cuda, a.in, {{a.o, a.in.heads * a.in.head_size}});
+  if constexpr (std::is_same<T, bf16>::value) {
+    if (hopper_attention_wanted() &&
+        use_hopper_attention(cuda.properties->capability, a.in, setup.operands.vectors)) {
+      return attention_forward_hopper(cuda, a, setup.operands);
+    }
+  }
   const dim3 grid = attention_grid(a.in.q_rows, a.in);
   with_head_size(a.in.head_size, [&](auto size) {
     constexpr int D = decltype(size)::value;

@@ -22,10 +22,10 @@ void with_head_size(int64_t head_size, const F& f) {
   f(std::integral_constant<int, 128>());
 }
 
-// Of blocks with 64 of so many rows.
+// Of blocks with `block_rows` of so many rows.
 template <class T>
-dim3 attention_grid(int64_t rows, const AttentionInputs<T>& in) {
-  return dim3(static_cast<unsigned>(attention_slots(rows, in.batch) * in.heads));
+dim3 attention_grid(int64_t rows, const AttentionInputs<T>& in, int block_rows = attention_rows) {
+  return dim3(static_cast<unsigned>(attention_slots(rows, in.batch, block_rows) * in.heads));
 }
 
 // Where the buckets of a side begin, in memory of the device; made by the host's own relative_bucket, so that

@@ -82,7 +82,7 @@ struct AttentionOperands {
   uint64_t seed, call;
 };
 
-// One head of one sequence, and 64 of its rows: of queries, or of keys.
+// One head of one sequence, and a block's rows of it: of queries, or of keys.
 struct AttentionBlock {
   int sequence, head;
   SequenceRows queries, keys;
@@ -99,13 +99,14 @@ struct AttentionBlock {
 // Heads of a tile side by side; long sequences of queries see most keys at their end, so the last slots come
 // first. Row may lie beyond the sequence: then there is nothing to do.
 template <class T>
-__device__ inline AttentionBlock attention_block(const AttentionOperands<T>& a, Side side) {
+__device__ inline AttentionBlock attention_block(const AttentionOperands<T>& a, Side side,
+                                                 int block_rows = attention_rows) {
   const int slots = static_cast<int>(gridDim.x) / a.heads;
   const int slot = slots - 1 - static_cast<int>(blockIdx.x) / a.heads;
   const int head = static_cast<int>(blockIdx.x) % a.heads;
   const int32_t* offsets = side == Side::queries ? a.offsets : a.key_offsets;
-  const int sequence = sequence_of_slot(offsets, a.batch, slot);
-  const int row = (slot - (offsets[sequence] / attention_rows + sequence)) * attention_rows;
+  const int sequence = sequence_of_slot(offsets, a.batch, slot, block_rows);
+  const int row = (slot - (offsets[sequence] / block_rows + sequence)) * block_rows;
   return {sequence, head, SequenceRows(a.offsets, sequence), SequenceRows(a.key_offsets, sequence), row};
 }
 
@@ -195,7 +196,8 @@ __device__ inline void finish_scores(float (&s)[N / 8][4], const AttentionOperan
     }
   }
   const int first_query = side == Side::queries ? tile.row : tile.column;
-  const int last_key = side == Side::queries ? tile.column + N - 1 : tile.row + attention_rows - 1;
+  const int last_key =
+      side == Side::queries ? tile.column + N - 1 : tile.row + (warp_index() + 1) * warp_rows - 1;
   if (last_key < at.visible(a.causal, first_query)) return;
 #pragma unroll
   for (int n = 0; n < N / 8; n++) {
