@@ -5,6 +5,7 @@ import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { ready, synchronize } from "../tensor/device.js";
 import { Generator } from "../tensor/random.js";
+import type { ResolvedArgs } from "./args.js";
 import { loadCheckpoint, loadWeights, newestCheckpoint, readState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { groupsByRules } from "./group-rules.js";
@@ -56,12 +57,12 @@ export class TrainingRun {
       }
       model.mixedPrecision(true);
     }
-    const { learningRate, weightDecay, optimizerOptions } = args;
-    const groups = groupsByRules(model.parameters(), args.parameterGroups, args);
-    this.#optimizer = makeOptimizer(args.optimizer, groups, {
-      ...{ lr: learningRate, weightDecay },
-      ...optimizerOptions,
-    });
+    try {
+      this.#optimizer = optimizerOf(model, args);
+    } catch (error) {
+      model.mixedPrecision?.(false);
+      throw error;
+    }
     this.#milestones = new Milestones({ ...parts, optimizer: this.#optimizer }, this.state);
   }
 
@@ -217,6 +218,12 @@ export class TrainingRun {
     log.reset();
     return this.state.event("log", { loss });
   }
+}
+
+function optimizerOf(model: TrainableModel, args: ResolvedArgs): Optimizer {
+  const { learningRate: lr, weightDecay, optimizer, optimizerOptions, parameterGroups } = args;
+  const groups = groupsByRules(model.parameters(), parameterGroups, args);
+  return makeOptimizer(optimizer, groups, { lr, weightDecay, ...optimizerOptions });
 }
 
 function requestCheckpointing(model: TrainableModel): void {
