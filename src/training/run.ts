@@ -14,15 +14,18 @@ import { notFiniteError } from "./not-finite.js";
 import { makeOptimizer } from "./optimizers/by-name.js";
 import type { Optimizer } from "./optimizers/optimizer.js";
 import { Plan } from "./plan.js";
+import { Random } from "./random.js";
 import { Rest, throwIfAborted, turn } from "./rest.js";
 import { essentialArgs, scheduleOf } from "./run-schedule.js";
 import { RunState, type StepMark } from "./run-state.js";
 import type { Schedule } from "./schedule.js";
 import { type EnqueuedGradients, enqueueGradients, enqueueUpdate, type StepNumbers } from "./step.js";
-import { type TrainableModel, tokenCount } from "./task.js";
+import { type Task, type TrainableModel, tokenCount } from "./task.js";
 
 export interface RunParts extends Omit<MilestoneParts, "optimizer"> {
   examples: readonly Example[];
+  /** What a batch sees of its examples. */
+  vary?: Task["vary"];
   signal?: AbortSignal;
 }
 
@@ -121,7 +124,7 @@ export class TrainingRun {
     while (state.position < steps.length && enqueued < totalSteps && callbacks.stopped === undefined) {
       await ready();
       throwIfAborted(signal);
-      const source = this.#sourceOf(steps[state.position]);
+      const source = this.#sourceOf(steps[state.position], enqueued);
       this.#gradients = await enqueueGradients(this.#context, source.group);
       yield* this.#finishStep();
       if (callbacks.stopped !== undefined) {
@@ -171,10 +174,14 @@ export class TrainingRun {
     return { model, optimizer: this.#optimizer, maxGradNorm: args.maxGradNorm, signal };
   }
 
-  #sourceOf(batches: readonly (readonly number[])[]): StepSource {
-    const { model, examples } = this.#parts;
+  /** @param step steps before it */
+  #sourceOf(batches: readonly (readonly number[])[], step: number): StepSource {
+    const { model, examples, vary, args } = this.#parts;
     const { seed, calls } = model.generator;
-    const group = batches.map((rows) => rows.map((row) => examples[row]));
+    const group = batches.map((rows, batch) => {
+      const seen = rows.map((row) => examples[row]);
+      return vary?.(seen, new Random(args.seed, { epoch: this.state.epoch, step, batch })) ?? seen;
+    });
     const rows = batches.flat().map((row) => examples[row].row ?? row);
     return { group, rows: [...new Set(rows)], generator: { seed, calls } };
   }

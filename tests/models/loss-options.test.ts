@@ -4,6 +4,7 @@ import {
   AutoModelForMaskedLM,
   AutoModelForMultipleChoice,
   AutoModelForNextSentencePrediction,
+  AutoModelForQuestionAnswering,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   type Example,
@@ -95,6 +96,25 @@ test("masked language model: label smoothing", async () => {
   model.dispose();
 });
 
+test("multiple choice: label smoothing over as many choices as there are", async () => {
+  const model = await AutoModelForMultipleChoice.fromConfig(tinyConfig, { labelSmoothing: 0.3, seed: 3 });
+  const rows = tinyExamples(9).map(({ inputIds }) => ({ inputIds }));
+  const examples = [
+    { choices: rows.slice(0, 4), labels: 2 },
+    { choices: rows.slice(4, 6), labels: 0 },
+    { choices: rows.slice(6), labels: 1 },
+  ];
+  const found = outputOf(model, examples);
+  const losses = examples.map(({ choices, labels }, b) => {
+    const first = [0, 4, 6][b];
+    const logits = found.logits.slice(first, first + choices.length);
+    return crossEntropyOf(logits, [labels], choices.length, { labelSmoothing: 0.3 });
+  });
+  expect(found.loss).toBeCloseTo(losses.reduce((sum, loss) => sum + loss, 0) / 3, 5);
+  expect(found.lossCount).toBe(3);
+  model.dispose();
+});
+
 test("several labels: weights of positive targets, one for all or one each", async () => {
   for (const posWeight of [3, [1, 2, 5]]) {
     await withModel(
@@ -159,7 +179,7 @@ describe("refused", () => {
       of("loss: classWeights"),
     );
     const smooth = { labelSmoothing: 0.1 };
-    expect(await made(() => AutoModelForMultipleChoice.fromConfig(tinyConfig, smooth))).toEqual(
+    expect(await made(() => AutoModelForQuestionAnswering.fromConfig(tinyConfig, smooth))).toEqual(
       of("labelSmoothing"),
     );
     const many = { labels, classWeights: [1, 1] };
