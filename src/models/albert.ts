@@ -7,7 +7,7 @@ import { PostNormLayer, type PostNormLayerNames } from "../nn/post-norm-layer.js
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Batch } from "./batch.js";
 import { integerOf, type ModelConfig } from "./config.js";
-import type { Encoder, EncoderOutput, ForwardOptions } from "./encoder.js";
+import type { Encoder, EncoderOptions, EncoderOutput } from "./encoder.js";
 import { bertEntries, type EncoderSizes, encoderSizes, type SizeEntries } from "./encoder-sizes.js";
 import { runLayers } from "./layer-stack.js";
 
@@ -58,7 +58,7 @@ export class AlbertEncoder implements Encoder {
     if (pooler) this.#pooler = new Linear(store, `${prefix}pooler`, hidden, hidden, init);
   }
 
-  forward(batch: Batch, training: boolean, options: ForwardOptions): EncoderOutput {
+  forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput {
     const embedded = this.#embeddings.forward(batch, training ? this.sizes.hiddenDropout : 0); // (T, E)
     const x = this.#mapping.forward(embedded); // (T, C)
     const output = runLayers(this.#layers, x, batch, training, options);

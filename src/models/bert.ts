@@ -8,7 +8,7 @@ import { PostNormLayer, type PostNormLayerNames } from "../nn/post-norm-layer.js
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Batch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
-import type { Encoder, EncoderOutput, ForwardOptions } from "./encoder.js";
+import type { Encoder, EncoderOptions, EncoderOutput } from "./encoder.js";
 import { bertEntries, type EncoderSizes, encoderSizes, type SizeEntries } from "./encoder-sizes.js";
 import { runLayers } from "./layer-stack.js";
 
@@ -93,7 +93,7 @@ export class BertEncoder implements Encoder {
     }
   }
 
-  forward(batch: Batch, training: boolean, options: ForwardOptions): EncoderOutput {
+  forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput {
     const embedded = this.#embeddings.forward(batch, training ? this.sizes.hiddenDropout : 0); // (T, E)
     const x = this.#projection ? this.#projection.forward(embedded) : embedded; // (T, C)
     const output = runLayers(this.#layers, x, batch, training, options);

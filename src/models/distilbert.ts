@@ -5,7 +5,7 @@ import type { Init, Parameter, ParameterStore } from "../nn/parameter.js";
 import { PostNormLayer, type PostNormLayerNames } from "../nn/post-norm-layer.js";
 import type { Batch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
-import type { Encoder, EncoderOutput, ForwardOptions } from "./encoder.js";
+import type { Encoder, EncoderOptions, EncoderOutput } from "./encoder.js";
 import { type EncoderSizes, encoderSizes, type SizeEntries } from "./encoder-sizes.js";
 import { runLayers } from "./layer-stack.js";
 
@@ -51,7 +51,7 @@ export class DistilBertEncoder implements Encoder {
     );
   }
 
-  forward(batch: Batch, training: boolean, options: ForwardOptions): EncoderOutput {
+  forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput {
     const x = this.#embeddings.forward(batch, training ? this.sizes.hiddenDropout : 0); // (T, C)
     return runLayers(this.#layers, x, batch, training, options);
   }

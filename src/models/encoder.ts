@@ -11,6 +11,12 @@ export interface ForwardOptions {
   attentions?: boolean;
 }
 
+/** What Model passes on to the encoder. */
+export interface EncoderOptions extends ForwardOptions {
+  /** Of each layer only its input is kept for backward: see nn/recompute.ts. */
+  recompute?: boolean;
+}
+
 export interface EncoderOutput {
   /** (T, C) */
   hidden: Tensor;
@@ -30,5 +36,5 @@ export interface Encoder {
   readonly firstPosition: number;
   /** A token that takes no place in the count of positions and has its own id as position. */
   readonly uncountedToken?: number;
-  forward(batch: Batch, training: boolean, options: ForwardOptions): EncoderOutput;
+  forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput;
 }

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { Batch, BatchLabels, Example } from "./batch.js";
 import { type ModelConfig, numberOf } from "./config.js";
 import type { Encoder, EncoderOutput } from "./encoder.js";
+import type { HeadLoss, LossOption } from "./loss-options.js";
 
 /** The heads, by what their class is called after the family's name. */
 export type HeadName =
@@ -21,8 +22,10 @@ export type HeadName =
 export type HeadOutput = Record<string, Tensor | undefined>;
 
 export interface Head {
+  /** Which options its loss has; none when left out. */
+  readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
-  forward(encoded: EncoderOutput, batch: Batch, training: boolean): HeadOutput;
+  forward(encoded: EncoderOutput, batch: Batch, training: boolean, loss: HeadLoss): HeadOutput;
 }
 
 export interface HeadKind {

@@ -3,7 +3,6 @@
 import { AthanorError } from "../errors.js";
 import { Linear } from "../nn/layers.js";
 import { add, mul } from "../tensor/ops/elementwise.js";
-import { bceWithLogits, crossEntropy, mse } from "../tensor/ops/loss.js";
 import { segmentCrossEntropy } from "../tensor/ops/segment.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { tensor } from "../tensor/tensor.js";
@@ -59,6 +58,7 @@ export const sequenceClassification = (kind: ClassifierKind): HeadKind => ({
     const classes = labelCount(config);
     const classifier = kind.make(store, encoder, config, classes);
     return {
+      lossOptions: ["labelSmoothing", "classWeights", "posWeight"],
       collate(examples, device): BatchLabels {
         const values = collected(examples, "labels", (example) => example.labels);
         if (!values) return noLabels;
@@ -69,13 +69,13 @@ export const sequenceClassification = (kind: ClassifierKind): HeadKind => ({
         const numbers = values.map((label) => (typeof label === "object" ? label[0] : label));
         return { tensors: { labels: integerLabels(numbers, "labels", device) }, lossCount };
       },
-      forward(encoded, batch, training): HeadOutput {
+      forward(encoded, batch, training, loss): HeadOutput {
         const logits = classifier(encoded, batch, training); // (B, classes)
         const { labels } = batch;
         if (!labels) return { logits };
-        if (labels.dtype === "i32") return { loss: crossEntropy(logits, labels), logits };
+        if (labels.dtype === "i32") return { loss: loss.crossEntropy(logits, labels), logits };
         const regression = config.problem_type ? config.problem_type === "regression" : classes === 1;
-        return { loss: regression ? mse(logits, labels) : bceWithLogits(logits, labels), logits };
+        return { loss: regression ? loss.mse(logits, labels) : loss.bceWithLogits(logits, labels), logits };
       },
     };
   },
@@ -88,10 +88,11 @@ export const tokenClassification = (dropoutOf: DropoutOf): HeadKind => ({
     const { hidden: size } = encoder.sizes;
     const classifier = new Linear(store, "classifier", size, labelCount(config), headInit(config));
     return {
+      lossOptions: ["labelSmoothing", "classWeights"],
       collate: collateTokenLabels,
-      forward({ hidden }, batch, training) {
+      forward({ hidden }, batch, training, loss) {
         const logits = classifier.forward(headDropout(hidden, p, training)); // (T, classes)
-        return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
+        return { loss: batch.labels && loss.crossEntropy(logits, batch.labels), logits };
       },
     };
   },
@@ -102,6 +103,7 @@ export const multipleChoice = (kind: ClassifierKind): HeadKind => ({
   make(store, encoder, config) {
     const classifier = kind.make(store, encoder, config, 1);
     return {
+      lossOptions: ["labelSmoothing"],
       // Here `examples` are the rows with their choices; the sequences are the choices.
       collate(examples, device): BatchLabels {
         const bounds = new Int32Array(examples.length + 1);
@@ -121,12 +123,15 @@ export const multipleChoice = (kind: ClassifierKind): HeadKind => ({
           }
         });
         const labels = integerLabels(values, "labels", device);
-        return { tensors: { choiceOffsets, labels }, lossCount: values.length };
+        const rows = values.map((label, b) => bounds[b] + label);
+        const labelRows = integerLabels(rows, "labels", device);
+        return { tensors: { choiceOffsets, labels, labelRows }, lossCount: values.length };
       },
-      forward(encoded, batch, training) {
+      forward(encoded, batch, training, loss) {
         const logits = classifier(encoded, batch, training).reshape([-1]); // (choices)
-        const { labels, choiceOffsets } = batch.extra;
-        return { loss: labels && segmentCrossEntropy(logits, choiceOffsets, labels), logits };
+        const { labels, choiceOffsets, labelRows } = batch.extra;
+        if (!labels) return { logits };
+        return { loss: loss.segmentCrossEntropy(logits, choiceOffsets, labels, labelRows), logits };
       },
     };
   },

@@ -2,7 +2,6 @@
 import { LayerNorm, Linear } from "../nn/layers.js";
 import { type Parameter, type ParameterStore, zeros } from "../nn/parameter.js";
 import { type Activation, linear } from "../tensor/ops/linear.js";
-import { linearCrossEntropy } from "../tensor/ops/loss.js";
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import {
@@ -17,6 +16,7 @@ import { headInit, type ModelConfig } from "./config.js";
 import type { Encoder } from "./encoder.js";
 import type { HeadKind, HeadOutput } from "./head.js";
 import { makeWhenRead } from "./lazy-outputs.js";
+import type { HeadLoss } from "./loss-options.js";
 
 /** Where a family keeps the parameters of its masked language model. */
 export interface LanguageModelLayout {
@@ -64,22 +64,22 @@ export class LanguageModelHead {
   }
 
   /** The mean loss of the labelled tokens: transform and projection run on their rows alone. */
-  loss(hidden: Tensor, { labels, labelRows, rowLabels }: Record<string, Tensor>): Tensor {
+  loss(hidden: Tensor, { labels, labelRows, rowLabels }: Record<string, Tensor>, loss: HeadLoss): Tensor {
     const rows = labelRows ? gatherRows(hidden, labelRows) : hidden;
-    return linearCrossEntropy(this.#features(rows), this.#decoder.tensor, rowLabels ?? labels, {
+    return loss.linearCrossEntropy(this.#features(rows), this.#decoder.tensor, rowLabels ?? labels, {
       bias: this.#bias.tensor,
     });
   }
 
   /** The loss, when there are labels; the logits under these names are then made when somebody reads them. */
-  outputs(hidden: Tensor, batch: Batch, names: readonly string[]): HeadOutput {
+  outputs(hidden: Tensor, batch: Batch, names: readonly string[], loss: HeadLoss): HeadOutput {
     const output: HeadOutput = { lastHiddenState: hidden };
     if (!batch.labels) {
       const logits = this.logits(hidden); // (T, V)
       for (const name of names) output[name] = logits;
       return output;
     }
-    output.loss = this.loss(hidden, batch.extra);
+    output.loss = this.loss(hidden, batch.extra, loss);
     makeWhenRead(output, names, () => this.logits(hidden));
     // Of the labelled tokens alone, in their order: (counted, V), mostly a seventh of all.
     makeWhenRead(output, ["labelLogits"], () => this.logits(gatherRows(hidden, batch.extra.labelRows)));
@@ -92,8 +92,9 @@ export const maskedLM = (layout: LanguageModelLayout): HeadKind => ({
   make(store, encoder, config) {
     const head = new LanguageModelHead(store, encoder, config, layout);
     return {
+      lossOptions: ["labelSmoothing"],
       collate: collateLanguageModelLabels,
-      forward: ({ hidden }, batch) => head.outputs(hidden, batch, ["logits"]),
+      forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch, ["logits"], loss),
     };
   },
 });

@@ -1,8 +1,10 @@
 // The layers of an encoder one after another, with what a caller wants to see of each.
+
 import type { LayerOutput } from "../nn/post-norm-layer.js";
+import { recomputed } from "../nn/recompute.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Batch } from "./batch.js";
-import type { EncoderOutput, ForwardOptions } from "./encoder.js";
+import type { EncoderOptions, EncoderOutput } from "./encoder.js";
 
 interface Layer {
   readonly heads: number;
@@ -19,16 +21,21 @@ export function runLayers(
   x: Tensor,
   batch: Batch,
   training: boolean,
-  options: ForwardOptions,
+  options: EncoderOptions,
 ): EncoderOutput {
   let hidden = x; // (T, C)
   const hiddenStates = options.hiddenStates ? [x] : undefined;
   const attentions: Tensor[][] | undefined = options.attentions ? [] : undefined;
   for (const layer of layers) {
-    const output = layer.forward(hidden, batch.offsets, training, attentions !== undefined);
-    hidden = output.x;
+    if (options.recompute && !attentions) {
+      const run = (input: Tensor, offsets: Tensor) => layer.forward(input, offsets, training, false).x;
+      hidden = recomputed(run, hidden, batch.offsets);
+    } else {
+      const output = layer.forward(hidden, batch.offsets, training, attentions !== undefined);
+      hidden = output.x;
+      if (output.weights) attentions?.push(perSequence(output.weights, batch, layer.heads));
+    }
     hiddenStates?.push(hidden);
-    if (output.weights) attentions?.push(perSequence(output.weights, batch, layer.heads));
   }
   return { hidden, hiddenStates, attentions };
 }

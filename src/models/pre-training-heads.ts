@@ -3,7 +3,6 @@
 import { AthanorError } from "../errors.js";
 import { Linear } from "../nn/layers.js";
 import { add } from "../tensor/ops/elementwise.js";
-import { bceWithLogits, crossEntropy } from "../tensor/ops/loss.js";
 import { cast } from "../tensor/ops/shape.js";
 import {
   type BatchLabels,
@@ -40,11 +39,12 @@ export function preTraining(layout: LanguageModelLayout, question: SentencePairQ
       const head = new LanguageModelHead(store, encoder, config, layout);
       const answer = classifier.make(store, encoder, config, classes(config));
       return {
+        lossOptions: ["labelSmoothing"],
         collate: (examples, device) => collateBoth(examples, label, device),
-        forward(encoded, batch, training) {
-          const output = head.outputs(encoded.hidden, batch, ["logits", "predictionLogits"]);
+        forward(encoded, batch, training, loss) {
+          const output = head.outputs(encoded.hidden, batch, ["logits", "predictionLogits"], loss);
           const scores = answer(encoded, batch, training); // (B, classes)
-          if (output.loss) output.loss = add(output.loss, crossEntropy(scores, batch.extra[label]));
+          if (output.loss) output.loss = add(output.loss, loss.crossEntropy(scores, batch.extra[label]));
           return Object.assign(output, { [question.logits]: scores });
         },
       };
@@ -73,15 +73,16 @@ export function sentencePair({ label, classifier, classes }: SentencePairQuestio
     make(store, encoder, config) {
       const answer = classifier.make(store, encoder, config, classes(config));
       return {
+        lossOptions: ["labelSmoothing", "classWeights"],
         collate(examples, device) {
           const of = (example: Example) => example[label] ?? (example.labels as number | undefined);
           const labels = collected(examples, label, of);
           if (!labels) return noLabels;
           return { tensors: { labels: integerLabels(labels, label, device) }, lossCount: labels.length };
         },
-        forward(encoded, batch, training) {
+        forward(encoded, batch, training, loss) {
           const logits = answer(encoded, batch, training); // (B, classes)
-          return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
+          return { loss: batch.labels && loss.crossEntropy(logits, batch.labels), logits };
         },
       };
     },
@@ -98,9 +99,9 @@ export const replacedTokens: HeadKind = {
     const output = new Linear(store, `${name}.dense_prediction`, size, 1, headInit(config));
     return {
       collate: collateReplaced,
-      forward({ hidden }, batch) {
+      forward({ hidden }, batch, _, loss) {
         const logits = output.forward(dense.forward(hidden, activation)).reshape([-1]); // (T)
-        return { loss: batch.labels && bceWithLogits(logits, batch.labels), logits };
+        return { loss: batch.labels && loss.bceWithLogits(logits, batch.labels), logits };
       },
     };
   },
