@@ -12,7 +12,8 @@ namespace {
 template <class T>
 constexpr int forward_keys = sizeof(T) == 2 ? 64 : 32;  // of a tile
 
-// On a multiprocessor at once: three leave 168 registers to a thread, with which large heads of bf16 would spill.
+// On a multiprocessor at once: three leave 168 registers to a thread, with which large heads of bf16 would
+// spill.
 template <class T, int D, bool options>
 constexpr int forward_blocks = sizeof(T) == 2 && D > (options ? 64 : 96) ? 2 : 3;
 
