@@ -1,4 +1,5 @@
-// What every kernel's source includes, directly or not, and nothing of it: compiled once for each kind of build.
+// What every kernel's source includes, directly or not, and nothing of it: compiled once for each kind of
+// build.
 #include <algorithm>
 #include <cmath>
 #include <functional>
