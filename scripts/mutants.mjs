@@ -1,18 +1,20 @@
 // Applies each edit that a kernel's check must notice and reports those that it does not.
 //
-//   node scripts/mutants.mjs [OP...] [--jobs N] [--part I/N] [--fresh] [--list]
+//   node scripts/mutants.mjs [OP...] [--jobs N] [--part I/N] [--minutes N] [--fresh] [--list]
 //
 // The lists and their form: native/cuda/emulator/README.md. An edit is caught when kernel_check fails with seeds 0, 1
 // or 2, else under the address sanitizer, else under the thread sanitizer. Results are kept in build-emulated/mutants
-// until a source that matters changes. --part takes every N-th mutant, --fresh forgets what is kept. The last line is
-// "N passed, N failed": caught or rightly said to survive, and everything else.
+// until a source that matters changes. --part takes every N-th mutant, --minutes begins no mutant after that time (exit
+// status 3 when some are left: the next run goes on with them), --fresh forgets what is kept. The last line is "N passed,
+// N failed": caught or rightly said to survive, and everything else.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { buildChanged, buildFolder, link, prepare, variants } from "./kernels/build.mjs";
 import { edited, readMutants } from "./kernels/mutant-list.mjs";
+import { includesOf, sourcesOf } from "./kernels/sources.mjs";
 
 const kept = join(buildFolder, "mutants");
 // One run of the checks may take this much longer than that of the unchanged program: endless loops are caught too.
@@ -40,11 +42,20 @@ for (const [op, count] of Object.entries(counts).sort()) {
   );
 }
 const failed = Object.values(counts).reduce((sum, count) => sum + count.failed, 0);
-console.log(`${mutants.length - failed} passed, ${failed} failed`);
-process.exitCode = failed === 0 && mutants.length > 0 ? 0 : 1;
+if (waiting.length > 0) console.log(`${waiting.length} left for the next run`);
+console.log(`${done - failed} passed, ${failed} failed`);
+if (failed > 0 || done === 0) process.exitCode = 1;
+else if (waiting.length > 0) process.exitCode = 3;
 
 function readOptions(words) {
-  const result = { ops: [], jobs: availableParallelism(), part: undefined, fresh: false, list: false };
+  const result = {
+    ops: [],
+    jobs: availableParallelism(),
+    part: undefined,
+    minutes: Infinity,
+    fresh: false,
+    list: false,
+  };
   for (let i = 0; i < words.length; i++) {
     const word = words[i];
     if (word === "--fresh") result.fresh = true;
@@ -53,23 +64,26 @@ function readOptions(words) {
     else if (word === "--part") {
       const [index, of] = words[++i].split("/").map(Number);
       result.part = { index, of };
-    } else if (word.startsWith("-")) throw new Error(`mutants: unknown option ${word}`);
+    } else if (word === "--minutes") result.minutes = Number(words[++i]);
+    else if (word.startsWith("-")) throw new Error(`mutants: unknown option ${word}`);
     else result.ops.push(word);
   }
   return result;
 }
 
 async function worker() {
-  for (let next = waiting.shift(); next; next = waiting.shift()) {
-    const { mutant, number } = next;
+  while (waiting.length > 0 && performance.now() < options.minutes * 60_000) {
+    const { mutant, number } = waiting.shift();
     const began = performance.now();
     const result = await resultOf(mutant, join(kept, `work-${number}`));
     counts[mutant.op] ??= { caught: 0, survives: 0, failed: 0 };
     counts[mutant.op][result.outcome]++;
+    done++;
+    if (result.cached && result.outcome !== "failed") continue;
     const seconds = result.cached ? "kept" : `${((performance.now() - began) / 1000).toFixed(1)} s`;
     const mark = { caught: "caught  ", survives: "survives", failed: "FAILED  " }[result.outcome];
     console.log(
-      `[${++done}/${mutants.length}] ${mark} ${mutant.op}: ${mutant.name} (${result.how}; ${seconds})`,
+      `[${done}/${mutants.length}] ${mark} ${mutant.op}: ${mutant.name} (${result.how}; ${seconds})`,
     );
   }
 }
@@ -86,7 +100,7 @@ async function resultOf(mutant, folder) {
   if (existsSync(path)) return { ...JSON.parse(readFileSync(path, "utf8")), cached: true };
   const result = await tryOut(mutant, text, folder);
   rmSync(folder, { recursive: true, force: true });
-  if (result.outcome !== "failed") writeFileSync(path, JSON.stringify(result));
+  writeFileSync(path, JSON.stringify(result));
   return result;
 }
 
@@ -157,22 +171,25 @@ function run(variant, program, checks, seconds) {
   });
 }
 
-// Depends on the edit, on the shared device code, the harness, and the folders of the op and of its checks.
+// Depends on the edit and on every file of the repository that the program is built from.
 function keyOf(mutant, text) {
-  const folders = ["native/cuda", dirname(mutant.file), ...mutant.checks.map((op) => `native/ops/${op}`)];
   const hash = createHash("sha256").update(JSON.stringify([mutant, text]));
-  for (const folder of [...new Set(folders)].sort()) hash.update(hashOf(folder));
-  return hash.digest("hex").slice(0, 32);
+  return hash.update(hashOf(mutant.checks)).digest("hex").slice(0, 32);
 }
 
-function hashOf(folder) {
-  if (!hashes.has(folder)) {
-    const hash = createHash("sha256");
-    const entries = existsSync(folder) ? readdirSync(folder, { recursive: true }) : [];
-    for (const name of entries.map(String).sort()) {
-      if (/\.(cu|cpp|h)$/.test(name)) hash.update(name).update(readFileSync(join(folder, name)));
+function hashOf(checks) {
+  const key = checks.join(" ");
+  if (!hashes.has(key)) {
+    const needed = sourcesOf(checks);
+    if (!needed) throw new Error(`mutants: no native/cuda/check/check_${checks.join(", check_")}`);
+    const files = new Set();
+    for (const source of [...needed.checks, ...needed.code]) {
+      files.add(source);
+      includesOf(source, files);
     }
-    hashes.set(folder, hash.digest("hex"));
+    const hash = createHash("sha256");
+    for (const file of [...files].sort()) hash.update(file).update(readFileSync(file));
+    hashes.set(key, hash.digest("hex"));
   }
-  return hashes.get(folder);
+  return hashes.get(key);
 }

@@ -19,6 +19,7 @@ namespace {
 Napi::Value create_queue(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Device& device = Device::get(string_argument(info, 0, "device"));
+    device.check_usable();
     int64_t priority = integer_argument(info, 1, "priority");
     if (priority < 0 || priority >= priority_count)
       throw Error(ErrorCode::argument, "priority must be 0 to 2");
@@ -108,7 +109,9 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
 // checkDevice(name) -> the device's own name ("auto" -> "cpu"); throws for what is not available
 Napi::Value check_device(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::String::New(info.Env(), Device::get(string_argument(info, 0, "device")).name());
+    Device& device = Device::get(string_argument(info, 0, "device"));
+    device.check_usable();
+    return Napi::String::New(info.Env(), device.name());
   });
 }
 

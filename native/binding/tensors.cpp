@@ -55,6 +55,7 @@ Napi::Value make(const Napi::CallbackInfo& info) {
     NodeEnvironment& environment = NodeEnvironment::of(info.Env());
     DType dtype = dtype_argument(info, 1);
     Device& device = Device::get(string_argument(info, 2, "device"));
+    device.check_usable();
     int32_t queue_id = static_cast<int32_t>(integer_argument(info, 3, "queue"));
     QueueRef queue = queue_id ? environment.queue(queue_id) : environment.default_queue(device);
     auto tensor = std::make_shared<Tensor>();

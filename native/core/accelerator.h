@@ -55,6 +55,8 @@ class Accelerator {
   virtual void enter_thread() = 0;  // the executor's first call
   virtual std::unique_ptr<Stream> make_stream(Priority priority) = 0;
   virtual Memory& host_memory() = 0;  // that the device copies from and to without a detour
+  // Whether a fault has ended the GPU's context: every call then fails, whatever it is asked to do.
+  virtual bool lost() = 0;
   virtual MemoryCounts counts() = 0;  // of all streams together
   virtual void empty_cache() = 0;
   virtual void reset_peak() = 0;

@@ -21,17 +21,34 @@ FailureRef make_failure(const Command& command, ErrorCode code, const std::strin
   return std::make_shared<const Failure>(Failure{code, message, command.call});
 }
 
+struct CudaDevices {
+  std::mutex mutex;
+  std::vector<Device*> made;
+};
+
+CudaDevices& cuda_devices() {
+  static CudaDevices* devices = new CudaDevices();
+  return *devices;
+}
+
 Device& cuda_device(size_t index) {
-  static std::mutex* mutex = new std::mutex();
-  static std::vector<Device*>* made = new std::vector<Device*>();
-  std::lock_guard<std::mutex> lock(*mutex);
-  made->resize(std::max(made->size(), index + 1));
-  Device*& device = (*made)[index];
+  CudaDevices& devices = cuda_devices();
+  std::lock_guard<std::mutex> lock(devices.mutex);
+  devices.made.resize(std::max(devices.made.size(), index + 1));
+  Device*& device = devices.made[index];
   if (!device) {
     const int number = static_cast<int>(index);
     device = new Device(DeviceKind::cuda, number, &make_cuda_accelerator(number));
   }
   return *device;
+}
+
+// Why a GPU cannot be used any more; empty for one that can, or that nobody has used.
+std::string lost_device(size_t index) {
+  CudaDevices& devices = cuda_devices();
+  std::lock_guard<std::mutex> lock(devices.mutex);
+  const bool made = index < devices.made.size() && devices.made[index];
+  return made ? devices.made[index]->lost_because() : "";
 }
 
 // The number in "cuda" or "cuda:N"; -1 for other names.
@@ -96,7 +113,13 @@ std::vector<DeviceState> Device::list() {
   cpu_state.available = true;
   std::vector<DeviceState> all{cpu_state};
   const CudaSupport& support = cuda_support();
-  all.insert(all.end(), support.devices.begin(), support.devices.end());
+  for (size_t i = 0; i < support.devices.size(); i++) {
+    all.push_back(support.devices[i]);
+    const std::string reason = lost_device(i);
+    if (reason.empty()) continue;
+    all.back().available = false;
+    all.back().reason = reason;
+  }
   if (support.devices.empty()) {
     DeviceState none;
     none.name = "cuda";
@@ -300,6 +323,7 @@ bool Device::run(Command& command, const QueueRef& queue, FailureRef& failure, E
   }
   if (!failure) {
     failure = guard(command, [&] {
+      check_usable();
       if (accelerator_) enter_stream(command, *queue, execution);
       allocate(command, *queue);
       command.run(execution);
@@ -341,6 +365,7 @@ FailureRef Device::guard(const Command& command, const std::function<void()>& bo
     // Messages of the allocator do not know for whom; nor do those of CUDA calls.
     const bool nameless = error.code == ErrorCode::out_of_memory || error.code == ErrorCode::cuda;
     if (nameless) message = std::string(command.op) + ": " + message;
+    if (error.code == ErrorCode::cuda && accelerator_) message = explain(message);
     return make_failure(command, error.code, message);
   } catch (const std::bad_alloc&) {
     return make_failure(command, ErrorCode::out_of_memory, std::string(command.op) + ": out of memory");

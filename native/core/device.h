@@ -35,6 +35,10 @@ class Device {
   Accelerator* accelerator() const { return accelerator_; }  // null for the CPU
   const CudaProperties* cuda_properties() const { return cuda_properties_; }
   Allocator& allocator() { return allocator_; }  // of the CPU; a GPU has one per stream (Queue::allocator)
+  // Throws ERR_CUDA with the first cause once a fault has ended the GPU's context: nothing runs on it any
+  // more.
+  void check_usable();
+  std::string lost_because();  // the same as a sentence; empty while the device can be used
   MemoryCounts memory_counts();
   void empty_cache();  // gives cached memory back and starts the peak anew
 
@@ -65,13 +69,15 @@ class Device {
   // Whether the command's environment is alive; `failure` is null if the command ran.
   bool run(Command& command, const QueueRef& queue, FailureRef& failure, Execution& execution);
   void allocate(Command& command, Queue& queue);
-  static FailureRef guard(const Command& command, const std::function<void()>& body);
+  FailureRef guard(const Command& command, const std::function<void()>& body);
+  // The message of an ERR_CUDA; when the device is lost with it, that is the cause of all that follows.
+  std::string explain(const std::string& message);
   static void let_go(Command& command);
   static void settle(Queue& queue, Command& command, bool alive, const FailureRef& failure);
   void advance(Queue& queue);
 
   void enter_stream(const Command& command, Queue& queue, Execution& execution);
-  static std::unique_ptr<Marker> mark(const Command& command, Queue& queue, FailureRef& failure);
+  std::unique_ptr<Marker> mark(const Command& command, Queue& queue, FailureRef& failure);
   void hand_over(Launched&& launched);
   bool take_completed(Launched& launched, FailureRef& failure);
   void complete();  // the thread that waits for what was launched
@@ -90,6 +96,10 @@ class Device {
   bool sleeping_ = false, completing_ = false;
   uint64_t news_ = 0;  // counts commands that came, and arrivals from other devices
   int finish_waiters_ = 0;
+
+  std::atomic<bool> lost_{false};
+  std::mutex lost_mutex_;
+  std::string lost_because_;
 
   std::mutex launched_mutex_;
   std::condition_variable launched_work_;

@@ -6,6 +6,7 @@
 #include "core/accelerator.h"
 #include "core/device.h"
 #include "core/environment.h"
+#include "core/error.h"
 #include "core/system.h"
 
 namespace athanor {
@@ -19,6 +20,23 @@ constexpr auto spin_time = std::chrono::microseconds(60);
 constexpr auto nap = std::chrono::microseconds(50);
 
 }  // namespace
+
+void Device::check_usable() {
+  if (lost_.load()) throw Error(ErrorCode::cuda, lost_because());
+}
+
+std::string Device::lost_because() {
+  std::lock_guard<std::mutex> lock(lost_mutex_);
+  return lost_because_;
+}
+
+std::string Device::explain(const std::string& message) {
+  std::lock_guard<std::mutex> lock(lost_mutex_);
+  if (!lost_because_.empty() || !accelerator_->lost()) return message;
+  lost_because_ = name() + " cannot be used any more in this process since it failed: " + message;
+  lost_.store(true);
+  return message + "; " + name() + " cannot be used any more in this process";
+}
 
 void Device::enter_stream(const Command& command, Queue& queue, Execution& execution) {
   Stream& stream = queue.stream();

@@ -2,6 +2,7 @@
 
 #include "core/accelerator.h"
 #include "core/environment.h"
+#include "core/error.h"
 
 namespace athanor {
 
@@ -90,19 +91,24 @@ void Storage::changing() {
 
 void Storage::free_plain() {
   if (!data) return;
-  if (device.accelerator()) leave_other_streams();
-  home->allocator().free(data, bytes);
+  if (!device.accelerator() || leave_other_streams()) home->allocator().free(data, bytes);
   data = nullptr;
   count(-static_cast<int64_t>(bytes));
 }
 
 // The next owner of this memory is ordered on the home stream alone: behind those who used it elsewhere.
-void Storage::leave_other_streams() {
+// False where the device refuses the order, as one that has failed does: then nobody may own it again.
+bool Storage::leave_other_streams() {
   auto behind = [&](const QueueRef& queue) {
     if (queue && queue != home && queue->has_stream()) home->stream().wait_for(queue->stream());
   };
-  for (const Stamp& read : other_reads) behind(read.queue);
-  behind(last_write.queue);
+  try {
+    for (const Stamp& read : other_reads) behind(read.queue);
+    behind(last_write.queue);
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
 }
 
 void Storage::count(int64_t more) {

@@ -65,7 +65,7 @@ class Storage {
  private:
   Memory& staging_memory() const;
   void release_staged();
-  void leave_other_streams();
+  bool leave_other_streams();
   void free_plain();
   void count(int64_t more);
 

@@ -38,6 +38,12 @@ class CudaAccelerator final : public Accelerator {
     return std::make_unique<CudaStream>(properties_.index, priority, memory_, host_, events_);
   }
   Memory& host_memory() override { return host_; }
+  bool lost() override {
+    const CurrentDevice current(properties_.index);
+    const cudaError_t code = cudaStreamQuery(nullptr);
+    cudaGetLastError();  // not to be found by the next launch
+    return code != cudaSuccess && code != cudaErrorNotReady;
+  }
   MemoryCounts counts() override { return memory_.counts(); }
   void empty_cache() override { memory_.empty_cache(); }
   void reset_peak() override { memory_.reset_peak(); }

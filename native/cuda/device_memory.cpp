@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/system.h"
+#include "cuda/check.h"
 
 namespace athanor {
 
@@ -25,13 +26,19 @@ size_t bucket(size_t bytes) {
   return (size + step - 1) / step * step;
 }
 
+// False when there is none; throws ERR_CUDA when the device has failed, which is no lack of memory.
+bool got_memory(cudaError_t code) {
+  if (code == cudaSuccess) return true;
+  cudaGetLastError();  // ordinary: not to be found by the next launch
+  if (code != cudaErrorMemoryAllocation) check(code, "memory");
+  return false;
+}
+
 struct PinnedMemory final : RawMemory {
   void* allocate(size_t bytes) override {
     void* pointer = nullptr;
     // Portable: every GPU of the process may copy from it.
-    if (cudaHostAlloc(&pointer, bytes, cudaHostAllocPortable) == cudaSuccess) return pointer;
-    cudaGetLastError();
-    return nullptr;
+    return got_memory(cudaHostAlloc(&pointer, bytes, cudaHostAllocPortable)) ? pointer : nullptr;
   }
   void release(void* pointer) override { cudaFreeHost(pointer); }
   size_t total() override { return system_memory() ? system_memory() : largest; }
@@ -99,9 +106,7 @@ void DeviceMemory::give_back(StreamMemory& cache, void* pointer, size_t size) {
 void* DeviceMemory::allocate_raw(size_t size) {
   CurrentDevice current(device_);
   void* pointer = nullptr;
-  if (cudaMalloc(&pointer, size) == cudaSuccess) return pointer;
-  cudaGetLastError();  // ordinary: not to be found by the next launch
-  return nullptr;
+  return got_memory(cudaMalloc(&pointer, size)) ? pointer : nullptr;
 }
 
 // cudaFree waits until nothing on the device can still use the block.

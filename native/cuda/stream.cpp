@@ -153,11 +153,12 @@ void CudaStream::download(void* host, const View& v) {
 
 void CudaStream::release_host(void* host, size_t bytes) {
   release_what_left(false);
-  cudaEvent_t event = events_.take();
-  if (cudaEventRecord(event, stream_) != cudaSuccess) {
+  cudaEvent_t event = nullptr;
+  try {
+    event = record();
+  } catch (const Error&) {
     // The device has failed: nothing copies any more.
     cudaGetLastError();
-    events_.give_back(event);
     host_.free(host, bytes);
     return;
   }

@@ -1,5 +1,6 @@
 // The CUDA device as the engine sees it: where there is none, what is said; where there is one (a GPU, or the
 // emulated one of `npm run build:emulated`), transfers, queues, memory and failures.
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { getEngine } from "../../src/native/load.js";
 import { type Device, makeTensor } from "../../src/tensor/tensor.js";
@@ -15,7 +16,7 @@ import {
   synchronize,
   tensor,
 } from "./engine.js";
-import { createQueue, tensorOn } from "./support.js";
+import { createQueue, root, runNode, tensorOn } from "./support.js";
 
 const found = devices().filter(({ kind }) => kind === "cuda");
 const usable = found.some(({ available }) => available);
@@ -173,6 +174,28 @@ withCuda("memory", () => {
     await synchronize();
     emptyCache("cuda");
   }, 120_000);
+});
+
+// The emulated device has exactly the memory it was given; on a GPU nothing can be made to fault.
+const emulated = found[0]?.memory === Number(process.env.CUDA_EMULATION_MEMORY ?? 4096) * 2 ** 20;
+
+(usable && emulated ? describe : none)("a kernel's fault", () => {
+  const faulting = { CUDA_EMULATION_FAULT: "3", ATHANOR_DEVICE: "cuda" };
+
+  test.each(["reads", "queues", "moves", "trains"])(
+    "%s: first cause everywhere, the CPU goes on",
+    async (use) => {
+      const script = join(root, "dist", "tests", "engine", "scripts", "device-fault.js");
+      const { code, signal, output } = await runNode([script, use], faulting);
+      expect(output.trim().split("\n")).toEqual([
+        "first: ERR_CUDA cudaErrorIllegalAddress, an illegal memory access was encountered",
+        "later: every one ERR_CUDA with the first cause",
+        "listed: not available, with the first cause",
+        "cpu: 3,5",
+      ]);
+      expect({ code, signal }).toEqual({ code: 0, signal: null });
+    },
+  );
 });
 
 afterAll(() => synchronize().catch(() => {}));

@@ -1,9 +1,10 @@
 // Checks of kernels against the CPU's functions and plain loops, in the emulator or on a GPU.
 //
-//   kernel_check [OP[/PART OF A CASE'S NAME]...] [--seeds 0,1,2] [--list] [--times] [--fail-fast]
+//   kernel_check [OP[/PART OF A CASE'S NAME]...] [--seeds 0,1,2] [--part I/N] [--list] [--times]
+//                [--fail-fast]
 //
-// Seeds are orders of threads and blocks (emulator/run.h); a GPU runs each case once. The last line is "N
-// passed, N failed", cases times seeds.
+// Seeds are orders of threads and blocks (emulator/run.h); a GPU runs each case once. --part takes every N-th
+// case, so that N processes share the work. The last line is "N passed, N failed", cases times seeds.
 #include "cuda/check/kernel_check.h"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ class ExactMemory final : public Memory {
 struct Arguments {
   std::vector<std::string> filters;
   std::vector<uint64_t> seeds;
+  unsigned long part = 1, parts = 1;
   bool list = false, times = false, fail_fast = false;
 };
 
@@ -52,6 +54,14 @@ void read_seeds(const std::string& text, Arguments& arguments) {
     const size_t comma = text.find(',', at);
     at = comma == std::string::npos ? text.size() : comma + 1;
   }
+}
+
+bool read_part(const std::string& text, Arguments& arguments) {
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) return false;
+  arguments.part = std::strtoul(text.c_str(), nullptr, 10);
+  arguments.parts = std::strtoul(text.c_str() + slash + 1, nullptr, 10);
+  return arguments.part >= 1 && arguments.part <= arguments.parts;
 }
 
 bool read_arguments(int count, char** values, Arguments& arguments) {
@@ -70,6 +80,8 @@ bool read_arguments(int count, char** values, Arguments& arguments) {
       arguments.fail_fast = true;
     } else if (value == "--seeds" && i + 1 < count) {
       read_seeds(values[++i], arguments);
+    } else if (value == "--part" && i + 1 < count) {
+      if (!read_part(values[++i], arguments)) return false;
     } else if (value.compare(0, 1, "-") == 0) {
       return false;
     } else {
@@ -96,6 +108,15 @@ void begin_seed(uint64_t seed) {
 #else
   (void)seed;
 #endif
+}
+
+std::vector<const KernelCheckCase*> wanted_cases(const Arguments& arguments) {
+  std::vector<const KernelCheckCase*> cases;
+  unsigned long number = 0;
+  for (const KernelCheckCase* one : all_cases()) {
+    if (wanted(*one, arguments) && number++ % arguments.parts == arguments.part - 1) cases.push_back(one);
+  }
+  return cases;
 }
 
 bool run_case(const KernelCheckCase& one, uint64_t seed, const Cuda& cuda, bool times) {
@@ -127,10 +148,10 @@ int run_all(const Arguments& arguments) {
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamDefault), "stream");
   const Cuda cuda{stream, &memory, &make_cuda_accelerator(0).properties()};
+  const std::vector<const KernelCheckCase*> cases = wanted_cases(arguments);
   int passed = 0, failed = 0;
   for (uint64_t seed : arguments.seeds) {
-    for (const KernelCheckCase* one : all_cases()) {
-      if (!wanted(*one, arguments)) continue;
+    for (const KernelCheckCase* one : cases) {
       ++(run_case(*one, seed, cuda, arguments.times) ? passed : failed);
       if (failed && arguments.fail_fast) break;
     }
@@ -223,7 +244,8 @@ int main(int count, char** values) {
   athanor::Arguments arguments;
   if (!athanor::read_arguments(count, values, arguments)) {
     std::fprintf(stderr,
-                 "usage: kernel_check [OP[/CASE]...] [--seeds 0,1,2] [--list] [--times] [--fail-fast]\n");
+                 "usage: kernel_check [OP[/CASE]...] [--seeds 0,1,2] [--part I/N] [--list] [--times] "
+                 "[--fail-fast]\n");
     return 2;
   }
   if (arguments.list) {

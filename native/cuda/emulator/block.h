@@ -108,6 +108,8 @@ void check_no_transfers();
 // host_calls.cpp
 cudaError_t record_failure(cudaError_t error);
 cudaError_t sticky_failure();
+cudaError_t failure_when_waiting();  // also that of a launch whose fault nobody has waited for yet
+bool launch_faults();                // whether this launch is the one of CUDA_EMULATION_FAULT
 size_t shared_limit(const void* kernel);
 // Ends the launch with the sentence that was set; called on a lane's stack or on the launching thread's.
 [[noreturn]] void leave_block();

@@ -2,21 +2,22 @@
 file(GLOB emulator_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} native/cuda/emulator/*.cpp)
 file(GLOB cuda_host_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} native/cuda/*.cpp)
 
-set(emulated_options -x c++ -ffp-contract=fast -fno-strict-aliasing -Wno-parentheses -Wno-unknown-pragmas
-                     -Wno-unused-parameter -Wno-unused-variable)
+set(kernel_options -ffp-contract=fast -fno-strict-aliasing -Wno-parentheses -Wno-unknown-pragmas
+                   -Wno-unused-parameter -Wno-unused-variable)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  list(APPEND kernel_options -march=x86-64-v3)
+endif()
+set(emulated_options -x c++ ${kernel_options} "$<TARGET_PROPERTY:KERNEL_OPTIMIZATION>")
 # -O3 of the release build gains nothing here; sanitizers take half the time to compile with -O1 and short debug records.
-list(APPEND emulated_options "$<TARGET_PROPERTY:KERNEL_OPTIMIZATION>")
 if(NOT ATHANOR_SANITIZE AND NOT ATHANOR_SANITIZE_THREAD)
   set(kernel_optimization -O2)
 else()
   set(kernel_optimization -O1)
 endif()
 set_target_properties(engine PROPERTIES KERNEL_OPTIMIZATION ${kernel_optimization})
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
-  list(APPEND emulated_options -march=x86-64-v3)
-endif()
-set_source_files_properties(${cuda_sources} ${kernel_check_sources} PROPERTIES LANGUAGE CXX)
-set_source_files_properties(${cuda_sources} ${kernel_check_sources} PROPERTIES COMPILE_OPTIONS "${emulated_options}")
+set(emulated_sources ${cuda_sources} ${host_check_sources} ${device_check_sources})
+set_source_files_properties(${emulated_sources} PROPERTIES LANGUAGE CXX)
+set_source_files_properties(${emulated_sources} PROPERTIES COMPILE_OPTIONS "${emulated_options}")
 
 # The race detector must see the kernels, not the machinery that runs them.
 set(emulator_unseen native/cuda/emulator/fiber.cpp native/cuda/emulator/mbarrier.cpp native/cuda/emulator/run.cpp
@@ -30,10 +31,10 @@ target_sources(engine PRIVATE ${cuda_sources} ${cuda_host_sources} ${emulator_so
 target_include_directories(engine BEFORE PUBLIC native/cuda/emulator)
 target_compile_definitions(engine PUBLIC WITH_CUDA CUDA_EMULATED)
 
-# kernel_check_address and kernel_check_thread: kernels, emulator and checks with a sanitizer, the rest of the engine
-# as it is. The engine's own copies of these sources stay unused in its archive.
+# kernel_check_address and kernel_check_thread: kernels and emulator with a sanitizer, checks and the rest of the engine
+# as they are. The engine's own copies of these sources stay unused in its archive.
 function(add_sanitized_kernel_check name)
-  set(sources ${cuda_sources} ${cuda_host_sources} ${emulator_sources} ${kernel_check_sources})
+  set(sources ${cuda_sources} ${cuda_host_sources} ${emulator_sources} ${device_check_sources})
   if(name STREQUAL "thread")
     list(REMOVE_ITEM sources ${emulator_unseen})
     add_library(emulator_unseen OBJECT EXCLUDE_FROM_ALL ${emulator_unseen})
@@ -41,9 +42,11 @@ function(add_sanitized_kernel_check name)
     target_compile_options(emulator_unseen PRIVATE -O2 -DCUDA_EMULATED ${emulator_unseen_options})
     list(APPEND sources $<TARGET_OBJECTS:emulator_unseen>)
   endif()
-  add_executable(kernel_check_${name} EXCLUDE_FROM_ALL ${sources})
+  add_executable(kernel_check_${name} EXCLUDE_FROM_ALL ${sources} $<TARGET_OBJECTS:kernel_checks>)
   set_target_properties(kernel_check_${name} PROPERTIES KERNEL_OPTIMIZATION -O1)
-  target_compile_options(kernel_check_${name} PRIVATE -O1 -g1 -fno-omit-frame-pointer ${ARGN})
+  # The kernels' options for all, so that all can use the headers that are compiled once.
+  target_compile_options(kernel_check_${name} PRIVATE ${kernel_options} -O1 -g1 -fno-omit-frame-pointer ${ARGN})
+  target_precompile_headers(kernel_check_${name} PRIVATE native/cuda/emulator/headers.h)
   target_link_options(kernel_check_${name} PRIVATE ${ARGN})
   target_link_libraries(kernel_check_${name} PRIVATE engine)
 endfunction()

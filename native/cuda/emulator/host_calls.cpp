@@ -34,6 +34,7 @@ struct Runtime {
   std::mutex mutex;
   cudaError_t last = cudaSuccess, sticky = cudaSuccess;
   size_t most_shared = capability() == hopper_capability ? hopper_shared : least_shared;
+  bool faulted = false;  // by a kernel that nobody has waited for yet
   std::unordered_map<const void*, size_t> shared_limits;
 };
 
@@ -65,10 +66,30 @@ cudaError_t sticky_failure() {
   return r.sticky;
 }
 
+cudaError_t failure_when_waiting() {
+  Runtime& r = runtime();
+  std::lock_guard<std::mutex> lock(r.mutex);
+  if (r.faulted && r.sticky == cudaSuccess) r.sticky = r.last = cudaErrorIllegalAddress;
+  return r.sticky;
+}
+
+bool launch_faults() {
+  static const uint64_t wanted = [] {
+    const char* value = std::getenv("CUDA_EMULATION_FAULT");
+    return value ? std::strtoull(value, nullptr, 10) : 0;
+  }();
+  static uint64_t launches = 0;
+  if (wanted == 0 || ++launches != wanted) return false;
+  Runtime& r = runtime();
+  std::lock_guard<std::mutex> lock(r.mutex);
+  return r.faulted = true;
+}
+
 void clear_failure() {
   Runtime& r = runtime();
   std::lock_guard<std::mutex> lock(r.mutex);
   r.sticky = r.last = cudaSuccess;
+  r.faulted = false;
 }
 
 size_t shared_limit(const void* kernel) {
@@ -140,6 +161,7 @@ const char* cudaGetErrorString(cudaError_t error) {
     case cudaErrorMemoryAllocation: return "out of memory";
     case cudaErrorInvalidConfiguration:
     case cudaErrorLaunchFailure: return failure();
+    case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
     case cudaErrorInvalidDevice: return "invalid device ordinal";
     case cudaErrorNotReady: return "device not ready";
     default: return "invalid argument";
@@ -246,7 +268,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 }
 
 cudaError_t cudaDeviceSynchronize() {
-  return sticky_failure();
+  return failure_when_waiting();
 }
 cudaError_t cudaDeviceReset() {
   clear_failure();
@@ -294,10 +316,10 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return sticky_failure();
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return sticky_failure();
+  return failure_when_waiting();
 }
 cudaError_t cudaStreamQuery(cudaStream_t) {
-  return sticky_failure();
+  return failure_when_waiting();
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
   return sticky_failure();
@@ -321,10 +343,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
   return sticky_failure();
 }
 cudaError_t cudaEventQuery(cudaEvent_t) {
-  return sticky_failure();
+  return failure_when_waiting();
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t) {
-  return sticky_failure();
+  return failure_when_waiting();
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
   if (!from->recorded || !to->recorded) return record_failure(cudaErrorInvalidResourceHandle);

@@ -290,6 +290,7 @@ cudaError_t run(const void* kernel, dim3 grid, dim3 size, size_t shared_bytes, v
 
   gridDim = grid;
   blockDim = size;
+  if (launch_faults()) return cudaSuccess;
   block.threads = static_cast<int>(threads);
   block.dynamic_bytes = shared_bytes;
   block.copies_at_once = seed() % 2 == 1;
