@@ -7,7 +7,7 @@ import type { Encoding } from "../tokenizers/encoding.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { MaskableExample } from "../training/collators/language-modeling.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "../training/task.js";
-import { type Block, groupTexts } from "./masked-language-modeling/group-texts.js";
+import { type Block, BlockMaker } from "./masked-language-modeling/group-texts.js";
 import { type FilledMask, labelledRows, rightLabels } from "./masked-language-modeling/predictions.js";
 import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import { givenWords, tokenizerWords, type WordsOf } from "./masked-language-modeling/words.js";
@@ -137,6 +137,7 @@ async function maskableExamples(
     ? ({ truncation: "longest_first", maxLength } as const)
     : ({ truncation: false } as const);
   const lines: Block[] = [];
+  const blocks = new BlockMaker(maxLength, settings.wholeWord);
   for (let begin = 0; begin < rows.length; begin += TEXTS_PER_CALL) {
     const numbers: number[] = [];
     const texts: string[] = [];
@@ -147,18 +148,18 @@ async function maskableExamples(
       numbers.push(begin + i);
       texts.push(text);
     });
-    const encodings = await tokenizer.encodeBatchAsync(texts, how);
-    encodings.forEach((encoding, i) => {
+    for (const [i, encoding] of (await tokenizer.encodeBatchAsync(texts, how)).entries()) {
       const row = numbers[i];
-      const words = settings.wholeWord
-        ? wordsOf(encoding, texts[i], rows[row], row, settings.words)
-        : undefined;
       const specialTokensMask = Uint8Array.from(encoding.specialTokensMask);
-      lines.push({ inputIds: encoding.ids, specialTokensMask, ...(words && { wordIds: words }), row });
-    });
+      const line: Block = { inputIds: encoding.ids, specialTokensMask, row };
+      if (settings.wholeWord) line.wordIds = wordsOf(encoding, texts[i], rows[row], row, settings.words);
+      if (lineByLine) lines.push(line);
+      else blocks.add(line, row);
+      if (i % 16 === 15) await rest();
+    }
     await rest();
   }
-  return lineByLine ? lines : groupTexts(lines as MaskableExample[], maxLength, { remainder });
+  return lineByLine ? lines : blocks.end(remainder);
 }
 
 function wordsOf(encoding: Encoding, text: string, row: object, index: number, words?: WordsOf): Int32Array {
