@@ -27,7 +27,7 @@ import {
   continuesWord,
   encodedWindows,
   type TaggedWindow,
-  type WindowOptions,
+  windowOptions,
   windowSource,
   wordsOfTokens,
 } from "./token-classification/windows.js";
@@ -132,11 +132,7 @@ async function windowsOf(
 ): Promise<TaggedWindow[]> {
   const { tokenizer, model, labels: wanted, rest } = context;
   if (!tokenizer) throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must be given, got none`);
-  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
-  const shape: WindowOptions = {
-    maxLength: Math.min(settings.maxLength ?? most, most),
-    stride: settings.stride,
-  };
+  const shape = windowOptions(tokenizer, model, settings);
   // Of each kind in one call: texts, and texts given as words.
   const ofText = rows.filter(({ given }) => !given).map(({ text }) => text);
   const ofWords = rows.flatMap(({ given }) => (given ? [given.words as string[]] : []));

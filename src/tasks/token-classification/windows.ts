@@ -4,6 +4,7 @@ import type { Example } from "../../models/batch.js";
 import type { TextOrPair } from "../../tokenizers/batch.js";
 import type { Encoding } from "../../tokenizers/encoding.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
+import type { TrainableModel } from "../../training/task.js";
 import { type Entity, entitiesOf } from "./entities.js";
 import type { Settings } from "./settings.js";
 import { TASK, type WordText } from "./words.js";
@@ -30,6 +31,28 @@ export interface WindowOptions {
   maxLength: number;
   /** Tokens that neighbouring windows share; undefined: one window, cut at its end. */
   stride: number | undefined;
+}
+
+/**
+ * How rows are cut, by the options, the tokenizer and the model.
+ *
+ * @throws ERR_ARGUMENT when special tokens and stride leave no room for more
+ */
+export function windowOptions(
+  tokenizer: Tokenizer,
+  model: TrainableModel,
+  { maxLength, stride }: Settings,
+): WindowOptions {
+  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+  if (maxLength === undefined && stride === undefined) return { maxLength: most, stride };
+  const length = Math.min(maxLength ?? most, most);
+  const specials = tokenizer.encode("", { truncation: false, padding: false }).length;
+  const needed = specials + (stride ?? 0) + 1;
+  if (length >= needed) return { maxLength: length, stride };
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `${TASK}: maxLength must be at least ${needed}, for ${specials} special tokens, the stride and one more, got ${length}`,
+  );
 }
 
 /** The tokens of texts, or of texts given as words: the windows of each. */
