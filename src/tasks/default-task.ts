@@ -4,6 +4,7 @@ import { AthanorError } from "../errors.js";
 import type { Task, TrainableModel } from "../training/task.js";
 import { maskedLanguageModeling } from "./masked-language-modeling.js";
 import { multipleChoice } from "./multiple-choice.js";
+import { preTraining } from "./pre-training.js";
 import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
 import { tokenClassification } from "./token-classification.js";
@@ -13,6 +14,7 @@ const TASKS: [head: string, make: () => Task][] = [
   ["ForTokenClassification", tokenClassification as () => Task],
   ["ForMaskedLM", maskedLanguageModeling],
   ["ForMultipleChoice", multipleChoice as () => Task],
+  ["ForPreTraining", preTraining],
   ["ForQuestionAnswering", questionAnswering as () => Task],
 ];
 

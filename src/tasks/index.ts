@@ -10,6 +10,7 @@ export {
 } from "./masked-language-modeling.js";
 export { type ChoiceColumns, CODAH_COLUMNS } from "./multiple-choice/columns.js";
 export { type MultipleChoice, type MultipleChoiceOptions, multipleChoice } from "./multiple-choice.js";
+export { type PreTrainingOptions, type PreTrainingPrediction, preTraining } from "./pre-training.js";
 export type { AnswerCandidate, NullScore, QuestionAnswer } from "./question-answering/answers.js";
 export type { MisplacedAnswer, MisplacedAnswers } from "./question-answering/questions.js";
 export { type QuestionAnsweringOptions, questionAnswering } from "./question-answering.js";
