@@ -90,9 +90,17 @@ test("scores are probabilities, also where exp would overflow", async () => {
 });
 
 test.each([
-  [{ problem_type: "regression", id2label: { 0: "score" } }, "mse", (i: number) => i % 3],
-  [{ problem_type: "multi_label_classification" }, "accuracy", (i: number) => labels.slice(i % 3)],
-])("training and evaluating with %j", async (config, metric, labelOf) => {
+  [
+    { problem_type: "regression", id2label: { 0: "score" } },
+    ["mse", "mae", "pearson", "spearman"],
+    (i: number) => i % 3,
+  ],
+  [
+    { problem_type: "multi_label_classification" },
+    ["accuracy", "f1_micro", "f1_macro"],
+    (i: number) => labels.slice(i % 3),
+  ],
+])("training and evaluating with %j", async (config, names, labelOf) => {
   await withModel(
     async (model) => {
       const train = Array.from({ length: 12 }, (_, i) => ({ text: labels[i % 3], label: labelOf(i) }));
@@ -101,7 +109,7 @@ test.each([
       const before = await trainer.evaluate();
       const { metrics } = await trainer.train();
       expect(metrics!.loss).toBeLessThan(before.loss);
-      expect(Object.keys(metrics!)).toEqual(["loss", metric]);
+      expect(Object.keys(metrics!)).toEqual(["loss", ...names]);
     },
     config as Record<string, unknown>,
   );

@@ -89,6 +89,6 @@ export function labelOf(
  * @example
  * const rows = await readCsv("train.tsv", { separator: "\t", quote: false, columns: CODAH_COLUMNS });
  */
-export const CODAH_COLUMNS: readonly string[] = [
+export const CODAH_COLUMNS: string[] = [
   ...["category", "prompt", "ending0", "ending1", "ending2", "ending3", "label"],
 ];

@@ -5,7 +5,7 @@ import { accuracy, glue, matthewsCorrelation } from "../../metrics/index.js";
 import type { Example } from "../../models/batch.js";
 import type { TrainableModel } from "../../training/task.js";
 import { choiceOption } from "../rows.js";
-import { labelNames, problemOf, TASK } from "./labels.js";
+import { labelNames, type Problem, problemOf, TASK } from "./labels.js";
 import { bestOf, correlations, type TextClassification } from "./scores.js";
 
 /** Where a configuration's texts and labels lie, under the names of `readGlue` and of the Hub's data set. */
@@ -26,7 +26,7 @@ export function glueColumns(name: GlueName): {
  * @example
  * const model = await AutoModelForSequenceClassification.fromPretrained(folder, glueModelOptions("mrpc"));
  */
-export function glueModelOptions(name: GlueName): { labels: string[]; config: { problem_type: string } } {
+export function glueModelOptions(name: GlueName): { labels: string[]; config: { problem_type: Problem } } {
   const { labels } = configOf(name);
   if (labels === null) return { labels: ["score"], config: { problem_type: "regression" } };
   return { labels: [...labels], config: { problem_type: "single_label_classification" } };
