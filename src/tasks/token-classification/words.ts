@@ -51,9 +51,12 @@ export function givenWords(
 /** Where words stand in a text with nothing but white space between; undefined where they do not. */
 function placesIn(text: string, words: readonly string[]): Int32Array | undefined {
   const places = new Int32Array(2 * words.length);
+  const blanks = /\s*/y;
   let at = 0;
   for (const [i, word] of words.entries()) {
-    at += /^\s*/.exec(text.slice(at))![0].length;
+    blanks.lastIndex = at;
+    blanks.test(text);
+    at = blanks.lastIndex;
     if (!text.startsWith(word, at)) return undefined;
     places[2 * i] = at;
     at += word.length;
