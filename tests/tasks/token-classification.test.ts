@@ -11,7 +11,7 @@ import {
 import type { TaggedWindow } from "../../src/tasks/token-classification/windows.js";
 import { Trainer } from "../../src/training/index.js";
 import { uniform } from "../support/random.js";
-import { bert } from "../tokenizers/support.js";
+import { bert, gpt2 } from "../tokenizers/support.js";
 import { contextOf } from "./language-support.js";
 import { labels, modelOf, people, places, prepared, row, tokenizer, verbs } from "./tagging-support.js";
 
@@ -275,6 +275,28 @@ test("a small BERT learns to tag, and the Trainer finds the task by itself", asy
   } finally {
     model.dispose();
   }
+});
+
+test("rows without a single token have a result all the same", async () => {
+  const byteLevel = await gpt2();
+  const rows = [{ text: "" }, { tokens: [] }, { tokens: ["", ""] }, { text: "ada sees" }];
+  const examples = await prepared(rows, {}, "predict", { tokenizer: byteLevel });
+  expect(examples.map((example) => example.row)).toEqual([3]);
+  const task = tokenClassification();
+  const tokens = examples[0].inputIds.length;
+  const logits = { data: new Float32Array(tokens * labels.length), shape: [tokens, labels.length] };
+  const model = modelOf(labels);
+  const results = task.join!(task.predict({ logits }, examples, model), examples, rows, model);
+  expect(results.map(({ text, words, missing }) => [text, words.length, missing])).toEqual([
+    ["", 0, 0],
+    ["", 0, 0],
+    [" ", 2, 2],
+    ["ada sees", 2, 0],
+  ]);
+  expect(results[2].words.map(({ label, score }) => [label, score])).toEqual([
+    ["O", 0],
+    ["O", 0],
+  ]);
 });
 
 test("Chinese characters: words of one and several characters", async () => {

@@ -7,7 +7,7 @@ import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import type { TrainableModel } from "../../training/task.js";
 import { type Entity, entitiesOf } from "./entities.js";
 import type { Settings } from "./settings.js";
-import { TASK, type WordText } from "./words.js";
+import { TASK, type WordText, wordsOfTokens } from "./words.js";
 
 /** An example: a row, or a window of one. */
 export interface TaggedWindow extends Example {
@@ -69,21 +69,6 @@ export async function encodedWindows(
   const how = { ...limit, ...windows, padding: false, isSplitIntoWords: areWords } as const;
   const encodings = await tokenizer.encodeBatchAsync(texts, how);
   return encodings.map((encoding) => [encoding, ...encoding.overflowing]);
-}
-
-/**
- * The word of each token, null for special tokens.
- *
- * @throws ERR_ARGUMENT for a tokenizer that does not tell words apart
- */
-export function wordsOfTokens(encoding: Encoding): readonly (number | null)[] {
-  const { wordIds, specialTokensMask } = encoding;
-  const known = Array.isArray(wordIds) && wordIds.every((word, i) => word !== null || specialTokensMask[i]);
-  if (known) return wordIds;
-  throw new AthanorError(
-    "ERR_ARGUMENT",
-    `${TASK}: tokenizer must say which word a token belongs to (wordIds), got one that does not`,
-  );
 }
 
 /** Whether a window's first token goes on with a word that the window before began: it does not begin it. */
