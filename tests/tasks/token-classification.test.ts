@@ -8,6 +8,7 @@ import {
   tokenClassification,
   tokenLabelNames,
 } from "../../src/tasks/index.js";
+import { entitiesOf } from "../../src/tasks/token-classification/entities.js";
 import type { TaggedWindow } from "../../src/tasks/token-classification/windows.js";
 import { Trainer } from "../../src/training/index.js";
 import { uniform } from "../support/random.js";
@@ -117,6 +118,16 @@ describe("labels of tokens", () => {
 });
 
 describe("results", () => {
+  test("parts of words are told by lengths in code points, as in the reference", () => {
+    const window = {
+      ...{ text: "x ab y", tokens: ["x", "😀", "y"], ids: [5, 6, 7], offsets: [0, 1, 2, 4, 5, 6] },
+      ...{ specialTokensMask: [0, 0, 0], scores: [1, 0, 0].map((b) => Float32Array.of(1 - b, b)) },
+    };
+    // The emoji is as long as "ab" in UTF-16 units alone, so that it goes on with the word before it.
+    const [entity] = entitiesOf(window, tokenizer, ["O", "B-PER"], "first", new Set(["O"]));
+    expect(entity).toEqual({ label: "PER", score: 1, word: "x 😀", start: 0, end: 4 });
+  });
+
   test("a label for every word, and entities in the words joined", async () => {
     const { results } = await resultsOf([{ tokens: row.tokens }], byName);
     expect(results).toEqual([
