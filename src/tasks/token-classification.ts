@@ -1,6 +1,8 @@
 // Token classification: words in, a label for each and the entities that they make out. Named entities, parts of
 // speech, chunks. Labels lie on tokens by the words that tokens belong to.
 import { AthanorError } from "../errors.js";
+import type { Encoding } from "../tokenizers/encoding.js";
+import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { rowFault } from "./rows.js";
 import { labelNames } from "./text-classification/labels.js";
@@ -28,10 +30,10 @@ import {
   encodedWindows,
   type TaggedWindow,
   type WindowOptions,
+  windowOptions,
   windowSource,
-  wordsOfTokens,
 } from "./token-classification/windows.js";
-import { foundWords, givenWords, TASK, type WordText } from "./token-classification/words.js";
+import { foundWords, givenWords, TASK, type WordText, wordsOfTokens } from "./token-classification/words.js";
 
 // Rows per call of the tokenizer, so that few encodings are alive at once.
 const ROWS_PER_CALL = 256;
@@ -67,12 +69,24 @@ export function tokenClassification(
         texts[row] = source?.words;
       });
       return rows.map((row, i) => {
-        const words = texts[i] ?? givenWords(row, i, settings.columns, settings.joiner);
-        return joinedResult(words ?? foundWords("", []), windows[i], model);
+        if (texts[i]) return joinedResult(texts[i], windows[i], model);
+        // No token in all of the row.
+        const { given, text } = readRow(row, i, undefined, settings);
+        return joinedResult(given ?? foundWords(text, []), [], model);
       });
     },
     metrics: (results, _examples, model, rows) => wordMetrics(results, rows, model, settings),
   };
+}
+
+/** What all rows of a preparation share. */
+interface Preparation {
+  tokenizer: Tokenizer;
+  shape: WindowOptions;
+  alignment: AlignmentOptions;
+  /** Windows are to train on alone, not to predict from. */
+  training: boolean;
+  settings: Settings;
 }
 
 async function prepared(
@@ -80,24 +94,33 @@ async function prepared(
   context: PrepareContext,
   settings: Settings,
 ): Promise<TaggedWindow[]> {
-  const { model } = context;
-  const tagsOf = context.labels === "required" ? tagReader(model, settings.columns) : undefined;
-  const alignment: AlignmentOptions = {
-    labelAllTokens: settings.labelAllTokens,
-    ...(settings.continuation === "inside" && { continuationOf: insideLabels(labelNames(model)) }),
+  const { tokenizer, model, labels, purpose, rest } = context;
+  if (!tokenizer) throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must be given, got none`);
+  const tagsOf = labels === "required" ? tagReader(model, settings.columns) : undefined;
+  const preparation: Preparation = {
+    ...{ tokenizer, settings, shape: windowOptions(tokenizer, model, settings) },
+    alignment: {
+      labelAllTokens: settings.labelAllTokens,
+      ...(settings.continuation === "inside" && { continuationOf: insideLabels(labelNames(model)) }),
+    },
+    training: (purpose ?? (labels === "required" ? "train" : "predict")) === "train",
   };
   const examples: TaggedWindow[] = [];
   for (let first = 0; first < rows.length; first += ROWS_PER_CALL) {
     const part = rows.slice(first, first + ROWS_PER_CALL);
     const read = part.map((row, i) => readRow(row, first + i, tagsOf, settings));
-    for (const example of await windowsOf(read, first, context, alignment, settings)) examples.push(example);
-    await context.rest();
+    for (const [i, encodings] of (await encodedRows(read, preparation)).entries()) {
+      for (const example of rowExamples(read[i], encodings, preparation)) examples.push(example);
+      if (i % 32 === 31) await rest();
+    }
+    await rest();
   }
   return examples;
 }
 
 /** What a row says. */
 interface ReadRow {
+  index: number;
   /** Undefined where the row has a text alone. */
   given: WordText | undefined;
   text: string;
@@ -113,57 +136,49 @@ function readRow(
   const given = givenWords(row, index, columns, joiner);
   if (!tagsOf) {
     const text = given?.text ?? (row as Record<string, unknown>)[columns.text];
-    if (typeof text === "string") return { given, text, labels: undefined };
+    if (typeof text === "string") return { index, given, text, labels: undefined };
     const needed = `a list of words (or column "${columns.text}" a text)`;
     throw rowFault(TASK, index, columns.tokens, needed, undefined);
   }
   if (!given?.words.length) {
     throw rowFault(TASK, index, columns.tokens, "a list of at least one word", given?.words);
   }
-  return { given, text: given.text, labels: tagsOf(row, index, given.words.length) };
+  return { index, given, text: given.text, labels: tagsOf(row, index, given.words.length) };
 }
 
-async function windowsOf(
+/** The windows of each row; texts, and texts given as words, take a call of the tokenizer each. */
+async function encodedRows(
   rows: readonly ReadRow[],
-  first: number,
-  context: PrepareContext,
-  alignment: AlignmentOptions,
-  settings: Settings,
-): Promise<TaggedWindow[]> {
-  const { tokenizer, model, labels: wanted, rest } = context;
-  if (!tokenizer) throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must be given, got none`);
-  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
-  const shape: WindowOptions = {
-    maxLength: Math.min(settings.maxLength ?? most, most),
-    stride: settings.stride,
-  };
-  // Of each kind in one call: texts, and texts given as words.
-  const ofText = rows.filter(({ given }) => !given).map(({ text }) => text);
-  const ofWords = rows.flatMap(({ given }) => (given ? [given.words as string[]] : []));
-  const encodedTexts = ofText.length > 0 ? await encodedWindows(tokenizer, ofText, false, shape) : [];
-  const encodedWords = ofWords.length > 0 ? await encodedWindows(tokenizer, ofWords, true, shape) : [];
-  const training = (context.purpose ?? (wanted === "required" ? "train" : "predict")) === "train";
-  const examples: TaggedWindow[] = [];
-  for (const [i, { given, text, labels }] of rows.entries()) {
-    const encodings = (given ? encodedWords : encodedTexts).shift()!;
-    const words = given ?? foundWords(text, encodings);
-    for (const [number, encoding] of encodings.entries()) {
-      // A tokenizer without special tokens may make nothing of a row.
-      if (encoding.ids.length === 0) continue;
-      const continues = continuesWord(encodings, number, shape.stride ?? 0);
-      const example: TaggedWindow = { inputIds: encoding.ids, row: first + i };
-      if (encoding.typeIds.some((type) => type !== 0)) example.tokenTypeIds = encoding.typeIds;
-      if (labels) {
-        const aligned = alignLabels(wordsOfTokens(encoding), labels, { ...alignment, continues });
-        // Nothing can be learnt from a row whose words have no tokens.
-        if (training && aligned.every((label) => label === -100)) continue;
-        example.labels = aligned;
-      }
-      if (!training)
-        example.source = windowSource(encoding, words, given !== undefined, continues, tokenizer, settings);
-      examples.push(example);
+  { tokenizer, shape }: Preparation,
+): Promise<Encoding[][]> {
+  const texts = rows.filter(({ given }) => !given).map(({ text }) => text);
+  const words = rows.flatMap(({ given }) => (given ? [given.words as string[]] : []));
+  const ofTexts = texts.length > 0 ? await encodedWindows(tokenizer, texts, false, shape) : [];
+  const ofWords = words.length > 0 ? await encodedWindows(tokenizer, words, true, shape) : [];
+  let [text, word] = [0, 0];
+  return rows.map(({ given }) => (given ? ofWords[word++] : ofTexts[text++]));
+}
+
+function rowExamples(
+  { index, given, text, labels }: ReadRow,
+  encodings: readonly Encoding[],
+  { tokenizer, shape, alignment, training, settings }: Preparation,
+): TaggedWindow[] {
+  const words = given ?? foundWords(text, encodings);
+  return encodings.flatMap((encoding, number) => {
+    // A tokenizer without special tokens may make nothing of a row.
+    if (encoding.ids.length === 0) return [];
+    const continues = continuesWord(encodings, number, shape.stride ?? 0);
+    const example: TaggedWindow = { inputIds: encoding.ids, row: index };
+    if (encoding.typeIds.some((type) => type !== 0)) example.tokenTypeIds = encoding.typeIds;
+    if (labels) {
+      const aligned = alignLabels(wordsOfTokens(encoding), labels, { ...alignment, continues });
+      // Nothing can be learnt from words without tokens.
+      if (training && aligned.every((label) => label === -100)) return [];
+      example.labels = aligned;
     }
-    if (i % 32 === 31) await rest();
-  }
-  return examples;
+    if (!training)
+      example.source = windowSource(encoding, words, given !== undefined, continues, tokenizer, settings);
+    return [example];
+  });
 }

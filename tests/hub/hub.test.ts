@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import type { HubProgress } from "../../src/hub/index.js";
@@ -196,7 +197,8 @@ describe("a download", () => {
     const controller = new AbortController();
     const stopped = errorOf(() => model("org/model", { signal: controller.signal }));
     const other = model();
-    setTimeout(() => controller.abort(), 150);
+    while (!ofFile("model.safetensors").some((line) => line.startsWith("CDN"))) await delay(5);
+    controller.abort();
     expect(await stopped).toEqual({ code: "ERR_ABORTED", message: "fromPretrained: stopped by its signal" });
     expect((await readFile(join(await other, "model.safetensors"))).equals(weights)).toBe(true);
     expect((await blobs()).every((name) => !name.endsWith(".incomplete"))).toBe(true);

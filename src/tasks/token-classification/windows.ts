@@ -4,9 +4,10 @@ import type { Example } from "../../models/batch.js";
 import type { TextOrPair } from "../../tokenizers/batch.js";
 import type { Encoding } from "../../tokenizers/encoding.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
+import type { TrainableModel } from "../../training/task.js";
 import { type Entity, entitiesOf } from "./entities.js";
 import type { Settings } from "./settings.js";
-import { TASK, type WordText } from "./words.js";
+import { TASK, type WordText, wordsOfTokens } from "./words.js";
 
 /** An example: a row, or a window of one. */
 export interface TaggedWindow extends Example {
@@ -32,6 +33,28 @@ export interface WindowOptions {
   stride: number | undefined;
 }
 
+/**
+ * How rows are cut, by the options, the tokenizer and the model.
+ *
+ * @throws ERR_ARGUMENT when special tokens and stride leave no room for more
+ */
+export function windowOptions(
+  tokenizer: Tokenizer,
+  model: TrainableModel,
+  { maxLength, stride }: Settings,
+): WindowOptions {
+  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+  if (maxLength === undefined && stride === undefined) return { maxLength: most, stride };
+  const length = Math.min(maxLength ?? most, most);
+  const specials = tokenizer.encode("", { truncation: false, padding: false }).length;
+  const needed = specials + (stride ?? 0) + 1;
+  if (length >= needed) return { maxLength: length, stride };
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `${TASK}: maxLength must be at least ${needed}, for ${specials} special tokens, the stride and one more, got ${length}`,
+  );
+}
+
 /** The tokens of texts, or of texts given as words: the windows of each. */
 export async function encodedWindows(
   tokenizer: Tokenizer,
@@ -46,21 +69,6 @@ export async function encodedWindows(
   const how = { ...limit, ...windows, padding: false, isSplitIntoWords: areWords } as const;
   const encodings = await tokenizer.encodeBatchAsync(texts, how);
   return encodings.map((encoding) => [encoding, ...encoding.overflowing]);
-}
-
-/**
- * The word of each token, null for special tokens.
- *
- * @throws ERR_ARGUMENT for a tokenizer that does not tell words apart
- */
-export function wordsOfTokens(encoding: Encoding): readonly (number | null)[] {
-  const { wordIds, specialTokensMask } = encoding;
-  const known = Array.isArray(wordIds) && wordIds.every((word, i) => word !== null || specialTokensMask[i]);
-  if (known) return wordIds;
-  throw new AthanorError(
-    "ERR_ARGUMENT",
-    `${TASK}: tokenizer must say which word a token belongs to (wordIds), got one that does not`,
-  );
 }
 
 /** Whether a window's first token goes on with a word that the window before began: it does not begin it. */

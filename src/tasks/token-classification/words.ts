@@ -1,4 +1,5 @@
 // The words of a row and where they stand in its text: given in a column, or found by the tokenizer.
+import { AthanorError } from "../../errors.js";
 import type { Encoding } from "../../tokenizers/encoding.js";
 import type { DataRow } from "../../training/task.js";
 import { columnOf, rowFault } from "../rows.js";
@@ -51,9 +52,12 @@ export function givenWords(
 /** Where words stand in a text with nothing but white space between; undefined where they do not. */
 function placesIn(text: string, words: readonly string[]): Int32Array | undefined {
   const places = new Int32Array(2 * words.length);
+  const blanks = /\s*/y;
   let at = 0;
   for (const [i, word] of words.entries()) {
-    at += /^\s*/.exec(text.slice(at))![0].length;
+    blanks.lastIndex = at;
+    blanks.test(text);
+    at = blanks.lastIndex;
     if (!text.startsWith(word, at)) return undefined;
     places[2 * i] = at;
     at += word.length;
@@ -73,11 +77,27 @@ function joinedPlaces(words: readonly string[], between: number): Int32Array {
   return places;
 }
 
-/** The words that a tokenizer finds in a text: all windows of it together. */
+/**
+ * The word of each token, null for special tokens.
+ *
+ * @throws ERR_ARGUMENT for a tokenizer that does not tell words apart
+ */
+export function wordsOfTokens(encoding: Encoding): readonly (number | null)[] {
+  const { wordIds, specialTokensMask } = encoding;
+  const known = Array.isArray(wordIds) && wordIds.every((word, i) => word !== null || specialTokensMask[i]);
+  if (known) return wordIds;
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `${TASK}: tokenizer must say which word a token belongs to (wordIds), got one that does not`,
+  );
+}
+
+/** The words that a tokenizer finds in a text: all windows of it together. @throws ERR_ARGUMENT as wordsOfTokens() */
 export function foundWords(text: string, windows: readonly Encoding[]): WordText {
   const bounds: [start: number, end: number][] = [];
-  for (const { wordIds, offsets } of windows) {
-    wordIds.forEach((word, i) => {
+  for (const encoding of windows) {
+    const { offsets } = encoding;
+    wordsOfTokens(encoding).forEach((word, i) => {
       if (word === null) return;
       const [start, end] = [offsets[2 * i], offsets[2 * i + 1]];
       const known = bounds[word] ?? [start, end];
