@@ -1,6 +1,10 @@
 // How a run is shown: a bar on a terminal, plain lines anywhere else.
 import { Presets, SingleBar } from "cli-progress";
-import type { TrainEvent } from "../src/training/index.js";
+import type { TrainEvent } from "../training/index.js";
+import { shownValue } from "./table.js";
+
+const FORMAT =
+  "training {bar} {percentage}% | step {value}/{total} | epoch {epoch} | loss {loss} | {speed} tokens/s";
 
 /** Shows the events of a run. */
 export class Progress {
@@ -9,9 +13,8 @@ export class Progress {
 
   constructor(private readonly stream: NodeJS.WriteStream = process.stdout) {
     if (!stream.isTTY) return;
-    const format =
-      "training {bar} {percentage}% | step {value}/{total} | epoch {epoch} | loss {loss} | {speed} tokens/s";
-    this.#bar = new SingleBar({ format, stream, hideCursor: true, etaBuffer: 50 }, Presets.shades_classic);
+    const options = { format: FORMAT, stream, hideCursor: true, etaBuffer: 50 };
+    this.#bar = new SingleBar(options, Presets.shades_classic);
   }
 
   show(event: TrainEvent): void {
@@ -24,8 +27,18 @@ export class Progress {
       else this.#bar.update(step, this.#fields(event));
     } else if (type === "log" && !this.#bar) {
       const { loss, speed, epoch } = { ...this.#fields(event), loss: event.loss.toFixed(3) };
-      this.stream.write(`step ${step}/${totalSteps} | epoch ${epoch} | loss ${loss} | ${speed} tokens/s\n`);
+      this.line(`step ${step}/${totalSteps} | epoch ${epoch} | loss ${loss} | ${speed} tokens/s`);
+    } else if (type === "evaluate") {
+      const metrics = Object.entries(event.metrics ?? {}).map(([name, x]) => `${name} ${shownValue(x)}`);
+      this.line(`epoch ${event.epoch.toFixed(2)} | ${metrics.join(" | ")}`);
     } else if (type === "end") this.stop();
+  }
+
+  /** Writes a line, above the bar where there is one. */
+  line(text: string): void {
+    const bar = this.#bar?.isActive ? this.#bar : undefined;
+    if (bar) this.stream.write("\r\x1b[2K"); // the bar draws itself again with its next update
+    this.stream.write(`${text}\n`);
   }
 
   /** Leaves the terminal as it was. */

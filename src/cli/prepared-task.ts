@@ -1,0 +1,40 @@
+// A task whose rows are prepared before the run begins: a fault in the last evaluation row then shows at once, not
+// after the first epoch, and names its file.
+import { AthanorError } from "../errors.js";
+import type { Example, Model } from "../models/index.js";
+import type { Tokenizer } from "../tokenizers/index.js";
+import type { DataRow, Task } from "../training/index.js";
+
+/** Rows and the files they are from. */
+export interface RowSource {
+  rows: readonly DataRow[];
+  files: readonly string[];
+}
+
+/** The task with the examples of these rows at hand. Rejects as `prepare` does, with the files' names in front. */
+export async function preparedTask(
+  task: Task,
+  sources: readonly RowSource[],
+  parts: { model: Model; tokenizer: Tokenizer; labels: "required" | "none" },
+): Promise<Task> {
+  const examples = new Map<readonly DataRow[], Example[]>();
+  for (const { rows, files } of sources) {
+    const context = { ...parts, rest: async () => {} };
+    examples.set(rows, await inFiles(files, () => task.prepare(rows, context)));
+  }
+  return Object.assign(Object.create(task) as Task, {
+    prepare: async (rows: readonly DataRow[], context: Parameters<Task["prepare"]>[1]) =>
+      examples.get(rows) ?? (await task.prepare(rows, context)),
+  });
+}
+
+/** What `work` gives; its ERR_DATA gets the files' names in front. */
+export async function inFiles<T>(files: readonly string[], work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, message } = error as AthanorError;
+    if (code !== "ERR_DATA") throw error;
+    throw new AthanorError(code, `${files.join(", ")}: ${message}`, { cause: error });
+  }
+}
