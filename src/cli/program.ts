@@ -1,6 +1,8 @@
 // The program `athanor`: its commands, and what they share.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addEvaluateCommand } from "./evaluate.js";
+import { addPredictCommand } from "./predict.js";
 import { addTasksCommand } from "./tasks.js";
 import { addTrainCommand } from "./train.js";
 
@@ -12,14 +14,15 @@ A task says how rows become examples and what a model's outputs mean; \`athanor 
 /** The program, ready to parse; errors of the command line throw CommanderError after their message. */
 export function makeProgram(): Command {
   const program = new Command("athanor");
-  program.description(ABOUT).version(packageVersion(), "--version").helpOption("--help", "this text");
+  program.description(ABOUT).version(packageVersion(), "--version", "the version");
   program.exitOverride().configureHelp({ showGlobalOptions: false, helpWidth: helpWidth() });
   program.showHelpAfterError("(--help shows the options)");
   addTrainCommand(program);
+  addEvaluateCommand(program);
+  addPredictCommand(program);
   addTasksCommand(program);
-  for (const command of allCommands(program)) {
-    command.helpOption("--help", "this text").helpCommand(false).exitOverride();
-    command.copyInheritedSettings(program);
+  for (const command of [program, ...allCommands(program)]) {
+    command.helpOption("--help", "this text").helpCommand(false).copyInheritedSettings(program);
   }
   return program;
 }

@@ -1,0 +1,109 @@
+// Predictions as lines of JSON or as CSV, in a file or on standard output.
+
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { stringify } from "csv-stringify/sync";
+import type { Row } from "../data/index.js";
+import { AthanorError } from "../errors.js";
+import type { Model } from "../models/index.js";
+
+export type OutputKind = "jsonl" | "csv";
+
+export interface OutputOptions {
+  output?: string;
+  to?: OutputKind;
+  /** The columns of the rows too. */
+  keep?: boolean;
+  /** Lists of scores too. */
+  scores?: boolean;
+}
+
+/** Where predictions go. */
+export class PredictionOutput {
+  #columns: string[] | undefined;
+
+  constructor(
+    private readonly stream: Writable,
+    private readonly kind: OutputKind,
+    private readonly options: OutputOptions,
+  ) {}
+
+  /** Writes the results of rows; resolves when the stream takes more. */
+  async write(results: readonly unknown[], rows: readonly Row[], model: Model): Promise<void> {
+    const { keep, scores } = this.options;
+    const records = results.map((result, i) => ({
+      // Results that are not one per row (documents cut into blocks) stand alone.
+      ...(keep && results.length === rows.length ? rows[i] : {}),
+      ...plainResult(result, model, scores ?? false),
+    }));
+    if (records.length === 0) return;
+    const text =
+      this.kind === "csv" ? this.#csv(records) : records.map((r) => `${JSON.stringify(r)}\n`).join("");
+    if (!this.stream.write(text)) await once(this.stream, "drain");
+  }
+
+  async close(): Promise<void> {
+    if (this.stream === process.stdout) return;
+    this.stream.end();
+    await finished(this.stream);
+  }
+
+  #csv(records: Record<string, unknown>[]): string {
+    const header = this.#columns === undefined;
+    this.#columns ??= Object.keys(records[0]);
+    // Lists and objects become JSON in their cell.
+    return stringify(records, { columns: this.#columns, header, cast: { boolean: String } });
+  }
+}
+
+/** Opens the output. Rejects with ERR_DATA for a file that cannot be written. */
+export async function openOutput(options: OutputOptions): Promise<PredictionOutput> {
+  const { output, to } = options;
+  const kind = to ?? (output?.endsWith(".csv") ? "csv" : "jsonl");
+  if (output === undefined) {
+    // A reader that has seen enough, such as `head`, is no failure.
+    process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+      if (code === "EPIPE") process.exit(0);
+    });
+    return new PredictionOutput(process.stdout, kind, options);
+  }
+  const stream = createWriteStream(output);
+  try {
+    await once(stream, "open");
+  } catch (cause) {
+    const came = (cause as NodeJS.ErrnoException).code;
+    throw new AthanorError("ERR_DATA", `${output}: needs a file that can be written, got ${came}`, { cause });
+  }
+  return new PredictionOutput(stream, kind, options);
+}
+
+/** A result without typed arrays: scores by the names of the classes, or left out. */
+function plainResult(result: unknown, model: Model, scores: boolean): Record<string, unknown> {
+  const plain = plainValue(result, model, scores);
+  return typeof plain === "object" && plain !== null && !Array.isArray(plain)
+    ? (plain as Record<string, unknown>)
+    : { result: plain };
+}
+
+function plainValue(value: unknown, model: Model, scores: boolean): unknown {
+  if (typeof value === "number") return rounded(value);
+  if (ArrayBuffer.isView(value)) return namedScores(Array.from(value as Float32Array, rounded), model);
+  if (Array.isArray(value)) return value.map((entry) => plainValue(entry, model, scores));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, entry]) => scores || !ArrayBuffer.isView(entry));
+  return Object.fromEntries(entries.map(([name, entry]) => [name, plainValue(entry, model, scores)]));
+}
+
+function namedScores(values: number[], { config }: Model): unknown {
+  const names = Object.values(config.id2label ?? {});
+  return names.length === values.length
+    ? Object.fromEntries(names.map((name, id) => [name, values[id]]))
+    : values;
+}
+
+/** Six digits: what float32 holds. */
+function rounded(value: number): number {
+  return Number.isInteger(value) ? value : Number(value.toPrecision(6));
+}
