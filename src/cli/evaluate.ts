@@ -33,6 +33,8 @@ async function runEvaluate(entry: TaskEntry, files: string[], values: EvaluateVa
   const args = { evalBatchSize, seed };
   const metrics = await new Trainer({ model, tokenizer, task: prepared, eval: rows, args }).evaluate();
   console.log(
-    json ? JSON.stringify({ rows: rows.length, ...metrics }) : tableOf({ rows: rows.length, ...metrics }),
+    json
+      ? JSON.stringify({ rows: rows.length, ...metrics })
+      : tableOf({ rows: String(rows.length), ...metrics }),
   );
 }

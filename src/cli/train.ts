@@ -65,7 +65,7 @@ function show(
     return;
   }
   const speed = Math.round(tokensPerSecond);
-  console.log(tableOf({ steps, "training loss": loss, seconds, "tokens per second": speed }));
+  console.log(tableOf({ steps: String(steps), "training loss": loss, seconds, "tokens per second": speed }));
   if (metrics) console.log(`\nEvaluation${best ? ` (best of step ${best.step})` : ""}:\n${tableOf(metrics)}`);
   console.log(`\nSaved to ${about.output}`);
 }
