@@ -22,6 +22,8 @@ export interface Example {
   nextSentenceLabel?: number;
   /** Multiple choice: one example per choice, any number of them. */
   choices?: Example[];
+  /** The row of the data that it was made of, from 0, where a task makes several examples of one, or one of several. */
+  row?: number;
 }
 
 /** What a head adds to a batch: tensors by name, and how many labels its mean loss counts. */

@@ -37,7 +37,7 @@ interface PendingBatch {
  */
 export async function evaluateExamples<Prediction>(
   model: TrainableModel,
-  task: Task<Prediction>,
+  task: Pick<Task<Prediction>, "outputs" | "predict">,
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<Evaluation<Prediction>> {
@@ -49,7 +49,8 @@ export async function evaluateExamples<Prediction>(
   const finishOne = async (): Promise<void> => {
     const batch = pending.shift()!;
     const outputs = await batch.outputs;
-    if (batch.loss) loss.add(await batch.loss, batch.lossCount);
+    // Without a single label the mean is NaN.
+    if (batch.loss && batch.lossCount > 0) loss.add(await batch.loss, batch.lossCount);
     for (const prediction of task.predict(outputs, batch.examples, model)) predictions.push(prediction);
   };
   let tokens = 0;
@@ -82,7 +83,7 @@ function enqueueBatch(
   model: TrainableModel,
   batch: Batch,
   examples: Example[],
-  names: readonly string[],
+  names: NonNullable<Task["outputs"]>,
 ): PendingBatch {
   try {
     const output = noGrad(() => model.forward(batch));
@@ -100,11 +101,15 @@ function enqueueBatch(
 
 async function readOutputs(
   output: Record<string, unknown>,
-  names: readonly string[],
+  names: NonNullable<Task["outputs"]>,
 ): Promise<Record<string, OutputValues>> {
-  const readings = names.flatMap((name) => {
-    const value = output[name];
-    return value instanceof Tensor ? [{ name, shape: value.shape, data: value.data() }] : [];
+  const readings = names.flatMap((entry) => {
+    // `in`, as asking for the value would make an output that is made when read.
+    const name = typeof entry === "string" ? entry : entry.find((wanted) => wanted in output);
+    const value = name === undefined ? undefined : output[name];
+    return name !== undefined && value instanceof Tensor
+      ? [{ name, shape: value.shape, data: value.data() }]
+      : [];
   });
   const values = await Promise.all(readings.map(({ data }) => data));
   return Object.fromEntries(

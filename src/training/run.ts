@@ -21,9 +21,10 @@ import {
 import { type BestEvaluation, Throughput, type TrainEvent, WeightedMean } from "./events.js";
 import { AdamW } from "./optimizer.js";
 import { Plan } from "./plan.js";
+import { Random, type RandomPlace } from "./random.js";
 import { throwIfAborted, turn } from "./rest.js";
 import { type EnqueuedStep, enqueueStep } from "./step.js";
-import { type TrainableModel, tokenCount } from "./task.js";
+import { type Task, type TrainableModel, tokenCount } from "./task.js";
 
 // Steps on the queue beside the one that runs: more would only delay errors and aborts.
 const STEPS_AHEAD = 2;
@@ -31,6 +32,8 @@ const STEPS_AHEAD = 2;
 export interface RunParts {
   model: TrainableModel;
   examples: readonly Example[];
+  /** What a batch sees of its examples. */
+  vary?: Task["vary"];
   data: DataMark;
   args: ResolvedArgs;
   tokenizer?: Tokenizer;
@@ -134,7 +137,12 @@ export class TrainingRun {
       throwIfAborted(signal);
       const learningRate = args.learningRate * schedule(enqueued);
       optimizer.lr = learningRate;
-      const group = steps[this.#position].map((rows) => rows.map((row) => examples[row]));
+      const group = steps[this.#position].map((rows, batch) =>
+        this.#varied(
+          rows.map((row) => examples[row]),
+          { epoch: this.#epoch, step: enqueued, batch },
+        ),
+      );
       const step = await enqueueStep(context, group);
       enqueued++;
       this.#position++;
@@ -155,6 +163,11 @@ export class TrainingRun {
     this.#means.epoch.reset();
     if (this.#position === steps.length) [this.#epoch, this.#position] = [this.#epoch + 1, 0];
     yield* this.#pause(evaluate, save);
+  }
+
+  #varied(examples: Example[], place: RandomPlace): Example[] {
+    const { vary, args } = this.#parts;
+    return vary ? vary(examples, new Random(args.seed, place)) : examples;
   }
 
   /** Waits for the steps under way, then evaluates and saves. */

@@ -4,6 +4,7 @@ import type { Batch, Example } from "../models/batch.js";
 import type { Generator } from "../tensor/random.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
+import type { Random } from "./random.js";
 
 /** What a model's forward gives: a loss where the batch has labels, and other outputs by name. */
 export interface TrainableOutput {
@@ -41,6 +42,8 @@ export interface PrepareContext {
   tokenizer?: Tokenizer;
   /** "required" while training and evaluating, "none" when predicting. */
   labels: "required" | "none";
+  /** What the examples are for, where a task makes others to train on than to evaluate with. */
+  purpose?: "train" | "evaluate" | "predict";
   /**
    * Lets the event loop have its turn, and stops when the run was aborted; await it between pieces of work.
    */
@@ -53,24 +56,48 @@ export interface OutputValues {
   shape: number[];
 }
 
-/** A task: columns in -> examples, and outputs -> predictions -> metrics. */
-export interface Task<Prediction = unknown> {
+/**
+ * A task: columns in -> examples, and outputs -> predictions -> results -> metrics. Predictions belong to examples,
+ * results to rows (or to what `join` makes of them).
+ */
+export interface Task<Prediction = unknown, Result = Prediction> {
   readonly name: string;
-  /** Which outputs of the model `predict` wants; default ["logits"]. */
-  readonly outputs?: readonly string[];
-  /** Turns rows into examples, in their order; awaits `rest()` at least every few milliseconds. */
+  /**
+   * Which outputs of the model `predict` wants; default ["logits"]. Of an entry that is a list, the first that the
+   * model gives.
+   */
+  readonly outputs?: readonly (string | readonly string[])[];
+  /**
+   * Turns rows into examples, in their order; awaits `rest()` at least every few milliseconds. There may be more
+   * or fewer examples than rows (windows, grouped text): an example's `row` then says where it came from.
+   */
   prepare(rows: readonly DataRow[], context: PrepareContext): Promise<Example[]>;
+  /**
+   * What a batch with labels sees of its examples, as many and as long as they are: dynamic masks. While training
+   * `random` depends on seed, epoch, step and batch alone, so a resumed run sees the same; while evaluating on the
+   * seed and the examples' places alone, so every evaluation does. Not called when predicting. Default: the examples as they are.
+   */
+  vary?(examples: readonly Example[], random: Random): Example[];
   /** The predictions of one batch, one per example. */
   predict(
     outputs: Record<string, OutputValues>,
     examples: readonly Example[],
     model: TrainableModel,
   ): Prediction[];
-  /** Metrics over a whole data set with labels. */
-  metrics(
+  /** Joins the predictions for examples into results, mostly one per row; default: as they are. */
+  join?(
     predictions: readonly Prediction[],
     examples: readonly Example[],
+    rows: readonly DataRow[],
     model: TrainableModel,
+  ): Result[];
+  /** Metrics over a whole data set with labels; `loss` is its mean per label. */
+  metrics(
+    results: readonly Result[],
+    examples: readonly Example[],
+    model: TrainableModel,
+    rows: readonly DataRow[],
+    loss?: number,
   ): Record<string, number>;
 }
 

@@ -5,20 +5,25 @@ import { defaultTask } from "../tasks/default-task.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import { type ResolvedArgs, resolveArgs, type TrainingArgs } from "./args.js";
 import { markData } from "./checkpoint.js";
-import { type Evaluation, evaluateExamples } from "./evaluate.js";
+import { evaluateExamples } from "./evaluate.js";
 import type { TrainEvent, TrainResult } from "./events.js";
+import { Random } from "./random.js";
 import { Rest } from "./rest.js";
 import { TrainingRun } from "./run.js";
-import type { DataRow, Task, TrainableModel } from "./task.js";
+import type { DataRow, PrepareContext, Task, TrainableModel } from "./task.js";
 
-export interface TrainerOptions<Prediction> {
+// In the place of an epoch, and one that no run reaches.
+const EVALUATION = 2 ** 32 - 1;
+const VARIED_TOGETHER = 64;
+
+export interface TrainerOptions<Result> {
   /** The model to train; left out where modelInit makes one. */
   model?: TrainableModel;
   /** Makes a fresh model for every run: for searches of hyper-parameters. Whoever makes it disposes of it. */
   modelInit?: () => TrainableModel | Promise<TrainableModel>;
   tokenizer?: Tokenizer;
   /** Default: the task of the model's head, such as textClassification(). */
-  task?: Task<Prediction>;
+  task?: Task<unknown, Result>;
   /** Rows to train on. */
   train?: readonly DataRow[];
   /** Rows to evaluate on. */
@@ -29,13 +34,15 @@ export interface TrainerOptions<Prediction> {
   /** Called with every event, in order, and awaited. */
   callbacks?: readonly ((event: TrainEvent) => void | Promise<void>)[];
   /** Metrics of an evaluation, instead of the task's. */
-  computeMetrics?: (predictions: Prediction[], examples: readonly Example[]) => Record<string, number>;
+  computeMetrics?: (results: Result[], examples: readonly Example[]) => Record<string, number>;
 }
 
 export interface SignalOptions {
   /** Stops the work: the promise or the iteration rejects with ERR_ABORTED. */
   signal?: AbortSignal;
 }
+
+type Prepared = Map<readonly DataRow[], Promise<Example[]>>;
 
 /**
  * Fine-tunes a model with AdamW. The event loop stays free: the device works on its own thread, and what
@@ -48,16 +55,16 @@ export interface SignalOptions {
  * const trainer = new Trainer({ model, tokenizer, train: rows, args: { epochs: 3, learningRate: 2e-5 } });
  * for await (const event of trainer.run({ signal })) console.log(event.step, event.loss);
  */
-export class Trainer<Prediction = unknown> {
+export class Trainer<Result = unknown> {
   readonly args: ResolvedArgs;
-  readonly #options: TrainerOptions<Prediction>;
-  readonly #prepared = new Map<readonly DataRow[], Promise<Example[]>>();
+  readonly #options: TrainerOptions<Result>;
+  readonly #prepared = { train: new Map() as Prepared, evaluate: new Map() as Prepared };
   #model: TrainableModel | undefined;
   #running = false;
   #last: TrainingRun | undefined;
 
   /** @throws ERR_ARGUMENT naming what is wrong */
-  constructor(options: TrainerOptions<Prediction>) {
+  constructor(options: TrainerOptions<Result>) {
     if (typeof options !== "object" || options === null) throw fault("options", "an object", options);
     const { model, modelInit, train, eval: evalRows } = options;
     if (!model === !modelInit)
@@ -98,10 +105,11 @@ export class Trainer<Prediction = unknown> {
       const { model, args } = this;
       if (!train?.length)
         throw new AthanorError("ERR_DATA", "Trainer: train must have at least one row, got none");
-      const examples = await this.#examples(train, signal);
+      const examples = await this.#examples(train, "train", signal);
       const data = await markData(examples, new Rest(signal));
       const evaluate = () => this.evaluate(evalRows, { signal });
-      const run = new TrainingRun({ model, examples, data, args, tokenizer, signal, evaluate });
+      const vary = this.#vary();
+      const run = new TrainingRun({ model, examples, vary, data, args, tokenizer, signal, evaluate });
       this.#last = run;
       for await (const event of run.events()) {
         for (const callback of callbacks) await callback(event);
@@ -131,55 +139,88 @@ export class Trainer<Prediction = unknown> {
   async evaluate(rows = this.#options.eval, { signal }: SignalOptions = {}): Promise<Record<string, number>> {
     if (!rows?.length)
       throw new AthanorError("ERR_DATA", "Trainer: eval must have at least one row, got none");
-    const examples = await this.#examples(rows, signal);
-    const { predictions, loss } = await this.#evaluate(examples, signal);
+    const examples = await this.#fixed(await this.#examples(rows, "evaluate", signal), signal);
+    const { results, loss } = await this.#evaluate(examples, rows, signal);
     const { computeMetrics } = this.#options;
     const metrics = computeMetrics
-      ? computeMetrics(predictions, examples)
-      : this.#task().metrics(predictions, examples, this.model);
+      ? computeMetrics(results, examples)
+      : this.#task().metrics(results, examples, this.model, rows, loss);
     return { ...(loss === undefined ? {} : { loss }), ...metrics };
   }
 
-  /** Predictions for rows, which need no labels, one each. Rejects as evaluate() does. */
-  async predict(rows: readonly DataRow[], { signal }: SignalOptions = {}): Promise<Prediction[]> {
+  /** The task's results for rows, which need no labels, mostly one each. Rejects as evaluate() does. */
+  async predict(rows: readonly DataRow[], { signal }: SignalOptions = {}): Promise<Result[]> {
     if (!Array.isArray(rows)) throw fault("rows", "an array", typeof rows);
     if (rows.length === 0) return [];
-    const examples = await this.#prepare(rows, "none", signal);
-    return (await this.#evaluate(examples, signal)).predictions;
+    const examples = await this.#prepare(rows, "predict", signal);
+    return (await this.#evaluate(examples, rows, signal)).results;
   }
 
-  #task(): Task<Prediction> {
-    return this.#options.task ?? (defaultTask(this.model) as Task<Prediction>);
+  #task(): Task<unknown, Result> {
+    return this.#options.task ?? (defaultTask(this.model) as Task<unknown, Result>);
   }
 
-  async #evaluate(examples: readonly Example[], signal?: AbortSignal): Promise<Evaluation<Prediction>> {
+  /** What batches with labels see of their examples; only the task that made examples may change them. */
+  #vary(): Task["vary"] {
+    const task = this.#options.prepare ? undefined : this.#task();
+    return task?.vary?.bind(task);
+  }
+
+  /** What every evaluation sees of its examples, whatever the size of its batches. */
+  async #fixed(examples: readonly Example[], signal?: AbortSignal): Promise<readonly Example[]> {
+    const vary = this.#vary();
+    if (!vary) return examples;
+    const rest = new Rest(signal);
+    const seen: Example[] = [];
+    for (let first = 0; first < examples.length; first += VARIED_TOGETHER) {
+      const random = new Random(this.args.seed, { epoch: EVALUATION, step: first });
+      for (const example of vary(examples.slice(first, first + VARIED_TOGETHER), random)) seen.push(example);
+      await rest.ifDue();
+    }
+    return seen;
+  }
+
+  async #evaluate(
+    examples: readonly Example[],
+    rows: readonly DataRow[],
+    signal?: AbortSignal,
+  ): Promise<{ results: Result[]; loss: number | undefined }> {
     const { evalBatchSize: batchSize } = this.args;
-    return evaluateExamples(this.model, this.#task(), examples, { batchSize, signal });
+    const task = this.#task();
+    const { predictions, loss } = await evaluateExamples(this.model, task, examples, { batchSize, signal });
+    const results = task.join?.(predictions, examples, rows, this.model) ?? (predictions as Result[]);
+    return { results, loss };
   }
 
   /** Rows of the Trainer's own are prepared once. */
-  async #examples(rows: readonly DataRow[], signal?: AbortSignal): Promise<Example[]> {
+  async #examples(
+    rows: readonly DataRow[],
+    purpose: "train" | "evaluate",
+    signal?: AbortSignal,
+  ): Promise<Example[]> {
     const own = rows === this.#options.train || rows === this.#options.eval;
-    if (!own) return this.#prepare(rows, "required", signal);
-    let examples = this.#prepared.get(rows);
+    if (!own) return this.#prepare(rows, purpose, signal);
+    const prepared = this.#prepared[purpose];
+    let examples = prepared.get(rows);
     if (!examples) {
-      examples = this.#prepare(rows, "required", signal);
-      this.#prepared.set(rows, examples);
-      examples.catch(() => this.#prepared.delete(rows));
+      examples = this.#prepare(rows, purpose, signal);
+      prepared.set(rows, examples);
+      examples.catch(() => prepared.delete(rows));
     }
     return examples;
   }
 
   async #prepare(
     rows: readonly DataRow[],
-    labels: "required" | "none",
+    purpose: PrepareContext["purpose"],
     signal?: AbortSignal,
   ): Promise<Example[]> {
     const { tokenizer, prepare } = this.#options;
     const rest = new Rest(signal);
     if (!prepare) {
       const { model } = this;
-      return this.#task().prepare(rows, { model, tokenizer, labels, rest: () => rest.ifDue() });
+      const labels = purpose === "predict" ? "none" : "required";
+      return this.#task().prepare(rows, { model, tokenizer, labels, purpose, rest: () => rest.ifDue() });
     }
     const examples: Example[] = [];
     for (const [index, row] of rows.entries()) {

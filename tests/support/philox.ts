@@ -8,15 +8,15 @@ function multiply(a: number, b: number): [low: number, high: number] {
   return [Math.imul(a, b) >>> 0, a1 * b1 + Math.floor(middle / 65536) + Math.floor(other / 65536)];
 }
 
-/** The four words of a block; `block` is an integer below 2^53. */
-export function philox(seed: number, call: number, block: number): number[] {
+/** The four words of a block; `seed` (or its two halves), `call` and `block` are integers below 2^53. */
+export function philox(seed: number | [low: number, high: number], call: number, block: number): number[] {
   let [c0, c1, c2, c3] = [
     block % 2 ** 32,
     Math.floor(block / 2 ** 32),
     call % 2 ** 32,
     Math.floor(call / 2 ** 32),
   ];
-  let [k0, k1] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
+  let [k0, k1] = typeof seed === "number" ? [seed % 2 ** 32, Math.floor(seed / 2 ** 32)] : seed;
   for (let round = 0; round < 10; round++) {
     const [low0, high0] = multiply(0xd2511f53, c0);
     const [low1, high1] = multiply(0xcd9e8d57, c2);
