@@ -29,7 +29,7 @@ async function runEvaluate(entry: TaskEntry, files: string[], values: EvaluateVa
   const { model, tokenizer, settings, task } = await openTrained(entry, values);
   const { format, limit, json, seed, batchSize: evalBatchSize = 32 } = values;
   const rows = await readTaskRows(files, entry, settings, { format, limit, labels: "required" });
-  const prepared = await preparedTask(task, [{ rows, files }], { model, tokenizer, labels: "required" });
+  const prepared = await preparedTask(task, { evaluate: { rows, files } }, { model, tokenizer });
   const args = { evalBatchSize, seed };
   const metrics = await new Trainer({ model, tokenizer, task: prepared, eval: rows, args }).evaluate();
   console.log(

@@ -3,7 +3,7 @@
 import { AthanorError } from "../errors.js";
 import type { Example, Model } from "../models/index.js";
 import type { Tokenizer } from "../tokenizers/index.js";
-import type { DataRow, Task } from "../training/index.js";
+import type { DataRow, PrepareContext, Task } from "../training/index.js";
 
 /** Rows and the files they are from. */
 export interface RowSource {
@@ -11,20 +11,25 @@ export interface RowSource {
   files: readonly string[];
 }
 
+type Purpose = "train" | "evaluate";
+
 /** The task with the examples of these rows at hand. Rejects as `prepare` does, with the files' names in front. */
 export async function preparedTask(
   task: Task,
-  sources: readonly RowSource[],
-  parts: { model: Model; tokenizer: Tokenizer; labels: "required" | "none" },
+  sources: Partial<Record<Purpose, RowSource>>,
+  parts: { model: Model; tokenizer: Tokenizer },
 ): Promise<Task> {
-  const examples = new Map<readonly DataRow[], Example[]>();
-  for (const { rows, files } of sources) {
-    const context = { ...parts, rest: async () => {} };
-    examples.set(rows, await inFiles(files, () => task.prepare(rows, context)));
+  const examples: Partial<Record<Purpose, Example[]>> = {};
+  for (const [purpose, { rows, files }] of Object.entries(sources) as [Purpose, RowSource][]) {
+    const context = { ...parts, purpose, labels: "required" as const, rest: async () => {} };
+    examples[purpose] = await inFiles(files, () => task.prepare(rows, context));
   }
   return Object.assign(Object.create(task) as Task, {
-    prepare: async (rows: readonly DataRow[], context: Parameters<Task["prepare"]>[1]) =>
-      examples.get(rows) ?? (await task.prepare(rows, context)),
+    prepare: async (rows: readonly DataRow[], context: PrepareContext) => {
+      const purpose = context.purpose as Purpose;
+      const own = sources[purpose]?.rows === rows ? examples[purpose] : undefined;
+      return own ?? (await task.prepare(rows, context));
+    },
   });
 }
 

@@ -38,8 +38,8 @@ async function runTrain(entry: TaskEntry, values: TrainValues): Promise<void> {
   const progress = new Progress(process.stderr);
   const say = (line: string) => progress.line(line);
   const { model, tokenizer } = await trainedParts(entry, settings, values, parts, say);
-  const sources = parts.eval ? [parts.train, parts.eval] : [parts.train];
-  const prepared = await preparedTask(task, sources, { model, tokenizer, labels: "required" });
+  const sources = { train: parts.train, ...(parts.eval && { evaluate: parts.eval }) };
+  const prepared = await preparedTask(task, sources, { model, tokenizer });
   const trainer = new Trainer({
     ...{ model, tokenizer, task: prepared, train: parts.train.rows, eval: parts.eval?.rows, args },
     callbacks: [(event) => progress.show(event)],

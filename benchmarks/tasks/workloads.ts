@@ -1,0 +1,109 @@
+// What the tasks are compared on: a task of the table, its data, a small fresh model and how it is trained.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Row, readTable, type TableOptions } from "../../src/data/index.js";
+import type { ModelConfig } from "../../src/models/index.js";
+import type { TaskSettings } from "../../src/tasks/entry.js";
+import { BertTokenizer, type Tokenizer } from "../../src/tokenizers/index.js";
+import type { TrainingArgs } from "../../src/training/index.js";
+
+/** A file below the data folder, and which of its rows. */
+export interface DataPart {
+  file: string;
+  reading?: TableOptions;
+  rows?: number;
+}
+
+export interface TaskWorkload {
+  /** TASK/DATA. */
+  name: string;
+  task: string;
+  settings: TaskSettings;
+  vocabulary: "bert-base-uncased" | "bert-base-chinese" | "bert-base-cased";
+  /** Over BERT with four layers, 256 wide, without dropout. */
+  config?: Partial<ModelConfig>;
+  train: DataPart;
+  /** Absent: the training rows, for runs that show that a task can be learnt by heart. */
+  evaluate?: DataPart;
+  args: TrainingArgs;
+  /** The metric to show, and what it must reach where the training rows are learnt by heart. */
+  metric: string;
+  atLeast?: number;
+  /** Changes rows as they are read. */
+  row?: (row: Row) => Row;
+}
+
+const args: TrainingArgs = {
+  ...{ epochs: 3, batchSize: 32, learningRate: 5e-4, warmupRatio: 0.1, weightDecay: 0.01, seed: 42 },
+  ...{ evalBatchSize: 32, maxGradNorm: 1, evalEvery: "no" },
+};
+
+const classification = { task: "text-classification", metric: "accuracy" };
+
+export const taskWorkloads: readonly TaskWorkload[] = [
+  {
+    name: "text-classification/sst2",
+    ...classification,
+    settings: { textColumn: "sentence" },
+    vocabulary: "bert-base-uncased",
+    train: { file: "classification/sst2/train.tsv.gz", rows: 8000 },
+    evaluate: { file: "classification/sst2/test.tsv.gz" },
+    args,
+  },
+  {
+    name: "text-classification/chnsenticorp",
+    ...classification,
+    settings: { textColumn: "text_a", maxLength: 128 },
+    vocabulary: "bert-base-chinese",
+    train: { file: "classification/chnsenticorp-zh/train.tsv.gz", rows: 2000 },
+    evaluate: { file: "classification/chnsenticorp-zh/test.tsv.gz" },
+    args,
+  },
+];
+
+/** A workload made smaller, to see that all works. */
+export interface Cut {
+  rows?: number;
+  epochs?: number;
+}
+
+/** The workload of a name, cut short where that is asked. */
+export function taskWorkload(name: string, { rows, epochs }: Cut): TaskWorkload {
+  const workload = taskWorkloads.find((one) => one.name === name);
+  if (!workload) throw new Error(`no workload ${name}`);
+  const { train, evaluate, args } = workload;
+  const part = (whole: DataPart): DataPart => (rows === undefined ? whole : { ...whole, rows });
+  return {
+    ...{ ...workload, train: part(train), evaluate: evaluate && part(evaluate) },
+    args: epochs === undefined ? args : { ...args, epochs },
+  };
+}
+
+/** The config of a workload's model. */
+export function configOf({ config }: TaskWorkload, tokenizer: Tokenizer): ModelConfig {
+  return {
+    ...{ model_type: "bert", vocab_size: tokenizer.vocabSize, hidden_size: 256, num_hidden_layers: 4 },
+    ...{ num_attention_heads: 4, intermediate_size: 1024, max_position_embeddings: 512 },
+    ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
+    ...config,
+  };
+}
+
+export async function tokenizerOf({ vocabulary }: TaskWorkload, data: string): Promise<Tokenizer> {
+  const text = await readFile(join(data, "vocab", vocabulary, "vocab.txt"), "utf8");
+  const options = { modelMaxLength: 512, doLowerCase: !vocabulary.endsWith("-cased") };
+  return BertTokenizer.fromVocabulary(text.trimEnd().split("\n"), options);
+}
+
+/** The rows to train on and to evaluate on. */
+export async function rowsOf(
+  workload: TaskWorkload,
+  data: string,
+): Promise<{ train: Row[]; evaluate: Row[] }> {
+  const read = async ({ file, reading, rows }: DataPart): Promise<Row[]> => {
+    const all = await readTable(join(data, file), reading);
+    return all.slice(0, rows).map(workload.row ?? ((row) => row));
+  };
+  const train = await read(workload.train);
+  return { train, evaluate: workload.evaluate ? await read(workload.evaluate) : train };
+}
