@@ -5,12 +5,12 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { Progress } from "../src/cli/progress.js";
 import { classLabels, type Row, readTable, split } from "../src/data/index.js";
 import { AutoModelForSequenceClassification, type Model } from "../src/models/index.js";
 import { type TextClassification, textClassification } from "../src/tasks/index.js";
 import { AutoTokenizer, BertTokenizer, type Tokenizer } from "../src/tokenizers/index.js";
 import { Trainer, type TrainingArgs } from "../src/training/index.js";
+import { Progress } from "./progress.js";
 
 const HELP = `Fine-tunes a text classifier.  npm start -- [options]
 

@@ -8,7 +8,7 @@ import {
 import type { Example } from "../../src/models/batch.js";
 import { synchronize } from "../../src/tensor/device.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 import type { InferenceTask, Loaded, Rows, TrainingTask } from "./tasks.js";
 
 function examplesOf(rows: Rows): Example[] {

@@ -3,7 +3,7 @@ import { synchronize } from "../../src/tensor/device.js";
 import * as ops from "../../src/tensor/ops.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 import { type AttentionTask, hashed, type LinearTask, type Loaded, type OpTask } from "./tasks.js";
 
 const queued = 64; // runs between two waits, well below what the queue takes

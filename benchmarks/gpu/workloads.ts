@@ -3,7 +3,7 @@
 import { add, attention, crossEntropy, embedding, layerNorm, linear } from "../../src/tensor/ops.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 import { randomData, randomIntegers } from "../../tests/support/random.js";
 
 export interface Workload {

@@ -8,7 +8,7 @@ import { AutoModelForSequenceClassification, type Model } from "../../src/models
 import { ready, synchronize } from "../../src/tensor/device.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 import { describeMachine, summarise } from "../support/runner.js";
 
 const requests = Number(process.argv[2] ?? 40);

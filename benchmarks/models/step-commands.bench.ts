@@ -8,7 +8,7 @@ import { synchronize } from "../../src/tensor/device.js";
 import { crossEntropy } from "../../src/tensor/ops/loss.js";
 import { scope } from "../../src/tensor/scope.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 import { unfusedLoss, unfusedStep } from "./unfused-bert.js";
 
 const [size = 8, length = 128] = process.argv.slice(2).map(Number);

@@ -3,7 +3,7 @@
 import { AutoModelForSequenceClassification } from "../../src/models/index.js";
 import { memory, synchronize } from "../../src/tensor/device.js";
 import { scope } from "../../src/tensor/scope.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 import { encoderFlops } from "../compare/inference.js";
 import { fullRows } from "../compare/rows.js";
 import { describeMachine, runCount, summarise } from "../support/runner.js";

@@ -53,8 +53,8 @@ void check_skipped_update(Checks& checks) {
   TensorRef m = host.filled(0, {4, 3}), v = host.filled(0, {4, 3}), m2 = host.filled(0, {2}),
             v2 = host.filled(0, {2});
   auto step = [&](double number) {
-    return host.op("adamw", {0.9, 0.999, 1e-8, number, 0.0, 2.0, table, m, v, TensorRef(), 0.1, 0.0, other,
-                             m2, v2, TensorRef(), 0.1, 0.0});
+    return host.op("adamw", {0.9, 0.999, 1e-8, number, 0.0, 0.0, 2.0, table, m, v, TensorRef(), 0.1, 0.0,
+                             other, m2, v2, TensorRef(), 0.1, 0.0});
   };
   host.backward(host.op("sum", {other, -1.0, 0.0}));
   host.backward(host.op("sum", {bad_rows(host, table), -1.0, 0.0}));

@@ -143,9 +143,13 @@ class Fixtures {
     double max_norm = c.json.has("max_norm") ? c.json["max_norm"].number : 0;
     const std::vector<Json>& betas = c.json["betas"].list;
     for (int step = 1; step <= 5; step++) {
-      std::vector<Argument> arguments{
-          betas[0].number, betas[1].number, c.json["eps"].number,
-          1.0 * step,      max_norm,        static_cast<double>(parameters.size())};
+      std::vector<Argument> arguments{betas[0].number,
+                                      betas[1].number,
+                                      c.json["eps"].number,
+                                      1.0 * step,
+                                      max_norm,
+                                      0.0,
+                                      static_cast<double>(parameters.size())};
       std::string at = "step" + std::to_string(step) + ".";
       for (size_t i = 0; i < parameters.size(); i++) {
         const FixtureTensor& gradient = c.at(at + "grad" + std::to_string(i));

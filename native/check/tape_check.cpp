@@ -67,7 +67,7 @@ void check_versions(Checks& checks) {
   checks.expect_error(ErrorCode::version, "already walked", [&] { host.backward(loss); });
 
   TensorRef late = host.op("sum", {host.multiply(w, w), -1.0, 0.0});
-  host.ops("sgd", {0.0, 0.0, 0.0, 0.0, 1.0, w, TensorRef(), TensorRef(), 0.5, 0.0, 1.0});
+  host.ops("sgd", {0.0, 0.0, 0.0, 0.0, 0.0, 1.0, w, TensorRef(), TensorRef(), 0.5, 0.0, 1.0});
   checks.expect_error(ErrorCode::version, "changed in place", [&] { host.backward(late); });
   checks.expect(host.read(w) == Values({-2, -3}), "sgd ran");
   checks.expect(host.gradient(w) == Values({8, 12}), "the refused backward changed nothing");

@@ -48,7 +48,7 @@ class Classifier {
     TensorRef y = host_.op("linear", {h, w2_, b2_, 0.0, 0.0});
     TensorRef loss = host_.op("cross_entropy", {y, labels_, TensorRef(), -100.0, 0.0, 0.0});
     host_.backward(loss);
-    std::vector<Argument> arguments{0.9, 0.999, 1e-8, static_cast<double>(number), 1.0, 4.0};
+    std::vector<Argument> arguments{0.9, 0.999, 1e-8, static_cast<double>(number), 1.0, 0.0, 4.0};
     std::vector<TensorRef> all = parameters();
     for (size_t i = 0; i < all.size(); i++) {
       arguments.insert(arguments.end(),
@@ -103,7 +103,7 @@ void check_separate_failures(Checks& checks) {
         bool fails = (round + i) % 3 == 0;
         TensorRef y = host.op("embedding", {table, host.integers({0, fails ? 4 : 3}, {2}), -1.0});
         host.backward(host.op("sum", {y, -1.0, 0.0}));
-        host.ops("sgd", {0.0, 0.0, 0.0, 0.0, 1.0, table, TensorRef(), TensorRef(), 0.0, 0.0, 1.0});
+        host.ops("sgd", {0.0, 0.0, 0.0, 0.0, 0.0, 1.0, table, TensorRef(), TensorRef(), 0.0, 0.0, 1.0});
         host.synchronize();
         FailureRef failure = host.environment->claim_failure();
         checks.expect((failure != nullptr) == fails, "a thread is told of its own skips only");

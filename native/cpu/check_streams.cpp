@@ -174,6 +174,69 @@ void check_sgd(const Kernels& kernels, size_t n, Failures& failures) {
   }
 }
 
+void check_state(const char* name, size_t n, const std::vector<float>& found,
+                 const std::vector<double>& expected, Failures& failures) {
+  for (size_t i = 0; i < n; i++) {
+    if (std::fabs(found[i] - expected[i]) <= 1e-6) continue;
+    failures.push_back(std::string(name) + " wrong for length " + std::to_string(n));
+    return;
+  }
+}
+
+void check_adagrad(const Kernels& kernels, size_t n, Failures& failures) {
+  std::vector<float> p = row(12), g = row(13), sum = row(14), new_sum;
+  for (float& value : sum) value = value * value;
+  const AdagradStep s{0.1f, 1e-10f, 0.01f, 0.5f};
+  std::vector<double> expected(n), expected_sum(n);
+  for (size_t i = 0; i < n; i++) {
+    const double gradient =
+        static_cast<double>(g[i]) * s.gradient_scale + static_cast<double>(s.weight_decay) * p[i];
+    expected_sum[i] = sum[i] + gradient * gradient;
+    expected[i] = p[i] - s.learning_rate * gradient / (std::sqrt(expected_sum[i]) + s.eps);
+  }
+  auto run = [&](float* y) {
+    std::memcpy(y, p.data(), n * sizeof(float));
+    new_sum = sum;
+    kernels.adagrad(y, g.data(), new_sum.data(), n, s);
+  };
+  check_map(
+      "adagrad", n, 3e-7, run, [&](size_t i) { return expected[i]; }, failures);
+  check_state("adagrad: sum", n, new_sum, expected_sum, failures);
+}
+
+void check_rmsprop(const Kernels& kernels, size_t n, Failures& failures) {
+  std::vector<float> p = row(15), g = row(16), square = row(17), buffer = row(18), mean = row(19);
+  for (size_t i = 0; i < square.size(); i++) square[i] = square[i] * square[i] + mean[i] * mean[i] + 0.1f;
+  for (int options = 0; options < 4; options++) {
+    const bool momentum = options & 1, centered = options & 2;
+    const RmspropStep s{0.01f, 0.9f, 0.1f, 1e-8f, 0.8f, 0.01f, 0.5f};
+    std::vector<double> expected(n), expected_square(n), expected_buffer(n), expected_mean(n);
+    for (size_t i = 0; i < n; i++) {
+      const double gradient =
+          static_cast<double>(g[i]) * s.gradient_scale + static_cast<double>(s.weight_decay) * p[i];
+      expected_square[i] = static_cast<double>(s.alpha) * square[i];
+      expected_square[i] += static_cast<double>(s.one_minus_alpha) * gradient * gradient;
+      expected_mean[i] = mean[i] + s.one_minus_alpha * (gradient - mean[i]);
+      double spread = expected_square[i] - (centered ? expected_mean[i] * expected_mean[i] : 0.0);
+      double direction = gradient / (std::sqrt(spread) + s.eps);
+      if (momentum) direction = expected_buffer[i] = static_cast<double>(s.momentum) * buffer[i] + direction;
+      expected[i] = p[i] - s.learning_rate * direction;
+    }
+    std::vector<float> new_square, new_buffer, new_mean;
+    auto run = [&](float* y) {
+      std::memcpy(y, p.data(), n * sizeof(float));
+      new_square = square, new_buffer = buffer, new_mean = mean;
+      kernels.rmsprop(y, g.data(), new_square.data(), momentum ? new_buffer.data() : nullptr,
+                      centered ? new_mean.data() : nullptr, n, s);
+    };
+    check_map(
+        "rmsprop", n, 3e-7, run, [&](size_t i) { return expected[i]; }, failures);
+    check_state("rmsprop: square", n, new_square, expected_square, failures);
+    if (momentum) check_state("rmsprop: buffer", n, new_buffer, expected_buffer, failures);
+    if (centered) check_state("rmsprop: mean", n, new_mean, expected_mean, failures);
+  }
+}
+
 uint16_t nearest_bf16(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
@@ -213,6 +276,8 @@ void check_streams(const Kernels& kernels, Failures& failures) {
     check_dropout(kernels, n, failures);
     check_adamw(kernels, n, failures);
     check_sgd(kernels, n, failures);
+    check_adagrad(kernels, n, failures);
+    check_rmsprop(kernels, n, failures);
     check_bf16(kernels, n, failures);
   }
 }

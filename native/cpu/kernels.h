@@ -26,6 +26,16 @@ struct SgdStep {
   float gradient_scale;
 };
 
+struct AdagradStep {
+  float learning_rate, eps, weight_decay;
+  float gradient_scale;
+};
+
+struct RmspropStep {
+  float learning_rate, alpha, one_minus_alpha, eps, momentum, weight_decay;
+  float gradient_scale;
+};
+
 // cpu/isa/: what gemm.cpp and packed_gemm.cpp need of an instruction set.
 struct GemmTiles;
 struct StreamTiles;
@@ -91,6 +101,10 @@ struct Kernels {
   void (*adamw)(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step,
                 double* squares);
   void (*sgd)(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);  // buffer may be null
+  void (*adagrad)(float* p, const float* g, float* sum, size_t n, const AdagradStep& step);
+  // buffer and mean may be null.
+  void (*rmsprop)(float* p, const float* g, float* square, float* buffer, float* mean, size_t n,
+                  const RmspropStep& step);
 
   void (*from_bf16)(float* y, const uint16_t* x, size_t n);
   void (*to_bf16)(uint16_t* y, const float* x, size_t n);  // round to nearest even, NaN stays NaN

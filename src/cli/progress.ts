@@ -1,56 +1,36 @@
-// How a run is shown: a bar on a terminal, plain lines anywhere else.
-import { Presets, SingleBar } from "cli-progress";
-import type { TrainEvent } from "../training/index.js";
+// How a run is shown: a bar on a terminal, plain lines anywhere else; evaluations as lines in both.
+import { progressBar, type TrainEvent, type TrainerCallback } from "../training/index.js";
 import { shownValue } from "./table.js";
 
-const FORMAT =
-  "training {bar} {percentage}% | step {value}/{total} | epoch {epoch} | loss {loss} | {speed} tokens/s";
-
-/** Shows the events of a run. */
+/** Shows a run on a stream. */
 export class Progress {
-  readonly #bar: SingleBar | undefined;
-  #loss = Number.NaN;
+  /** For the Trainer. */
+  readonly callbacks: readonly TrainerCallback[];
+  readonly #stream: NodeJS.WriteStream;
 
-  constructor(private readonly stream: NodeJS.WriteStream = process.stdout) {
-    if (!stream.isTTY) return;
-    const options = { format: FORMAT, stream, hideCursor: true, etaBuffer: 50 };
-    this.#bar = new SingleBar(options, Presets.shades_classic);
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+    this.callbacks = [
+      progressBar({ stream }),
+      { onLog: (event) => this.#log(event), onEvaluate: (event) => this.#evaluation(event) },
+    ];
   }
 
-  show(event: TrainEvent): void {
-    const { type, step, totalSteps } = event;
-    if (type === "step") {
-      // A single batch says little: the bar shows a running mean.
-      this.#loss = Number.isNaN(this.#loss) ? event.loss : 0.95 * this.#loss + 0.05 * event.loss;
-      if (!this.#bar) return;
-      if (!this.#bar.isActive) this.#bar.start(totalSteps, step, this.#fields(event));
-      else this.#bar.update(step, this.#fields(event));
-    } else if (type === "log" && !this.#bar) {
-      const { loss, speed, epoch } = { ...this.#fields(event), loss: event.loss.toFixed(3) };
-      this.line(`step ${step}/${totalSteps} | epoch ${epoch} | loss ${loss} | ${speed} tokens/s`);
-    } else if (type === "evaluate") {
-      const metrics = Object.entries(event.metrics ?? {}).map(([name, x]) => `${name} ${shownValue(x)}`);
-      this.line(`epoch ${event.epoch.toFixed(2)} | ${metrics.join(" | ")}`);
-    } else if (type === "end") this.stop();
-  }
-
-  /** Writes a line, above the bar where there is one. */
+  /** Writes a line; a bar draws itself again below with its next step. */
   line(text: string): void {
-    const bar = this.#bar?.isActive ? this.#bar : undefined;
-    if (bar) this.stream.write("\r\x1b[2K"); // the bar draws itself again with its next update
-    this.stream.write(`${text}\n`);
+    this.#stream.write(`${this.#stream.isTTY ? "\r\x1b[2K" : ""}${text}\n`);
   }
 
-  /** Leaves the terminal as it was. */
-  stop(): void {
-    this.#bar?.stop();
+  #log({ step, totalSteps, epoch, loss, tokensPerSecond }: TrainEvent): void {
+    if (this.#stream.isTTY) return;
+    const speed = Math.round(tokensPerSecond);
+    this.line(
+      `step ${step}/${totalSteps} | epoch ${epoch.toFixed(2)} | loss ${loss.toFixed(3)} | ${speed} tokens/s`,
+    );
   }
 
-  #fields(event: TrainEvent): { loss: string; speed: string; epoch: string } {
-    return {
-      loss: this.#loss.toFixed(3),
-      speed: String(Math.round(event.tokensPerSecond)),
-      epoch: event.epoch.toFixed(2),
-    };
+  #evaluation({ epoch, metrics = {} }: TrainEvent): void {
+    const shown = Object.entries(metrics).map(([name, value]) => `${name} ${shownValue(value)}`);
+    this.line(`epoch ${epoch.toFixed(2)} | ${shown.join(" | ")}`);
   }
 }

@@ -4,7 +4,7 @@ import type { TaskEntry } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
 import { Trainer, type TrainResult } from "../training/index.js";
 import { prepareEngine } from "./common-options.js";
-import { untilInterrupted } from "./interrupt.js";
+import { Interrupt } from "./interrupt.js";
 import { preparedTask } from "./prepared-task.js";
 import { Progress } from "./progress.js";
 import { tableOf } from "./table.js";
@@ -40,11 +40,12 @@ async function runTrain(entry: TaskEntry, values: TrainValues): Promise<void> {
   const { model, tokenizer } = await trainedParts(entry, settings, values, parts, say);
   const sources = { train: parts.train, ...(parts.eval && { evaluate: parts.eval }) };
   const prepared = await preparedTask(task, sources, { model, tokenizer });
+  const interrupt = new Interrupt(say);
   const trainer = new Trainer({
     ...{ model, tokenizer, task: prepared, train: parts.train.rows, eval: parts.eval?.rows, args },
-    callbacks: [(event) => progress.show(event)],
+    callbacks: [...progress.callbacks, interrupt.callback],
   });
-  const result = await untilInterrupted(progress, (signal) => trainer.train({ signal }));
+  const result = await interrupt.during((signal) => trainer.train({ signal }));
   // The weights are those of the best evaluation, which need not be the last one.
   const metrics = parts.eval && (await trainer.evaluate());
   await model.savePretrained(output);

@@ -12,9 +12,10 @@ import { type ModelConfig, plainConfig, readConfig, withLabels } from "./config.
 import { modelParts } from "./families.js";
 import type { HeadName } from "./heads.js";
 import { MODEL_FILES } from "./hub-files.js";
+import type { LossOptions } from "./loss-options.js";
 import { type LoadReport, Model } from "./model.js";
 
-export interface FromConfigOptions {
+export interface FromConfigOptions extends LossOptions {
   device?: Device;
   /** Names of the classes, in order of their ids. */
   labels?: readonly string[];

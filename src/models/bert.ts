@@ -5,11 +5,12 @@ import { activationOf } from "../nn/activation.js";
 import { SelfAttention } from "../nn/attention.js";
 import { FeedForward, LayerNorm, Linear, TextEmbeddings } from "../nn/layers.js";
 import type { Init, Parameter, ParameterStore } from "../nn/parameter.js";
+import { recomputed } from "../nn/recompute.js";
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Batch } from "./batch.js";
 import { integerOf, type ModelConfig, numberOf } from "./config.js";
-import type { Encoder, EncoderOutput, ForwardOptions } from "./encoder.js";
+import type { Encoder, EncoderOptions, EncoderOutput } from "./encoder.js";
 
 /** The numbers of a BERT config, checked; defaults are those of transformers.BertConfig. */
 export interface BertSizes {
@@ -93,10 +94,15 @@ class BertLayer {
     this.#outputNorm = new LayerNorm(store, `${name}.output.LayerNorm`, sizes.hidden, sizes.eps);
   }
 
-  forward(x: Tensor, batch: Batch, training: boolean, wantWeights: boolean): { x: Tensor; weights?: Tensor } {
+  forward(
+    x: Tensor,
+    offsets: Tensor,
+    training: boolean,
+    wantWeights: boolean,
+  ): { x: Tensor; weights?: Tensor } {
     const p = training ? this.sizes.hiddenDropout : 0;
     const attentionP = training ? this.sizes.attentionDropout : 0;
-    const { output, weights } = this.#attention.forward(x, batch.offsets, attentionP, wantWeights);
+    const { output, weights } = this.#attention.forward(x, offsets, attentionP, wantWeights);
     const middle = this.#attentionNorm.forward(x, output, p);
     return { x: this.#outputNorm.forward(middle, this.#feedForward.forward(middle), p), weights };
   }
@@ -137,15 +143,23 @@ export class BertEncoder implements Encoder {
     if (pooler) this.#pooler = new Linear(store, `${prefix}pooler.dense`, sizes.hidden, sizes.hidden, init);
   }
 
-  forward(batch: Batch, training: boolean, options: ForwardOptions): EncoderOutput {
+  forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput {
     let x = this.#embeddings.forward(batch, training ? this.#sizes.hiddenDropout : 0); // (T, C)
     const hiddenStates = options.hiddenStates ? [x] : undefined;
     const attentions: Tensor[][] | undefined = options.attentions ? [] : undefined;
     for (const layer of this.#layers) {
-      const result = layer.forward(x, batch, training, attentions !== undefined);
-      x = result.x;
+      if (options.recompute && !attentions) {
+        x = recomputed(
+          (input, offsets) => layer.forward(input, offsets, training, false).x,
+          x,
+          batch.offsets,
+        );
+      } else {
+        const result = layer.forward(x, batch.offsets, training, attentions !== undefined);
+        x = result.x;
+        if (result.weights) attentions?.push(perSequence(result.weights, batch, this.#sizes.heads));
+      }
       hiddenStates?.push(x);
-      if (result.weights) attentions?.push(perSequence(result.weights, batch, this.#sizes.heads));
     }
     const pooled = this.#pooler?.forward(gatherRows(x, batch.firstRows), "tanh"); // (B, C)
     return { hidden: x, pooled, hiddenStates, attentions };

@@ -10,6 +10,12 @@ export interface ForwardOptions {
   attentions?: boolean;
 }
 
+/** What Model passes on to the encoder. */
+export interface EncoderOptions extends ForwardOptions {
+  /** Of each layer only its input is kept for backward: see nn/recompute.ts. */
+  recompute?: boolean;
+}
+
 export interface EncoderOutput {
   /** (T, C) */
   hidden: Tensor;
@@ -29,5 +35,5 @@ export interface Encoder {
   readonly firstPosition: number;
   /** Probability of dropout between layers; heads use it where they have none of their own. */
   readonly hiddenDropout: number;
-  forward(batch: Batch, training: boolean, options: ForwardOptions): EncoderOutput;
+  forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput;
 }

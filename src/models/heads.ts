@@ -4,7 +4,6 @@ import { AthanorError } from "../errors.js";
 import { Linear } from "../nn/layers.js";
 import type { ParameterStore } from "../nn/parameter.js";
 import { add, mul } from "../tensor/ops/elementwise.js";
-import { bceWithLogits, crossEntropy, mse } from "../tensor/ops/loss.js";
 import { dropout } from "../tensor/ops/norm.js";
 import { segmentCrossEntropy } from "../tensor/ops/segment.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -22,13 +21,16 @@ import {
 import { headInit, labelCount, type ModelConfig, numberOf } from "./config.js";
 import type { Encoder, EncoderOutput } from "./encoder.js";
 import { collateLanguageModelLabels, LanguageModelHead } from "./language-model-head.js";
+import type { HeadLoss, LossOption } from "./loss-options.js";
 
 /** Named outputs; `logits` is there for every head but the bare model and question answering. */
 export type HeadOutput = Record<string, Tensor | undefined>;
 
 export interface Head {
+  /** Which options its loss has; none when left out. */
+  readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
-  forward(encoded: EncoderOutput, batch: Batch, training: boolean): HeadOutput;
+  forward(encoded: EncoderOutput, batch: Batch, training: boolean, loss: HeadLoss): HeadOutput;
 }
 
 export interface HeadKind {
@@ -58,8 +60,9 @@ const maskedLM: HeadKind = {
   make(store, encoder, config) {
     const head = new LanguageModelHead(store, encoder, config);
     return {
+      lossOptions: ["labelSmoothing"],
       collate: collateLanguageModelLabels,
-      forward: ({ hidden }, batch) => head.outputs(hidden, batch, ["logits"]),
+      forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch, ["logits"], loss),
     };
   },
 };
@@ -70,6 +73,7 @@ const preTraining: HeadKind = {
     const head = new LanguageModelHead(store, encoder, config);
     const relationship = new Linear(store, "cls.seq_relationship", encoder.hiddenSize, 2, headInit(config));
     return {
+      lossOptions: ["labelSmoothing"],
       collate(examples, device) {
         const next = collected(examples, "nextSentenceLabel", (example) => example.nextSentenceLabel);
         const { tensors, lossCount } = collateLanguageModelLabels(examples, device);
@@ -83,11 +87,11 @@ const preTraining: HeadKind = {
         const nextSentenceLabel = integerLabels(next, "nextSentenceLabel", device);
         return { tensors: { ...tensors, nextSentenceLabel }, lossCount };
       },
-      forward({ hidden, pooled }, batch) {
-        const output = head.outputs(hidden, batch, ["logits", "predictionLogits"]);
+      forward({ hidden, pooled }, batch, _, loss) {
+        const output = head.outputs(hidden, batch, ["logits", "predictionLogits"], loss);
         const seqRelationshipLogits = relationship.forward(pooled as Tensor); // (B, 2)
         if (output.loss) {
-          const nextSentence = crossEntropy(seqRelationshipLogits, batch.extra.nextSentenceLabel);
+          const nextSentence = loss.crossEntropy(seqRelationshipLogits, batch.extra.nextSentenceLabel);
           output.loss = add(output.loss, nextSentence);
         }
         return Object.assign(output, { seqRelationshipLogits });
@@ -101,6 +105,7 @@ const nextSentence: HeadKind = {
   make(store, encoder, config) {
     const relationship = new Linear(store, "cls.seq_relationship", encoder.hiddenSize, 2, headInit(config));
     return {
+      lossOptions: ["labelSmoothing", "classWeights"],
       collate(examples, device) {
         const of = (example: Example) => example.nextSentenceLabel ?? (example.labels as number | undefined);
         const next = collected(examples, "nextSentenceLabel", of);
@@ -110,9 +115,9 @@ const nextSentence: HeadKind = {
           lossCount: next.length,
         };
       },
-      forward({ pooled }, batch) {
+      forward({ pooled }, batch, _, loss) {
         const logits = relationship.forward(pooled as Tensor); // (B, 2)
-        return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
+        return { loss: batch.labels && loss.crossEntropy(logits, batch.labels), logits };
       },
     };
   },
@@ -149,6 +154,7 @@ const sequenceClassification: HeadKind = {
     const p = classifierDropout(config, encoder);
     const classifier = new Linear(store, "classifier", encoder.hiddenSize, classes, headInit(config));
     return {
+      lossOptions: ["labelSmoothing", "classWeights", "posWeight"],
       collate(examples, device): BatchLabels {
         const values = collected(examples, "labels", (example) => example.labels);
         if (!values) return noLabels;
@@ -159,13 +165,13 @@ const sequenceClassification: HeadKind = {
         const numbers = values.map((label) => (typeof label === "object" ? label[0] : label));
         return { tensors: { labels: integerLabels(numbers, "labels", device) }, lossCount };
       },
-      forward({ pooled }, batch, training): HeadOutput {
+      forward({ pooled }, batch, training, loss): HeadOutput {
         const logits = classifier.forward(headDropout(pooled as Tensor, p, training)); // (B, classes)
         const { labels } = batch;
         if (!labels) return { logits };
-        if (labels.dtype === "i32") return { loss: crossEntropy(logits, labels), logits };
+        if (labels.dtype === "i32") return { loss: loss.crossEntropy(logits, labels), logits };
         const regression = config.problem_type ? config.problem_type === "regression" : classes === 1;
-        return { loss: regression ? mse(logits, labels) : bceWithLogits(logits, labels), logits };
+        return { loss: regression ? loss.mse(logits, labels) : loss.bceWithLogits(logits, labels), logits };
       },
     };
   },
@@ -183,10 +189,11 @@ const tokenClassification: HeadKind = {
       headInit(config),
     );
     return {
+      lossOptions: ["labelSmoothing", "classWeights"],
       collate: collateTokenLabels,
-      forward({ hidden }, batch, training) {
+      forward({ hidden }, batch, training, loss) {
         const logits = classifier.forward(headDropout(hidden, p, training)); // (T, classes)
-        return { loss: batch.labels && crossEntropy(logits, batch.labels), logits };
+        return { loss: batch.labels && loss.crossEntropy(logits, batch.labels), logits };
       },
     };
   },

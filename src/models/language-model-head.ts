@@ -3,7 +3,6 @@ import { activationOf } from "../nn/activation.js";
 import { LayerNorm, Linear } from "../nn/layers.js";
 import { type Parameter, type ParameterStore, zeros } from "../nn/parameter.js";
 import { linear } from "../tensor/ops/linear.js";
-import { linearCrossEntropy } from "../tensor/ops/loss.js";
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import {
@@ -18,6 +17,7 @@ import { headInit, type ModelConfig, numberOf } from "./config.js";
 import type { Encoder } from "./encoder.js";
 import type { HeadOutput } from "./heads.js";
 import { makeWhenRead } from "./lazy-outputs.js";
+import type { HeadLoss } from "./loss-options.js";
 
 /** Masked-LM logits: transform, activation, norm, then the word embeddings again with a bias of their own. */
 export class LanguageModelHead {
@@ -56,22 +56,22 @@ export class LanguageModelHead {
   }
 
   /** The mean loss of the labelled tokens: transform and projection run on their rows alone. */
-  loss(hidden: Tensor, { labels, labelRows, rowLabels }: Record<string, Tensor>): Tensor {
+  loss(hidden: Tensor, { labels, labelRows, rowLabels }: Record<string, Tensor>, loss: HeadLoss): Tensor {
     const rows = labelRows ? gatherRows(hidden, labelRows) : hidden;
-    return linearCrossEntropy(this.#features(rows), this.#decoder.tensor, rowLabels ?? labels, {
+    return loss.linearCrossEntropy(this.#features(rows), this.#decoder.tensor, rowLabels ?? labels, {
       bias: this.#bias.tensor,
     });
   }
 
   /** The loss, when there are labels; the logits under these names are then made when somebody reads them. */
-  outputs(hidden: Tensor, batch: Batch, names: readonly string[]): HeadOutput {
+  outputs(hidden: Tensor, batch: Batch, names: readonly string[], loss: HeadLoss): HeadOutput {
     const output: HeadOutput = { lastHiddenState: hidden };
     if (!batch.labels) {
       const logits = this.logits(hidden); // (T, V)
       for (const name of names) output[name] = logits;
       return output;
     }
-    output.loss = this.loss(hidden, batch.extra);
+    output.loss = this.loss(hidden, batch.extra, loss);
     makeWhenRead(output, names, () => this.logits(hidden));
     return output;
   }

@@ -11,10 +11,11 @@ import { Generator, withGenerator } from "../tensor/random.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import type { Device, Tensor } from "../tensor/tensor.js";
 import { writeFileAtomic } from "./atomic-file.js";
-import { type Batch, collateTokens, type Example } from "./batch.js";
-import type { ModelConfig } from "./config.js";
+import { type Batch, type BatchLabels, collateTokens, type Example } from "./batch.js";
+import { labelCount, type ModelConfig } from "./config.js";
 import type { Encoder, ForwardOptions } from "./encoder.js";
 import type { Head } from "./heads.js";
+import { HeadLoss, type LossOptions } from "./loss-options.js";
 import { writeSafetensors } from "./safetensors.js";
 
 /** What a checkpoint did not have, had too much of, or had in another shape. */
@@ -67,6 +68,11 @@ export class Model {
   /** How the weights of products are stored; only "f32" can be trained. */
   dtype: WeightType = "f32";
   loadReport: LoadReport = { missing: [], unexpected: [], mismatched: [] };
+  /**
+   * While training, backward computes each layer again from its input instead of keeping what is in it: less memory
+   * for a third more work, and the same bits.
+   */
+  gradientCheckpointing = false;
   readonly #store: ParameterStore;
   readonly #encoder: Encoder;
   readonly #head: Head;
@@ -75,10 +81,14 @@ export class Model {
   #queue: number;
   readonly #priority: number;
   #mixed = false;
+  #loss: HeadLoss;
   #disposed = false;
 
   /** @internal Use an Auto class. */
-  constructor(parts: ModelParts, options: { device?: Device; priority?: Priority; seed?: number }) {
+  constructor(
+    parts: ModelParts,
+    options: LossOptions & { device?: Device; priority?: Priority; seed?: number },
+  ) {
     const { native } = getEngine();
     const priority = priorities.indexOf(options.priority ?? "normal");
     if (priority < 0) {
@@ -97,6 +107,8 @@ export class Model {
     this.#priority = priority;
     this.#queue = native.createQueue(this.#device, priority);
     this.#store.materialize(this.#device, this.#queue);
+    const { labelSmoothing, classWeights, posWeight } = options;
+    this.#loss = this.#makeLoss({ labelSmoothing, classWeights, posWeight });
   }
 
   /** Where the parameters are: "cpu", "cuda:0", ... */
@@ -167,6 +179,24 @@ export class Model {
     this.#store.refresh();
   }
 
+  /**
+   * Label smoothing and weights of classes for the loss, instead of those that were set before.
+   *
+   * @throws ERR_ARGUMENT for an option that this head's loss does not have
+   */
+  setLoss(options: LossOptions): this {
+    this.#requireLive("setLoss");
+    const loss = this.#makeLoss(options);
+    this.#loss.dispose();
+    this.#loss = loss;
+    return this;
+  }
+
+  #makeLoss(options: LossOptions): HeadLoss {
+    const known = this.#head.lossOptions ?? [];
+    return new HeadLoss(options, { known, classes: labelCount(this.config), device: this.#device });
+  }
+
   eval(): this {
     this.training = false;
     return this;
@@ -198,7 +228,7 @@ export class Model {
     if (!Array.isArray(examples) || examples.length === 0) {
       throw new AthanorError("ERR_ARGUMENT", "collate: needs at least one example, got none");
     }
-    const labels = this.#head.collate(examples, this.device);
+    const labels = this.#weighted(this.#head.collate(examples, this.device), examples);
     const rows = examples.some((example) => example.choices)
       ? examples.flatMap((example, b) => {
           if (!example.choices?.length) {
@@ -209,6 +239,15 @@ export class Model {
       : examples;
     const { positions, firstPosition } = this.#encoder;
     return collateTokens(rows, { positions, firstPosition, device: this.device }, labels);
+  }
+
+  /** With class weights a mean loss counts labels by their weights. */
+  #weighted(labels: BatchLabels, examples: readonly Example[]): BatchLabels {
+    if (labels.lossCount === 0 || !this.#loss.options.classWeights) return labels;
+    const values = examples.flatMap(({ labels: own = [] }) =>
+      typeof own === "number" ? own : Array.from(own),
+    );
+    return { ...labels, lossCount: this.#loss.weightOf(values) ?? labels.lossCount };
   }
 
   /**
@@ -223,10 +262,11 @@ export class Model {
     this.#requireLive("forward");
     return scope(() =>
       withGenerator(this.generator, () => {
-        const encoded = this.#encoder.forward(batch, this.training, options);
+        const recompute = this.gradientCheckpointing && this.training;
+        const encoded = this.#encoder.forward(batch, this.training, { ...options, recompute });
         const { hiddenStates, attentions } = encoded;
         // Assigned, not spread: an output may have properties that are made when they are read.
-        const output: object = this.#head.forward(encoded, batch, this.training);
+        const output: object = this.#head.forward(encoded, batch, this.training, this.#loss);
         return Object.assign(output, { hiddenStates, attentions });
       }),
     ) as ModelOutput;
@@ -290,7 +330,7 @@ export class Model {
     this.#queue = queue;
     this.#device = target;
     this.#parameters = undefined;
-    return this;
+    return this.setLoss(this.#loss.options);
   }
 
   /** Frees all parameters; what is queued still runs. Twice is fine. */
@@ -298,6 +338,7 @@ export class Model {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#store.dispose();
+    this.#loss.dispose();
     getEngine().native.removeQueue(this.queue);
   }
 

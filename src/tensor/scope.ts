@@ -63,6 +63,20 @@ export function noGrad<T>(fn: () => T): T {
   }
 }
 
+/** @internal Records again inside of a noGrad: for a backward that computes part of a graph anew. */
+export function withGrad<T>(fn: () => T): T {
+  const { native } = getEngine();
+  const before = native.setGradEnabled(true);
+  const recorded = adopt.recording;
+  adopt.recording = true;
+  try {
+    return fn();
+  } finally {
+    native.setGradEnabled(before);
+    adopt.recording = recorded;
+  }
+}
+
 /** Makes what outlives every scope: moments, caches, parameters. Their owner disposes of them. */
 export function untracked<T>(fn: () => T): T {
   const outer = adopt.list;

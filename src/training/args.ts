@@ -1,11 +1,34 @@
-// The arguments of a training run: checked once, without gaps afterwards.
-import { AthanorError } from "../errors.js";
-import { type Schedule, type ScheduleName, schedules } from "./schedule.js";
+// The arguments of a training run. resolve-args.ts checks them once and fills the gaps.
+import type { LossOptions } from "../models/loss-options.js";
+import type { OptimizerChoices, OptimizerName } from "./optimizers/by-name.js";
+import type { ScheduleName } from "./schedule.js";
 
-/** When to evaluate or save: after each epoch, every so many steps, or never. */
+/** When to evaluate, save or log: after each epoch, every so many steps, or never. */
 export type Every = "epoch" | "no" | number;
 
-/** Arguments of a Trainer; names as in Transformers' TrainingArguments, in camelCase and shorter. */
+/** Learning rate and weight decay of some parameters, as multiples of the run's. */
+export interface GroupRule {
+  /** Which parameters: the names that match, or contain this text. Of several rules the first one counts. */
+  pattern: RegExp | string;
+  /** Times the learning rate; default 1. */
+  learningRate?: number;
+  /** Times the weight decay; default 1. Biases and norms have none in any group. */
+  weightDecay?: number;
+}
+
+/** What a schedule by name takes beside its steps; see schedule.ts for each. */
+export interface ScheduleOptions {
+  /** cosine (default 0.5), cosineWithRestarts (default 1). */
+  cycles?: number;
+  /** polynomial; default 1. */
+  power?: number;
+  /** polynomial: the last factor; default 0. */
+  end?: number;
+  /** inverseSqrt; default the warm-up's steps. */
+  timescale?: number;
+}
+
+/** Arguments of a Trainer; names as in Transformers' TrainingArguments, in camelCase and shorter (docs/training.md). */
 export interface TrainingArgs {
   /** Passes over the data; default 3. May be a fraction. */
   epochs?: number;
@@ -21,36 +44,64 @@ export interface TrainingArgs {
   evalBatchSize?: number;
   /** Batches per optimizer step, weighted by the labels that each counts; default 1. */
   gradientAccumulation?: number;
+  /** Mixes the rows before each epoch; default true. */
+  shuffle?: boolean;
   /** Rows of similar length into one batch; default false (without padding it saves next to nothing). */
   groupByLength?: boolean;
+  /** Leaves out the last batch of an epoch when it is not full; default false. Needs batchSize. */
+  dropLast?: boolean;
+  /** "adamw", "sgd", "adagrad" or "rmsprop"; default "adamw". */
+  optimizer?: OptimizerName;
+  /** Of the optimizer: `{ momentum: 0.9, nesterov: true }` for sgd, ... */
+  optimizerOptions?: OptimizerChoices[OptimizerName];
   /** Default 0. Not applied to biases and norms. */
   weightDecay?: number;
-  /** Default [0.9, 0.999]. */
+  /** AdamW's; default [0.9, 0.999]. */
   betas?: readonly [number, number];
-  /** Default 1e-8. */
+  /** AdamW's; default 1e-8. */
   eps?: number;
+  /** Learning rates and weight decay for parts of the model. */
+  parameterGroups?: readonly GroupRule[];
   /** Clips the norm of the gradients; default 1, Infinity for none. */
   maxGradNorm?: number;
+  /** From 0 to 1: this share of each label is spread over all classes, while training and evaluating; default 0. */
+  labelSmoothing?: number;
+  /** The weight of each class in the loss, in order of their ids. */
+  classWeights?: readonly number[];
+  /** Multi-label: the weight of each class's positive targets, or one for all. */
+  posWeight?: readonly number[] | number;
+  /** Keeps only the input of each layer and computes the rest again in backward; default false. The bits are the same. */
+  gradientCheckpointing?: boolean;
   /** Steps in which the learning rate rises. Not beside warmupRatio. */
   warmupSteps?: number;
   /** The same as a share of all steps, rounded up. */
   warmupRatio?: number;
   /** A schedule by name, or a function of step and total steps; default "linear". */
   schedule?: ScheduleName | ((step: number, totalSteps: number) => number);
+  /** Of the schedule: `{ cycles: 2 }`, `{ power: 2, end: 0.1 }`, ... */
+  scheduleOptions?: ScheduleOptions;
   /** "bf16" needs a GPU; default "f32". */
   precision?: "f32" | "bf16";
   /** Of the order of rows and of dropout; default 42. */
   seed?: number;
-  /** A "log" event every so many steps; default 50. */
-  logEvery?: number;
+  /** A "log" event every so many steps or after each epoch; default 50. */
+  logEvery?: Every;
+  /** One after the first step, too; default false. */
+  logFirstStep?: boolean;
   /** Default: "epoch" when the Trainer has `eval` rows, else "no". */
   evalEvery?: Every;
-  /** Default: "epoch" when there is an outputFolder, else "no". */
-  saveEvery?: Every;
-  /** Where checkpoints go: checkpoint-STEP inside. */
+  /** Evaluates before the first step, too; default false. */
+  evalOnStart?: boolean;
+  /** No evaluation before so many epochs (with evalEvery "epoch") or steps; default 0. */
+  evalDelay?: number;
+  /** Default: "epoch" when there is an outputFolder, else "no". "best": after an evaluation that beats all before. */
+  saveEvery?: Every | "best";
+  /** Where checkpoints go: checkpoint-STEP inside, and run.json. */
   outputFolder?: string;
-  /** Keeps only so many newest checkpoints, and the best one. */
+  /** Keeps only so many checkpoints: the newest, with the best one among them (two where the limit is 1). */
   saveTotalLimit?: number;
+  /** Saves no optimizer and no state: such a checkpoint is a model, from which no run goes on. Default false. */
+  saveOnlyModel?: boolean;
   /** Goes on from a checkpoint folder, or from the newest one in outputFolder (true). */
   resume?: boolean | string;
   /** At the end, the weights of the best evaluation come back. Needs outputFolder. Default false. */
@@ -61,157 +112,20 @@ export interface TrainingArgs {
   greaterIsBetter?: boolean;
 }
 
-type Filled = Required<
-  Omit<TrainingArgs, "maxSteps" | "batchSize" | "tokensPerBatch" | "warmupSteps" | "outputFolder">
->;
+/** Those that stay undefined where a thing is off. */
+type Optional =
+  | "maxSteps"
+  | "batchSize"
+  | "tokensPerBatch"
+  | "warmupSteps"
+  | "outputFolder"
+  | "saveTotalLimit";
 
 /** Arguments without gaps; undefined where a thing is off. */
-export interface ResolvedArgs extends Omit<Filled, "warmupRatio" | "saveTotalLimit"> {
-  maxSteps: number | undefined;
-  batchSize: number | undefined;
-  tokensPerBatch: number | undefined;
-  warmupSteps: number | undefined;
-  warmupRatio: number;
-  outputFolder: string | undefined;
-  saveTotalLimit: number | undefined;
-}
-
-const KNOWN: Record<keyof TrainingArgs, true> = {
-  epochs: true,
-  maxSteps: true,
-  learningRate: true,
-  batchSize: true,
-  tokensPerBatch: true,
-  evalBatchSize: true,
-  gradientAccumulation: true,
-  groupByLength: true,
-  weightDecay: true,
-  betas: true,
-  eps: true,
-  maxGradNorm: true,
-  warmupSteps: true,
-  warmupRatio: true,
-  schedule: true,
-  precision: true,
-  seed: true,
-  logEvery: true,
-  evalEvery: true,
-  saveEvery: true,
-  outputFolder: true,
-  saveTotalLimit: true,
-  resume: true,
-  loadBestAtEnd: true,
-  metric: true,
-  greaterIsBetter: true,
-};
-
-/** Checks the arguments and fills the gaps. @throws ERR_ARGUMENT naming the argument */
-export function resolveArgs(args: TrainingArgs, hasEval: boolean): ResolvedArgs {
-  if (typeof args !== "object" || args === null) throw fault("args", "an object", args);
-  for (const name of Object.keys(args)) {
-    if (!Object.hasOwn(KNOWN, name)) throw fault("args", `made of ${Object.keys(KNOWN).join(", ")}`, name);
-  }
-  const given = (name: keyof TrainingArgs) => args[name] !== undefined;
-  if (given("batchSize") && given("tokensPerBatch"))
-    throw fault("tokensPerBatch", "absent beside batchSize", "both");
-  if (given("warmupSteps") && given("warmupRatio"))
-    throw fault("warmupRatio", "absent beside warmupSteps", "both");
-  const { precision = "f32", schedule = "linear", outputFolder, metric = "loss", resume = false } = args;
-  if (precision !== "f32" && precision !== "bf16") throw fault("precision", '"f32" or "bf16"', precision);
-  if (typeof schedule !== "function" && !Object.hasOwn(schedules, schedule)) {
-    throw fault("schedule", `one of ${Object.keys(schedules).join(", ")}, or a function`, schedule);
-  }
-  if (outputFolder !== undefined && (typeof outputFolder !== "string" || outputFolder === "")) {
-    throw fault("outputFolder", "a path", outputFolder);
-  }
-  const needsFolder = args.loadBestAtEnd || resume === true || (args.saveEvery ?? "no") !== "no";
-  if (needsFolder && outputFolder === undefined) {
-    throw fault("outputFolder", "given for saveEvery, loadBestAtEnd and resume: true", outputFolder);
-  }
-  if (typeof resume !== "boolean" && typeof resume !== "string")
-    throw fault("resume", "true or a folder", resume);
-  if (args.loadBestAtEnd && !hasEval) throw fault("eval", "given for loadBestAtEnd", "none");
-  const evalEvery = every("evalEvery", args.evalEvery ?? (hasEval ? "epoch" : "no"));
-  if (evalEvery !== "no" && !hasEval) throw fault("eval", "given for evalEvery", "none");
-  const batched = given("tokensPerBatch") ? undefined : integer("batchSize", args.batchSize ?? 8, 1);
-  return {
-    epochs: number("epochs", args.epochs ?? 3, Number.MIN_VALUE, 1e6),
-    maxSteps: given("maxSteps") ? integer("maxSteps", args.maxSteps, 1) : undefined,
-    learningRate: number("learningRate", args.learningRate ?? 5e-5, 0, 1e6),
-    batchSize: batched,
-    tokensPerBatch: given("tokensPerBatch") ? integer("tokensPerBatch", args.tokensPerBatch, 1) : undefined,
-    evalBatchSize: integer("evalBatchSize", args.evalBatchSize ?? 32, 1),
-    gradientAccumulation: integer("gradientAccumulation", args.gradientAccumulation ?? 1, 1),
-    groupByLength: flag("groupByLength", args.groupByLength ?? false),
-    weightDecay: number("weightDecay", args.weightDecay ?? 0, 0, 1e6),
-    betas: args.betas ?? [0.9, 0.999],
-    eps: number("eps", args.eps ?? 1e-8, 0, 1),
-    maxGradNorm: number("maxGradNorm", args.maxGradNorm ?? 1, Number.MIN_VALUE, Number.POSITIVE_INFINITY),
-    warmupSteps: given("warmupSteps") ? integer("warmupSteps", args.warmupSteps, 0) : undefined,
-    warmupRatio: number("warmupRatio", args.warmupRatio ?? 0, 0, 1),
-    schedule,
-    precision,
-    seed: integer("seed", args.seed ?? 42, 0),
-    logEvery: integer("logEvery", args.logEvery ?? 50, 1),
-    evalEvery,
-    saveEvery: every("saveEvery", args.saveEvery ?? (outputFolder === undefined ? "no" : "epoch")),
-    outputFolder,
-    saveTotalLimit: given("saveTotalLimit") ? integer("saveTotalLimit", args.saveTotalLimit, 1) : undefined,
-    resume,
-    loadBestAtEnd: flag("loadBestAtEnd", args.loadBestAtEnd ?? false),
-    metric,
-    greaterIsBetter: flag("greaterIsBetter", args.greaterIsBetter ?? !/(?:^|_)loss$/.test(metric)),
-  };
-}
-
-/** The factor of the learning rate for each step of a run. */
-export function scheduleOf(args: ResolvedArgs, totalSteps: number): Schedule {
-  const { schedule } = args;
-  if (typeof schedule === "function") return (step) => schedule(step, totalSteps);
-  return schedules[schedule]({ warmupSteps: warmupStepsOf(args, totalSteps), totalSteps });
-}
-
-/** Steps of warm-up: as given, or the share of all steps rounded up, as in Transformers. */
-export function warmupStepsOf(args: ResolvedArgs, totalSteps: number): number {
-  return args.warmupSteps ?? Math.ceil(totalSteps * args.warmupRatio);
-}
-
-/** The arguments on which the numbers of a run depend: a resumed run must have the same. */
-export function essentialArgs(args: ResolvedArgs): Record<string, unknown> {
-  const { epochs, maxSteps, learningRate, batchSize, tokensPerBatch, gradientAccumulation, groupByLength } =
-    args;
-  const { weightDecay, betas, eps, maxGradNorm, warmupSteps, warmupRatio, schedule, precision, seed } = args;
-  const essential = {
-    ...{ epochs, maxSteps, learningRate, batchSize, tokensPerBatch, gradientAccumulation, groupByLength },
-    ...{ weightDecay, betas, eps, maxGradNorm: Number.isFinite(maxGradNorm) ? maxGradNorm : "Infinity" },
-    ...{ warmupSteps, warmupRatio, schedule: typeof schedule === "function" ? "a function" : schedule },
-    ...{ precision, seed },
-  };
-  return JSON.parse(JSON.stringify(essential)); // as it comes back from a file
-}
-
-function number(name: string, value: unknown, least: number, most: number): number {
-  if (typeof value === "number" && value >= least && value <= most) return value;
-  const from = least === Number.MIN_VALUE ? "above 0" : `from ${least}`;
-  throw fault(name, `a number ${from}${Number.isFinite(most) ? ` to ${most}` : ""}`, value);
-}
-
-function integer(name: string, value: unknown, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw fault(name, `an integer from ${least}`, value);
-}
-
-function flag(name: string, value: unknown): boolean {
-  if (typeof value === "boolean") return value;
-  throw fault(name, "true or false", value);
-}
-
-function every(name: string, value: unknown): Every {
-  if (value === "epoch" || value === "no") return value;
-  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
-  throw fault(name, '"epoch", "no" or a number of steps', value);
-}
-
-function fault(name: string, needed: string, came: unknown): AthanorError {
-  return new AthanorError("ERR_ARGUMENT", `Trainer: ${name} must be ${needed}, got ${String(came)}`);
+export interface ResolvedArgs
+  extends Required<Omit<TrainingArgs, Optional | "betas" | "eps" | keyof LossOptions>>,
+    Partial<Record<Exclude<Optional, "outputFolder">, number>> {
+  outputFolder?: string;
+  /** Label smoothing and weights of classes, as the model takes them. */
+  loss: LossOptions;
 }

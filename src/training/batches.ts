@@ -14,12 +14,16 @@ export interface BatchOptions {
   tokensPerBatch?: number;
   /** Sorts by length inside windows of 16 batches, then mixes the batches. */
   groupByLength?: boolean;
+  /** Rows stay in their own order when false; default true. */
+  shuffled?: boolean;
+  /** Leaves out a last batch of fewer than batchSize rows. */
+  dropLast?: boolean;
 }
 
 const WINDOW_BATCHES = 16;
 
 /**
- * The batches of one epoch: all rows once, in an order that follows from seed and epoch.
+ * The batches of one epoch: all rows once (but for dropLast), in an order that follows from seed and epoch.
  *
  * @param lengths tokens of each row
  * @example
@@ -31,6 +35,7 @@ export function epochBatches(
   seed: number,
   epoch: number,
 ): BatchRows[] {
+  if (options.shuffled === false) return orderedBatches(lengths, options);
   const epochSeed = seedOf(seed, epoch);
   const order = shuffle(
     Array.from({ length: lengths.length }, (_, row) => row),
@@ -46,7 +51,7 @@ export function epochBatches(
   return shuffle(cut(sorted, lengths, options), epochSeed);
 }
 
-/** Consecutive batches of rows in their own order: for evaluation. */
+/** Consecutive batches of rows in their own order. */
 export function orderedBatches(lengths: ArrayLike<number>, options: BatchOptions): BatchRows[] {
   return cut(
     Array.from({ length: lengths.length }, (_, row) => row),
@@ -81,7 +86,7 @@ function cut(order: readonly number[], lengths: ArrayLike<number>, options: Batc
     batch.push(row);
     tokens += lengths[row];
   }
-  if (batch.length > 0) batches.push(batch);
+  if (batch.length > 0 && !(options.dropLast && batch.length < batchSize)) batches.push(batch);
   return batches;
 }
 

@@ -9,7 +9,7 @@ import type { Example } from "../models/batch.js";
 import { resolveCheckpoint } from "../models/checkpoint-files.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { BestEvaluation } from "./events.js";
-import type { AdamW } from "./optimizer.js";
+import type { Optimizer } from "./optimizers/optimizer.js";
 import type { Rest } from "./rest.js";
 import { idsOf, type TrainableModel } from "./task.js";
 import { type FileTarget, fillTensors, requireFit } from "./tensor-files.js";
@@ -41,17 +41,21 @@ export interface TrainerState {
   best?: BestEvaluation;
   metrics?: Record<string, number>;
   means: { run: MeanState; log: MeanState; epoch: MeanState };
+  /** What callbacks keep, by name. */
+  callbacks?: Record<string, unknown>;
+  /** Why a callback has ended the run: it does not go on. */
+  stopped?: string;
 }
 
 const STATE = "trainer_state.json";
 const OPTIMIZER = "optimizer.safetensors";
 const NAME = /^checkpoint-(\d+)$/;
 
-/** Saves a checkpoint and returns its folder. Rejects with ERR_CHECKPOINT; nothing half-made stays. */
+/** Saves a checkpoint (without optimizer only the model) and returns its folder. Rejects with ERR_CHECKPOINT; nothing half-made stays. */
 export async function saveCheckpoint(
   outputFolder: string,
   state: TrainerState,
-  parts: { model: TrainableModel; optimizer: AdamW; tokenizer?: Tokenizer },
+  parts: { model: TrainableModel; optimizer?: Optimizer; tokenizer?: Tokenizer },
 ): Promise<string> {
   const folder = join(outputFolder, `checkpoint-${state.step}`);
   const temporary = join(outputFolder, `.checkpoint-${state.step}.${randomBytes(6).toString("hex")}.tmp`);
@@ -59,8 +63,10 @@ export async function saveCheckpoint(
     await mkdir(temporary, { recursive: true });
     await parts.model.savePretrained(temporary);
     await parts.tokenizer?.save(temporary);
-    await parts.optimizer.save(join(temporary, OPTIMIZER));
-    await writeFileAtomic(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
+    if (parts.optimizer) {
+      await parts.optimizer.save(join(temporary, OPTIMIZER));
+      await writeFileAtomic(join(temporary, STATE), `${JSON.stringify(state, null, 2)}\n`);
+    }
     await replaceFolder(temporary, folder);
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
@@ -86,12 +92,18 @@ async function replaceFolder(from: string, to: string): Promise<void> {
   if (moved) await rm(aside, { recursive: true, force: true });
 }
 
-/** Deletes the oldest checkpoints but `limit`, never the best one. */
+/**
+ * Deletes the oldest checkpoints but `limit`, never the best one nor the newest: with a limit of 1 these may be two, as
+ * in Transformers.
+ */
 export async function pruneCheckpoints(outputFolder: string, limit: number, best?: string): Promise<void> {
-  const kept = best === undefined ? undefined : basename(best);
-  const steps = (await checkpointSteps(outputFolder)).filter((step) => `checkpoint-${step}` !== kept);
-  for (const step of steps.slice(0, Math.max(0, steps.length - limit))) {
-    await rm(join(outputFolder, `checkpoint-${step}`), { recursive: true, force: true });
+  const steps = (await checkpointSteps(outputFolder)).map((step) => `checkpoint-${step}`);
+  const newest = steps.pop();
+  const others = steps.filter((name) => best === undefined || name !== basename(best));
+  const bestIsOther = others.length < steps.length;
+  const room = Math.max(0, limit - (newest === undefined ? 0 : 1) - (bestIsOther ? 1 : 0));
+  for (const name of others.slice(0, Math.max(0, others.length - room))) {
+    await rm(join(outputFolder, name), { recursive: true, force: true });
   }
 }
 
@@ -160,7 +172,11 @@ function differencesOf(then: Record<string, unknown>, now: Record<string, unknow
 }
 
 /** Reads optimizer state and weights; both are checked before either changes anything. */
-export async function loadCheckpoint(folder: string, model: TrainableModel, optimizer: AdamW): Promise<void> {
+export async function loadCheckpoint(
+  folder: string,
+  model: TrainableModel,
+  optimizer: Optimizer,
+): Promise<void> {
   const weights = await weightTargets(folder, model);
   await optimizer.load(join(folder, OPTIMIZER));
   await fillTensors(weights);

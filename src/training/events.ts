@@ -3,8 +3,9 @@
 /**
  * An event of a run. All have the fields of progress; "evaluate" and "end" add metrics, "save" its folder.
  *
- * `step`: after each optimizer step, once its loss is known. `log`: every logEvery steps; its loss is the
- * mean since the last one. `evaluate`, `save`, `epoch`: when that was done. `end`: the last one.
+ * `step`: after each optimizer step, once its loss is known. `log`: as logEvery says; its loss is the mean since
+ * the last one. `evaluate`, `save`, `epoch`: when that was done. `end`: the last one, also of a run that a callback
+ * stopped.
  */
 export interface TrainEvent {
   type: "step" | "log" | "evaluate" | "save" | "epoch" | "end";
@@ -27,6 +28,8 @@ export interface TrainEvent {
   metrics?: Record<string, number>;
   /** save: the checkpoint. */
   folder?: string;
+  /** end: why a callback ended the run. */
+  stopped?: string;
 }
 
 /** What `train()` resolves to. */
@@ -43,6 +46,8 @@ export interface TrainResult {
   metrics?: Record<string, number>;
   /** The evaluation that was best by the chosen metric. */
   best?: BestEvaluation;
+  /** Why a callback ended the run before its time. */
+  stopped?: string;
 }
 
 export interface BestEvaluation {
@@ -58,7 +63,9 @@ export class WeightedMean {
   #sum = 0;
   #weight = 0;
 
+  /** What has no weight is not looked at: the mean over no labels is NaN. */
   add(value: number, weight: number): void {
+    if (weight === 0) return;
     this.#sum += value * weight;
     this.#weight += weight;
   }

@@ -1,8 +1,20 @@
 // Training: optimizers, schedules and the Trainer.
-export type { TrainingArgs } from "./args.js";
+export type { Every, GroupRule, ScheduleOptions, TrainingArgs } from "./args.js";
+export type { Outcome, RunContext, TrainerCallback } from "./callbacks/callback.js";
+export type { CallbackOption } from "./callbacks/callback-list.js";
+export { type EarlyStoppingOptions, earlyStopping } from "./callbacks/early-stopping.js";
+export { type ProgressBarOptions, progressBar } from "./callbacks/progress-bar.js";
+export type { RunManifest } from "./callbacks/run-manifest.js";
+export { tensorBoard } from "./callbacks/tensorboard.js";
+export { csvLog, jsonlLog, type TextLogOptions } from "./callbacks/text-logs.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
-export { AdamW, type AdamWOptions, Sgd, type SgdOptions } from "./optimizer.js";
-export type { NamedParameters, ParameterGroup } from "./parameter-groups.js";
+export { Adagrad, type AdagradOptions } from "./optimizers/adagrad.js";
+export { AdamW, type AdamWOptions } from "./optimizers/adamw.js";
+export type { OptimizerChoices, OptimizerName } from "./optimizers/by-name.js";
+export type { Optimizer, OptimizerOptions, StepOptions, StepResult } from "./optimizers/optimizer.js";
+export type { NamedParameters, ParameterGroup } from "./optimizers/parameter-groups.js";
+export { RmsProp, type RmsPropOptions } from "./optimizers/rmsprop.js";
+export { Sgd, type SgdOptions } from "./optimizers/sgd.js";
 export { Random, type RandomPlace } from "./random.js";
 export { type Schedule, type ScheduleName, schedules } from "./schedule.js";
 export type { DataRow, OutputValues, PrepareContext, Task, TrainableModel } from "./task.js";

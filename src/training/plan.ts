@@ -23,7 +23,13 @@ export class Plan {
   static async make(lengths: Int32Array, args: ResolvedArgs, signal?: AbortSignal): Promise<Plan> {
     if (lengths.length === 0)
       throw new AthanorError("ERR_DATA", "Trainer: train must have at least one row, got none");
-    const { maxSteps, epochs } = args;
+    const { maxSteps, epochs, dropLast, batchSize = 1 } = args;
+    if (dropLast && lengths.length < batchSize) {
+      throw new AthanorError(
+        "ERR_DATA",
+        `Trainer: train must have at least ${batchSize} rows, which make a batch, for dropLast, got ${lengths.length}`,
+      );
+    }
     if (maxSteps !== undefined) return new Plan(lengths, args, maxSteps);
     const counted = new Plan(lengths, args, 0);
     let steps = 0;
@@ -39,8 +45,10 @@ export class Plan {
   /** The steps of an epoch (from 0), each a group of batches. */
   epoch(epoch: number): BatchRows[][] {
     if (this.#last?.epoch !== epoch) {
-      const { batchSize, tokensPerBatch, groupByLength, seed, gradientAccumulation } = this.#args;
-      const batches = epochBatches(this.#lengths, { batchSize, tokensPerBatch, groupByLength }, seed, epoch);
+      const { batchSize, tokensPerBatch, groupByLength, shuffle, dropLast, seed } = this.#args;
+      const { gradientAccumulation } = this.#args;
+      const options = { batchSize, tokensPerBatch, groupByLength, shuffled: shuffle, dropLast };
+      const batches = epochBatches(this.#lengths, options, seed, epoch);
       this.#last = { epoch, groups: stepGroups(batches, gradientAccumulation) };
     }
     return this.#last.groups;

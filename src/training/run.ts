@@ -1,74 +1,57 @@
-// One run of training: an asynchronous generator of events. It stays at most two steps ahead of the device,
-// gives the event loop a turn after every forward, backward and update, and leaves nothing behind however it
-// ends.
-import { basename, dirname, join } from "node:path";
+// One run of training: an asynchronous generator of events. The gradients of a step are enqueued while the one before
+// runs, its update once that was sound; the event loop has a turn after every forward, backward and update; and nothing
+// is left behind however the run ends.
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { ready, synchronize } from "../tensor/device.js";
 import { Generator } from "../tensor/random.js";
-import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import { type Every, essentialArgs, type ResolvedArgs, scheduleOf } from "./args.js";
-import {
-  type DataMark,
-  loadCheckpoint,
-  loadWeights,
-  newestCheckpoint,
-  pruneCheckpoints,
-  readState,
-  saveCheckpoint,
-  type TrainerState,
-} from "./checkpoint.js";
-import { type BestEvaluation, Throughput, type TrainEvent, WeightedMean } from "./events.js";
-import { AdamW } from "./optimizer.js";
+import { loadCheckpoint, loadWeights, newestCheckpoint, readState } from "./checkpoint.js";
+import type { TrainEvent } from "./events.js";
+import { groupsByRules } from "./group-rules.js";
+import { isDue, type MilestoneParts, Milestones } from "./milestones.js";
+import { notFiniteError } from "./not-finite.js";
+import { makeOptimizer } from "./optimizers/by-name.js";
+import type { Optimizer } from "./optimizers/optimizer.js";
 import { Plan } from "./plan.js";
-import { Random, type RandomPlace } from "./random.js";
-import { throwIfAborted, turn } from "./rest.js";
-import { type EnqueuedStep, enqueueStep } from "./step.js";
+import { Random } from "./random.js";
+import { Rest, throwIfAborted, turn } from "./rest.js";
+import { essentialArgs, scheduleOf } from "./run-schedule.js";
+import { RunState, type StepMark } from "./run-state.js";
+import type { Schedule } from "./schedule.js";
+import { type EnqueuedGradients, enqueueGradients, enqueueUpdate, type StepNumbers } from "./step.js";
 import { type Task, type TrainableModel, tokenCount } from "./task.js";
 
-// Steps on the queue beside the one that runs: more would only delay errors and aborts.
-const STEPS_AHEAD = 2;
-
-export interface RunParts {
-  model: TrainableModel;
+export interface RunParts extends Omit<MilestoneParts, "optimizer"> {
   examples: readonly Example[];
   /** What a batch sees of its examples. */
   vary?: Task["vary"];
-  data: DataMark;
-  args: ResolvedArgs;
-  tokenizer?: Tokenizer;
   signal?: AbortSignal;
-  /** Loss and metrics on the evaluation rows. */
-  evaluate(): Promise<Record<string, number>>;
 }
 
-interface PendingStep extends EnqueuedStep {
-  step: number;
-  epoch: number;
-  learningRate: number;
+/** A step's batches, and what dropout began with. */
+interface StepSource {
+  group: Example[][];
+  rows: number[];
+  generator: { seed: number; calls: number };
+}
+
+interface PendingStep extends StepMark, StepSource {
+  numbers: Promise<StepNumbers>;
 }
 
 export class TrainingRun {
-  best: BestEvaluation | undefined;
-  metrics: Record<string, number> | undefined;
-  /** Tokens of the steps before a resume. */
-  tokensBefore = 0;
+  readonly state = new RunState();
   readonly #parts: RunParts;
-  readonly #optimizer: AdamW;
-  readonly #pending: PendingStep[] = [];
-  readonly #throughput = new Throughput();
-  readonly #means = { run: new WeightedMean(), log: new WeightedMean(), epoch: new WeightedMean() };
-  readonly #now: Omit<TrainEvent, "type"> = {
-    ...{ step: 0, totalSteps: 0, epoch: 0, loss: Number.NaN, learningRate: 0, gradNorm: Number.NaN },
-    ...{ tokens: 0, tokensPerSecond: 0 },
-  };
+  readonly #optimizer: Optimizer;
+  readonly #milestones: Milestones;
   #plan!: Plan;
-  #epoch = 0;
-  #position = 0;
+  #schedule!: Schedule;
+  /** Readings of what is on the queue. */
+  #gradients: EnqueuedGradients | undefined;
+  #pending: PendingStep | undefined;
 
   constructor(parts: RunParts) {
     const { model, args } = parts;
-    const { learningRate: lr, betas, eps, weightDecay } = args;
     this.#parts = parts;
     if (args.precision === "bf16") {
       if (!model.mixedPrecision) {
@@ -76,188 +59,179 @@ export class TrainingRun {
       }
       model.mixedPrecision(true);
     }
-    this.#optimizer = new AdamW(model.parameters(), { lr, betas, eps, weightDecay });
+    const { learningRate, weightDecay, optimizerOptions } = args;
+    const groups = groupsByRules(model.parameters(), args.parameterGroups, args);
+    this.#optimizer = makeOptimizer(args.optimizer, groups, {
+      ...{ lr: learningRate, weightDecay },
+      ...optimizerOptions,
+    });
+    this.#milestones = new Milestones({ ...parts, optimizer: this.#optimizer }, this.state);
   }
 
   /** The events, "end" last. Throws what stopped the run; ERR_ABORTED when the signal did. */
   async *events(): AsyncGenerator<TrainEvent, void, undefined> {
-    const { model } = this.#parts;
-    const training = model.training;
+    const { model, args, callbacks } = this.#parts;
+    const { training, gradientCheckpointing } = model;
+    const { now } = this.state;
     let failed = true;
     try {
       await this.#begin();
+      await callbacks.begin({ model, args, totalSteps: now.totalSteps, firstStep: now.step });
       model.train();
-      while (this.#now.step < this.#plan.totalSteps) yield* this.#oneEpoch();
+      if (args.gradientCheckpointing) requestCheckpointing(model);
+      if (args.evalOnStart && now.step === 0) yield* this.#milestones.evaluate();
+      while (now.step < now.totalSteps && callbacks.stopped === undefined) yield* this.#oneEpoch();
       yield* this.#end();
       failed = false;
     } finally {
-      await Promise.allSettled(this.#pending.map(({ numbers }) => numbers));
+      await Promise.allSettled([this.#pending?.numbers, ...(this.#gradients?.losses ?? [])]);
       this.#optimizer.zeroGrad();
       this.#optimizer.dispose();
       // A skipped update is reported by the next ready(): here, not at somebody else's.
       if (failed) await synchronize().catch(() => {});
       model.mixedPrecision?.(false);
+      if (gradientCheckpointing !== undefined) model.gradientCheckpointing = gradientCheckpointing;
       if (training) model.train();
       else model.eval();
     }
   }
 
   async #begin(): Promise<void> {
-    const { model, args, data, examples, signal } = this.#parts;
+    const { model, args, data, examples, callbacks, signal } = this.#parts;
     this.#plan = await Plan.make(Int32Array.from(examples, tokenCount), args, signal);
-    this.#now.totalSteps = this.#plan.totalSteps;
+    const { totalSteps } = this.#plan;
+    this.state.now.totalSteps = totalSteps;
+    this.#schedule = scheduleOf(args, totalSteps);
     model.generator = new Generator(args.seed);
     if (args.resume === false) return;
     const folder = args.resume === true ? await newestCheckpoint(args.outputFolder!) : args.resume;
-    const { totalSteps } = this.#plan;
     const state = await readState(folder, { args: essentialArgs(args), data, totalSteps });
     await loadCheckpoint(folder, model, this.#optimizer);
     model.generator = new Generator(state.generator.seed, state.generator.calls);
-    Object.assign(this.#now, { step: state.step, tokens: state.tokens });
-    [this.#epoch, this.#position] = [state.epoch, state.position];
-    this.tokensBefore = state.tokens;
-    this.metrics = state.metrics;
-    // The checkpoints may have been moved: the best one lies beside this one.
-    const bestFolder = state.best?.folder && join(dirname(folder), basename(state.best.folder));
-    this.best = state.best && { ...state.best, folder: bestFolder };
-    for (const name of ["run", "log", "epoch"] as const) this.#means[name].restore(state.means[name]);
+    this.state.restore(state, folder);
+    this.#milestones.resumed(state.step);
+    callbacks.restore(state.callbacks ?? {});
+    callbacks.stopped = state.stopped;
   }
 
   async *#oneEpoch(): AsyncGenerator<TrainEvent, void, undefined> {
-    const { args, model, examples, signal } = this.#parts;
-    const steps = this.#plan.epoch(this.#epoch);
+    const { args, callbacks, signal } = this.#parts;
+    const { state } = this;
     const { totalSteps } = this.#plan;
-    const schedule = scheduleOf(args, totalSteps);
-    const optimizer = this.#optimizer;
-    const context = { model, optimizer, maxGradNorm: args.maxGradNorm, signal };
-    let enqueued = this.#now.step;
-    while (this.#position < steps.length && enqueued < totalSteps) {
-      while (this.#pending.length >= STEPS_AHEAD) yield* this.#finishStep();
+    const steps = this.#plan.epoch(state.epoch);
+    let enqueued = state.now.step;
+    while (state.position < steps.length && enqueued < totalSteps && callbacks.stopped === undefined) {
       await ready();
       throwIfAborted(signal);
-      const learningRate = args.learningRate * schedule(enqueued);
-      optimizer.lr = learningRate;
-      const group = steps[this.#position].map((rows, batch) =>
-        this.#varied(
-          rows.map((row) => examples[row]),
-          { epoch: this.#epoch, step: enqueued, batch },
-        ),
-      );
-      const step = await enqueueStep(context, group);
+      const source = this.#sourceOf(steps[state.position], enqueued);
+      this.#gradients = await enqueueGradients(this.#context, source.group);
+      yield* this.#finishStep();
+      if (callbacks.stopped !== undefined) {
+        this.#takeBack(source);
+        break;
+      }
       enqueued++;
-      this.#position++;
-      const epoch = this.#epoch + this.#position / steps.length;
-      this.#pending.push({ ...step, step: enqueued, epoch, learningRate });
-      const evaluate = isDue(args.evalEvery, enqueued);
-      const save = isDue(args.saveEvery, enqueued);
-      const epochEnds = this.#position === steps.length || enqueued === totalSteps;
-      if (!epochEnds && (evaluate || save)) yield* this.#pause(evaluate, save);
+      state.position++;
+      this.#update(source, { step: enqueued, epoch: state.epoch + state.position / steps.length });
+      const epochEnds = state.position === steps.length || enqueued === totalSteps;
+      const due = this.#milestones.afterStep(enqueued);
+      if (!epochEnds && (due.evaluate || due.save)) {
+        yield* this.#finishStep();
+        yield* this.#milestones.reach(due);
+      }
       await turn(signal);
     }
-    const over = enqueued === totalSteps; // the last state is kept by whoever saves at all
-    const evaluate = args.evalEvery === "epoch" || isDue(args.evalEvery, enqueued);
-    const save =
-      args.saveEvery === "epoch" || isDue(args.saveEvery, enqueued) || (over && args.saveEvery !== "no");
-    yield* this.#finishSteps();
-    yield this.#event("epoch", { loss: this.#means.epoch.value });
-    this.#means.epoch.reset();
-    if (this.#position === steps.length) [this.#epoch, this.#position] = [this.#epoch + 1, 0];
-    yield* this.#pause(evaluate, save);
-  }
-
-  #varied(examples: Example[], place: RandomPlace): Example[] {
-    const { vary, args } = this.#parts;
-    return vary ? vary(examples, new Random(args.seed, place)) : examples;
-  }
-
-  /** Waits for the steps under way, then evaluates and saves. */
-  async *#pause(evaluate: boolean, save: boolean): AsyncGenerator<TrainEvent, void, undefined> {
-    yield* this.#finishSteps();
-    const { outputFolder } = this.#parts.args;
-    let better = false;
-    if (evaluate) {
-      this.metrics = await this.#parts.evaluate();
-      better = this.#noteBest(this.metrics);
-      yield this.#event("evaluate", { metrics: this.metrics });
-      this.#throughput.restart();
-    }
-    const { loadBestAtEnd } = this.#parts.args;
-    if (outputFolder !== undefined && (save || (better && loadBestAtEnd))) {
-      yield this.#event("save", { folder: await this.#save(outputFolder, better) });
-      this.#throughput.restart();
-    }
+    yield* this.#finishStep();
+    if (args.logEvery === "epoch") yield this.#log();
+    yield state.event("epoch", { loss: state.means.epoch.value });
+    state.means.epoch.reset();
+    if (state.position === steps.length) [state.epoch, state.position] = [state.epoch + 1, 0];
+    const over = enqueued === totalSteps || callbacks.stopped !== undefined;
+    yield* this.#milestones.reach(this.#milestones.afterEpoch(enqueued, over));
   }
 
   async *#end(): AsyncGenerator<TrainEvent, void, undefined> {
-    const { args, model } = this.#parts;
-    if (args.loadBestAtEnd && this.best?.folder) await loadWeights(this.best.folder, model);
-    yield this.#event("end", { loss: this.#means.run.value, ...(this.metrics && { metrics: this.metrics }) });
-  }
-
-  async *#finishSteps(): AsyncGenerator<TrainEvent, void, undefined> {
-    while (this.#pending.length > 0) yield* this.#finishStep();
-  }
-
-  async *#finishStep(): AsyncGenerator<TrainEvent, void, undefined> {
-    const { step, epoch, learningRate, tokens, labels, numbers } = this.#pending[0];
-    const { loss, gradNorm } = await numbers;
-    this.#pending.shift();
-    this.#throughput.mark(tokens);
-    const now = this.#now;
-    Object.assign(now, { step, epoch, learningRate, loss, gradNorm, tokens: now.tokens + tokens });
-    for (const mean of Object.values(this.#means)) mean.add(loss, labels);
-    throwIfAborted(this.#parts.signal);
-    yield this.#event("step", {});
-    if (step % this.#parts.args.logEvery !== 0) return;
-    const mean = this.#means.log.value;
-    this.#means.log.reset();
-    yield this.#event("log", { loss: mean });
-  }
-
-  #event(type: TrainEvent["type"], more: Partial<TrainEvent>): TrainEvent {
-    return { type, ...this.#now, tokensPerSecond: this.#throughput.tokensPerSecond, ...more };
-  }
-
-  #noteBest(metrics: Record<string, number>): boolean {
-    const { metric, greaterIsBetter } = this.#parts.args;
-    const value = metrics[metric];
-    if (value === undefined) {
-      const known = Object.keys(metrics).join(", ");
-      throw new AthanorError("ERR_ARGUMENT", `Trainer: metric must be one of ${known}, got ${metric}`);
+    const { args, model, callbacks } = this.#parts;
+    const { state } = this;
+    // A callback may have stopped the run at the end of an epoch, after which nothing was saved.
+    if (callbacks.stopped !== undefined) {
+      yield* this.#milestones.reach({
+        ...this.#milestones.afterEpoch(state.now.step, true),
+        evaluate: false,
+      });
     }
-    const better = !this.best || (greaterIsBetter ? value > this.best.value : value < this.best.value);
-    if (better) this.best = { metric, value, step: this.#now.step };
-    return better;
+    if (args.loadBestAtEnd && state.best?.folder) await loadWeights(state.best.folder, model);
+    yield state.event("end", {
+      loss: state.means.run.value,
+      ...(state.metrics && { metrics: state.metrics }),
+      ...(callbacks.stopped !== undefined && { stopped: callbacks.stopped }),
+    });
   }
 
-  async #save(outputFolder: string, better: boolean): Promise<string> {
-    const { args, data, model, tokenizer } = this.#parts;
-    const { step, totalSteps, tokens } = this.#now;
-    if (better && this.best) this.best.folder = join(outputFolder, `checkpoint-${step}`);
+  get #context() {
+    const { model, args, signal } = this.#parts;
+    return { model, optimizer: this.#optimizer, maxGradNorm: args.maxGradNorm, signal };
+  }
+
+  #sourceOf(batches: readonly (readonly number[])[], step: number): StepSource {
+    const { model, examples, vary, args } = this.#parts;
     const { seed, calls } = model.generator;
-    const { run, log, epoch } = this.#means;
-    const state: TrainerState = {
-      ...{ version: 1, step, totalSteps, epoch: this.#epoch, position: this.#position, tokens },
-      ...{
-        generator: { seed, calls },
-        args: essentialArgs(args),
-        data,
-        best: this.best,
-        metrics: this.metrics,
-      },
-      means: { run: run.state, log: log.state, epoch: epoch.state },
-    };
-    const folder = await saveCheckpoint(outputFolder, state, {
-      model,
-      optimizer: this.#optimizer,
-      tokenizer,
+    const { epoch } = this.state;
+    const group = batches.map((rows, batch) => {
+      const plain = rows.map((row) => examples[row]);
+      return vary ? vary(plain, new Random(args.seed, { epoch, step, batch })) : plain;
     });
-    const { saveTotalLimit } = args;
-    if (saveTotalLimit !== undefined) await pruneCheckpoints(outputFolder, saveTotalLimit, this.best?.folder);
-    return folder;
+    const rows = batches.flat().map((row) => examples[row].row ?? row);
+    return { group, rows: [...new Set(rows)], generator: { seed, calls } };
+  }
+
+  /** Enqueues the update by the gradients that are on the queue. */
+  #update(source: StepSource, { step, epoch }: Pick<StepMark, "step" | "epoch">): void {
+    const learningRate = this.#parts.args.learningRate * this.#schedule(step - 1);
+    this.#optimizer.lr = learningRate;
+    const { tokens, labels, numbers } = enqueueUpdate(this.#context, this.#gradients!);
+    this.#pending = { ...source, step, epoch, learningRate, tokens, labels, numbers };
+    this.#gradients = undefined;
+  }
+
+  /** Forgets gradients whose update is not wanted any more, as if they had not been computed. */
+  #takeBack({ generator }: StepSource): void {
+    this.#optimizer.zeroGrad();
+    this.#parts.model.generator = new Generator(generator.seed, generator.calls);
+  }
+
+  /** Waits for the step under way, if there is one. */
+  async *#finishStep(): AsyncGenerator<TrainEvent, void, undefined> {
+    const pending = this.#pending;
+    if (!pending) return;
+    const { args, signal } = this.#parts;
+    const numbers = await pending.numbers;
+    this.#pending = undefined;
+    if (!Number.isFinite(numbers.loss) || !Number.isFinite(numbers.gradNorm)) {
+      this.#optimizer.zeroGrad(); // of the next step
+      throw await notFiniteError(this.#parts.model, { ...pending, numbers }, new Rest(signal));
+    }
+    this.state.add(pending, numbers);
+    throwIfAborted(signal);
+    yield this.state.event("step", {});
+    const { step } = pending;
+    if (isDue(args.logEvery, step) || (step === 1 && args.logFirstStep)) yield this.#log();
+  }
+
+  #log(): TrainEvent {
+    const { log } = this.state.means;
+    const loss = log.value;
+    log.reset();
+    return this.state.event("log", { loss });
   }
 }
 
-function isDue(every: Every, step: number): boolean {
-  return typeof every === "number" && step % every === 0;
+function requestCheckpointing(model: TrainableModel): void {
+  if (model.gradientCheckpointing === undefined) {
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      "Trainer: gradientCheckpointing must be false for this model, which has no such property, got true",
+    );
+  }
+  model.gradientCheckpointing = true;
 }

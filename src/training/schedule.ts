@@ -95,6 +95,19 @@ export const schedules = {
 
 export type ScheduleName = keyof typeof schedules;
 
+export const scheduleNames = Object.keys(schedules) as ScheduleName[];
+
+/** What each schedule takes beside its steps. */
+export const scheduleOptionNames: Record<ScheduleName, readonly string[]> = {
+  linear: [],
+  cosine: ["cycles"],
+  cosineWithRestarts: ["cycles"],
+  polynomial: ["power", "end"],
+  constant: [],
+  constantWithWarmup: [],
+  inverseSqrt: ["timescale"],
+};
+
 function rising(step: number, warmup: number): number | undefined {
   return step < warmup ? step / Math.max(1, warmup) : undefined;
 }

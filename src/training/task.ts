@@ -1,6 +1,7 @@
 // What the Trainer needs of a model and of a task; both are structural, so that users can bring their own.
 import { AthanorError } from "../errors.js";
 import type { Batch, Example } from "../models/batch.js";
+import type { LossOptions } from "../models/loss-options.js";
 import type { Generator } from "../tensor/random.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
@@ -29,6 +30,10 @@ export interface TrainableModel {
   savePretrained(folder: string): Promise<void>;
   /** Computes in bf16 beside f32 weights, for `precision: "bf16"`; a model without it trains in f32 only. */
   mixedPrecision?(on: boolean): void;
+  /** Computes layers again in backward, for `gradientCheckpointing`; a model without it keeps them. */
+  gradientCheckpointing?: boolean;
+  /** Label smoothing and weights of classes; a model without it has a loss of its own. */
+  setLoss?(options: LossOptions): unknown;
   /** What a checkpoint holds, where that is not parameters(); refreshWeights() is called after changes. */
   weights?(): Map<string, Tensor>;
   refreshWeights?(): void;

@@ -3,11 +3,16 @@ import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { defaultTask } from "../tasks/default-task.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import { type ResolvedArgs, resolveArgs, type TrainingArgs } from "./args.js";
-import { markData } from "./checkpoint.js";
+import type { ResolvedArgs, TrainingArgs } from "./args.js";
+import type { Outcome } from "./callbacks/callback.js";
+import { CallbackList, type CallbackOption } from "./callbacks/callback-list.js";
+import { runManifest } from "./callbacks/run-manifest.js";
+import { type DataMark, markData } from "./checkpoint.js";
+import { argumentFault as fault } from "./checks.js";
 import { evaluateExamples } from "./evaluate.js";
 import type { TrainEvent, TrainResult } from "./events.js";
 import { Random } from "./random.js";
+import { resolveArgs } from "./resolve-args.js";
 import { Rest } from "./rest.js";
 import { TrainingRun } from "./run.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "./task.js";
@@ -31,8 +36,8 @@ export interface TrainerOptions<Result> {
   args?: TrainingArgs;
   /** Turns one row into an example, instead of the task. */
   prepare?: (row: DataRow, index: number) => Example | Promise<Example>;
-  /** Called with every event, in order, and awaited. */
-  callbacks?: readonly ((event: TrainEvent) => void | Promise<void>)[];
+  /** Told what happens, in order, and awaited; a function gets every event. */
+  callbacks?: readonly CallbackOption[];
   /** Metrics of an evaluation, instead of the task's. */
   computeMetrics?: (results: Result[], examples: readonly Example[]) => Record<string, number>;
 }
@@ -45,7 +50,7 @@ export interface SignalOptions {
 type Prepared = Map<readonly DataRow[], Promise<Example[]>>;
 
 /**
- * Fine-tunes a model with AdamW. The event loop stays free: the device works on its own thread, and what
+ * Trains a model. The event loop stays free: the device works on its own thread, and what
  * remains of the work in JavaScript is done in slices.
  *
  * The seed decides the order of rows and dropout: the same seed, data and machine give the same bits, also
@@ -79,6 +84,8 @@ export class Trainer<Result = unknown> {
     if (precision === "bf16" && model?.device === "cpu") {
       throw fault("precision", '"f32" for a model on the CPU', precision);
     }
+    new CallbackList(options.callbacks ?? []);
+    if (model) this.#setLoss(model);
   }
 
   /** The model; with modelInit that of the last run. @throws ERR_ARGUMENT before the first one */
@@ -92,32 +99,72 @@ export class Trainer<Result = unknown> {
    * optimizer state and gradients are freed, the model stays usable.
    *
    * Throws ERR_ABORTED when the signal is given; ERR_DATA for an empty data set or rows that the task
-   * refuses; ERR_CHECKPOINT for a checkpoint that does not fit; the first cause when an update was skipped (a
-   * label out of range, say): that step changed nothing, at most one later step did, and the caller may run
-   * again from there.
+   * refuses, and for a loss or gradients that are NaN or infinite, naming step, rows and the first layer where that
+   * appeared (`cause` has them as values); ERR_CHECKPOINT for a checkpoint that does not fit; the first cause when an
+   * update was skipped (a label out of range, say). A step that failed changed nothing, nor did any after it: the
+   * caller may run again from there.
    */
   async *run({ signal }: SignalOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
     if (this.#running) throw fault("run", "over before the next one begins", "a second one");
     this.#running = true;
+    const callbacks = new CallbackList(this.#options.callbacks ?? []);
+    const outcome: Outcome = { status: "left" };
     try {
-      const { modelInit, train, eval: evalRows, tokenizer, callbacks = [] } = this.#options;
-      if (modelInit) this.#model = await modelInit();
-      const { model, args } = this;
-      if (!train?.length)
-        throw new AthanorError("ERR_DATA", "Trainer: train must have at least one row, got none");
-      const examples = await this.#examples(train, "train", signal);
-      const data = await markData(examples, new Rest(signal));
-      const evaluate = () => this.evaluate(evalRows, { signal });
-      const vary = this.#vary();
-      const run = new TrainingRun({ model, examples, vary, data, args, tokenizer, signal, evaluate });
-      this.#last = run;
+      const run = await this.#prepareRun(callbacks, signal);
       for await (const event of run.events()) {
-        for (const callback of callbacks) await callback(event);
+        await callbacks.notify(event);
         yield event;
       }
+      outcome.status = callbacks.stopped === undefined ? "finished" : "stopped";
+    } catch (error) {
+      outcome.status = (error as AthanorError)?.code === "ERR_ABORTED" ? "aborted" : "failed";
+      outcome.error = error;
+      throw error;
     } finally {
       this.#running = false;
+      await callbacks.close(outcome);
     }
+  }
+
+  /** The model, the examples and their marks: all that may fail before the first step. */
+  async #prepareRun(callbacks: CallbackList, signal?: AbortSignal): Promise<TrainingRun> {
+    const { modelInit, train, eval: evalRows, tokenizer } = this.#options;
+    if (modelInit) {
+      this.#model = await modelInit();
+      this.#setLoss(this.#model);
+    }
+    const { model, args } = this;
+    if (!train?.length)
+      throw new AthanorError("ERR_DATA", "Trainer: train must have at least one row, got none");
+    const examples = await this.#examples(train, "train", signal);
+    const data = await markData(examples, new Rest(signal));
+    const evaluate = () => this.evaluate(evalRows, { signal });
+    const parts = { model, examples, vary: this.#vary(), data, args, tokenizer, callbacks, signal, evaluate };
+    const run = new TrainingRun(parts);
+    this.#last = run;
+    const { outputFolder } = args;
+    if (outputFolder !== undefined) {
+      const evalMark =
+        args.evalEvery === "no" && !args.evalOnStart ? undefined : await this.#evalMark(signal);
+      const marks = { train: data, ...(evalMark && { eval: evalMark }) };
+      const task = this.#options.task?.name ?? (this.#options.prepare ? "prepare" : this.#task().name);
+      callbacks.add(runManifest({ outputFolder, task, data: marks, best: () => run.state.best }));
+    }
+    return run;
+  }
+
+  async #evalMark(signal?: AbortSignal): Promise<DataMark | undefined> {
+    const rows = this.#options.eval;
+    return rows?.length
+      ? markData(await this.#examples(rows, "evaluate", signal), new Rest(signal))
+      : undefined;
+  }
+
+  #setLoss(model: TrainableModel): void {
+    const { loss } = this.args;
+    if (Object.keys(loss).length === 0) return;
+    if (!model.setLoss) throw fault(Object.keys(loss)[0], "left out for a model without setLoss()", "one");
+    model.setLoss(loss);
   }
 
   /** Trains to the end. Rejects as run() throws. */
@@ -126,10 +173,11 @@ export class Trainer<Result = unknown> {
     let last: TrainEvent | undefined;
     for await (const event of this.run(options)) last = event;
     const seconds = (performance.now() - start) / 1000;
-    const { metrics, best, tokensBefore } = this.#last!;
-    const { step: steps, loss, ...end } = last!;
+    const { metrics, best, tokensBefore } = this.#last!.state;
+    const { step: steps, loss, stopped, ...end } = last!;
     const tokens = end.tokens - tokensBefore;
-    return { steps, loss, tokens, seconds, tokensPerSecond: tokens / seconds, metrics, best };
+    const speed = { tokens, seconds, tokensPerSecond: tokens / seconds };
+    return { steps, loss, ...speed, metrics, best, ...(stopped !== undefined && { stopped }) };
   }
 
   /**
@@ -229,8 +277,4 @@ export class Trainer<Result = unknown> {
     }
     return examples;
   }
-}
-
-function fault(name: string, needed: string, came: unknown): AthanorError {
-  return new AthanorError("ERR_ARGUMENT", `Trainer: ${name} must be ${needed}, got ${String(came)}`);
 }

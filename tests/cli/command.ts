@@ -13,10 +13,10 @@ export interface Outcome {
   stderr: string;
 }
 
-/** What `athanor ARGUMENTS` leaves behind. `onStderr` may send the process a signal when it has said enough. */
+/** What `athanor ARGUMENTS` leaves behind. It gets a Ctrl-C when standard error holds the text `interruptAt`. */
 export function athanor(
   args: readonly string[],
-  { stdin = "", onStderr }: { stdin?: string; onStderr?: (text: string, kill: () => void) => void } = {},
+  { stdin = "", interruptAt }: { stdin?: string; interruptAt?: string } = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...args], { stdio: "pipe" });
@@ -25,8 +25,10 @@ export function athanor(
       stdout += data;
     });
     child.stderr.on("data", (data) => {
+      const before = stderr;
       stderr += data;
-      onStderr?.(stderr, () => child.kill("SIGINT"));
+      const now = interruptAt !== undefined && stderr.includes(interruptAt) && !before.includes(interruptAt);
+      if (now) child.kill("SIGINT");
     });
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, stdout, stderr }));

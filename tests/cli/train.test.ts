@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { inFolder } from "../data/temporary.js";
-import { athanor, tinyModelArgs, writeTinyFiles } from "./command.js";
+import { athanor, type Outcome, tinyModelArgs, writeTinyFiles } from "./command.js";
 
 const TASK = "text-classification";
 
@@ -96,5 +96,23 @@ test("a second run in the same folder says what it means by it", async () => {
     expect((await readdir(join(folder, "m"))).filter((name) => name.startsWith("checkpoint-"))).toContain(
       "checkpoint-40",
     );
+  });
+}, 60_000);
+
+test("Ctrl-C leaves a checkpoint, from which the run goes on to the same weights", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const epochs = ["--epochs", "12", "--set", "logEvery=1"];
+    const stopped = await athanor(trainArgs(folder, ...epochs), { interruptAt: "step 25/" });
+    expect(stopped).toMatchObject({ code: 130, stdout: "" });
+    expect(stopped.stderr).toMatch(/^ERR_ABORTED: train: stopped by Ctrl-C; .*checkpoint-\d+, --resume/m);
+    const resumed = await athanor(trainArgs(folder, ...epochs, "--resume", "--json"));
+    const whole = await athanor(trainArgs(folder, ...epochs, "--overwrite", "--json"));
+    const facts = ({ stdout }: Outcome) => {
+      const { seconds: _, tokensPerSecond: __, ...rest } = JSON.parse(stdout);
+      return rest;
+    };
+    expect(resumed.stderr).not.toContain("step 25/");
+    expect(facts(resumed)).toEqual(facts(whole));
   });
 }, 60_000);

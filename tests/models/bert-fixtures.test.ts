@@ -14,7 +14,7 @@ import type { Batch } from "../../src/models/batch.js";
 import type { Model, ModelOutput } from "../../src/models/model.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 import { examplesOf, type ModelCase, modelCase, modelFolder, unpadded } from "../support/model-fixtures.js";
 import { expectClose } from "../support/ops.js";
 

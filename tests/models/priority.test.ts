@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { AutoModelForSequenceClassification } from "../../src/models/auto.js";
 import { engineState, synchronize } from "../../src/tensor/device.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
-import { AdamW } from "../../src/training/optimizer.js";
+import { AdamW } from "../../src/training/optimizers/adamw.js";
 
 const config = {
   model_type: "bert",

@@ -8,7 +8,7 @@ import { sum } from "../../src/tensor/ops/reduce.js";
 import { scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { AdamW, Sgd } from "../../src/training/index.js";
-import { isBiasOrNorm } from "../../src/training/parameter-groups.js";
+import { isBiasOrNorm } from "../../src/training/optimizers/parameter-groups.js";
 import { inFolder } from "../data/temporary.js";
 import { bitsOf } from "./support.js";
 

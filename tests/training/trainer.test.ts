@@ -128,7 +128,7 @@ test("a checkpoint loads as a model; old ones go, the best stays and comes back"
       const trainer = new Trainer({ model, tokenizer, train: rows, eval: rows, args, computeMetrics });
       const { best } = await trainer.train();
       expect(best).toMatchObject({ metric: "badness", value: 0.25, step: 2 });
-      expect(readdirSync(outputFolder).sort()).toEqual(["checkpoint-2", "checkpoint-6"]);
+      expect(readdirSync(outputFolder).sort()).toEqual(["checkpoint-2", "checkpoint-6", "run.json"]);
       const folder = join(outputFolder, "checkpoint-2");
       const loaded = await AutoModelForSequenceClassification.fromPretrained(folder);
       expect(loaded.loadReport).toEqual({ missing: [], unexpected: [], mismatched: [] });

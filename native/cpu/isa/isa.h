@@ -57,6 +57,9 @@ void differentiate(const ScoreStrip& strip, float* dp, const float* lse, const f
 
 void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step, double* squares);
 void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);
+void adagrad(float* p, const float* g, float* sum, size_t n, const AdagradStep& step);
+void rmsprop(float* p, const float* g, float* square, float* buffer, float* mean, size_t n,
+             const RmspropStep& step);
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

@@ -1,4 +1,5 @@
-// One step of AdamW (Loshchilov and Hutter, 2019) and of SGD, in the order of PyTorch's operations.
+// One step of AdamW (Loshchilov and Hutter, 2019), SGD, Adagrad and RMSProp, in the order of PyTorch's
+// operations.
 #include "cpu/isa/isa.h"
 #include "cpu/isa/vector.h"
 
@@ -80,6 +81,42 @@ ATHANOR_INLINE void sgd_with_momentum(float* p, const float* g, float* buffer, s
       });
 }
 
+template <bool momentum, bool centered>
+ATHANOR_INLINE void rmsprop_with(float* p, const float* g, float* square, float* buffer, float* mean,
+                                 size_t n, const RmspropStep& step) {
+  float rate = step.learning_rate, decay = step.weight_decay, clip = step.gradient_scale;
+  float alpha = step.alpha, fresh = step.one_minus_alpha, eps = step.eps, inertia = step.momentum;
+  auto one = [=](vf gradient, vf& parameter, vf& second, vf& velocity, vf& first) {
+    gradient = gradient * clip + parameter * decay;
+    second = second * alpha + gradient * gradient * fresh;
+    if (centered) first += (gradient - first) * fresh;
+    vf direction = gradient / (square_root(centered ? second - first * first : second) + eps);
+    if (momentum) direction = velocity = velocity * inertia + direction;
+    parameter -= direction * rate;
+  };
+  for_vectors(
+      n,
+      [&](size_t i) {
+        vf parameter = load(p + i), second = load(square + i);
+        vf velocity = momentum ? load(buffer + i) : vf{}, first = centered ? load(mean + i) : vf{};
+        one(load(g + i), parameter, second, velocity, first);
+        store(p + i, parameter);
+        store(square + i, second);
+        if (momentum) store(buffer + i, velocity);
+        if (centered) store(mean + i, first);
+      },
+      [&](size_t i, size_t lanes) {
+        vf parameter = load_part(p + i, lanes), second = load_part(square + i, lanes);
+        vf velocity = momentum ? load_part(buffer + i, lanes) : vf{};
+        vf first = centered ? load_part(mean + i, lanes) : vf{};
+        one(load_part(g + i, lanes), parameter, second, velocity, first);
+        store_part(p + i, parameter, lanes);
+        store_part(square + i, second, lanes);
+        if (momentum) store_part(buffer + i, velocity, lanes);
+        if (centered) store_part(mean + i, first, lanes);
+      });
+}
+
 }  // namespace
 
 void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step, double* squares) {
@@ -103,6 +140,39 @@ void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step)
   }
   return step.first ? sgd_with_momentum<false, true>(p, g, buffer, n, step)
                     : sgd_with_momentum<false, false>(p, g, buffer, n, step);
+}
+
+void adagrad(float* p, const float* g, float* sum, size_t n, const AdagradStep& step) {
+  float rate = step.learning_rate, decay = step.weight_decay, clip = step.gradient_scale, eps = step.eps;
+  auto one = [=](vf gradient, vf& parameter, vf& total) {
+    gradient = gradient * clip + parameter * decay;
+    total += gradient * gradient;
+    parameter -= gradient / (square_root(total) + eps) * rate;
+  };
+  for_vectors(
+      n,
+      [&](size_t i) {
+        vf parameter = load(p + i), total = load(sum + i);
+        one(load(g + i), parameter, total);
+        store(p + i, parameter);
+        store(sum + i, total);
+      },
+      [&](size_t i, size_t lanes) {
+        vf parameter = load_part(p + i, lanes), total = load_part(sum + i, lanes);
+        one(load_part(g + i, lanes), parameter, total);
+        store_part(p + i, parameter, lanes);
+        store_part(sum + i, total, lanes);
+      });
+}
+
+void rmsprop(float* p, const float* g, float* square, float* buffer, float* mean, size_t n,
+             const RmspropStep& step) {
+  if (buffer != nullptr) {
+    return mean != nullptr ? rmsprop_with<true, true>(p, g, square, buffer, mean, n, step)
+                           : rmsprop_with<true, false>(p, g, square, buffer, mean, n, step);
+  }
+  return mean != nullptr ? rmsprop_with<false, true>(p, g, square, buffer, mean, n, step)
+                         : rmsprop_with<false, false>(p, g, square, buffer, mean, n, step);
 }
 
 }  // namespace ATHANOR_ISA

@@ -41,6 +41,8 @@ const Kernels table = {
     dropout,
     adamw,
     sgd,
+    adagrad,
+    rmsprop,
     from_bf16,
     to_bf16,
 };

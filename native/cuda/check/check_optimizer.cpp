@@ -1,4 +1,5 @@
-// adamw, sgd and the gradient norm on CUDA against the CPU's: the op `optimizer` of kernel_check.
+// adamw, sgd, adagrad, rmsprop and the gradient norm on CUDA against the CPU's: the op `optimizer` of
+// kernel_check.
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -21,36 +22,46 @@ struct Shifts {
 
 // A parameter on both sides.
 struct Parameter {
-  std::vector<float> p, g, m, v;
-  DeviceArray<float> device_p, device_g, device_m, device_v;
+  std::vector<float> p, g, m, v, mean;
+  DeviceArray<float> device_p, device_g, device_m, device_v, device_mean;
   std::unique_ptr<DeviceArray<bf16>> rounded;
   float learning_rate, weight_decay;
-  bool first = false, momentum = true;
+  bool first = false, momentum = true, centered = true;
 
   Parameter(KernelCheck& check, size_t n, Shifts shifts, bool mixed)
       : p(check.random.normals(n)),
         g(check.random.normals(n)),
         m(check.random.normals(n)),
-        v(check.random.floats(n, 0, 2)),
+        v(check.random.floats(n, 1, 2)),
+        mean(check.random.floats(n, -0.5f, 0.5f)),
         device_p(p, shifts.state),
         device_g(g, shifts.gradient),
         device_m(m, shifts.state),
         device_v(v, shifts.state),
+        device_mean(mean, shifts.state),
         learning_rate(check.random.uniform(1e-4f, 1e-1f)),
         weight_decay(check.random.uniform(0, 0.1f)) {
     if (mixed) rounded = std::make_unique<DeviceArray<bf16>>(n, shifts.rounded);
   }
 
   OptimizerSlot on_host() {
-    return {p.data(),      g.data(),     momentum ? m.data() : nullptr,
-            v.data(),      nullptr,      static_cast<int64_t>(p.size()),
-            learning_rate, weight_decay, first};
+    return {p.data(),
+            g.data(),
+            momentum ? m.data() : nullptr,
+            v.data(),
+            centered ? mean.data() : nullptr,
+            nullptr,
+            static_cast<int64_t>(p.size()),
+            learning_rate,
+            weight_decay,
+            first};
   }
   OptimizerSlot on_device() {
     return {device_p.data(),
             device_g.data(),
             momentum ? device_m.data() : nullptr,
             device_v.data(),
+            centered ? device_mean.data() : nullptr,
             rounded ? rounded->data() : nullptr,
             static_cast<int64_t>(p.size()),
             learning_rate,
@@ -84,14 +95,15 @@ Slots slots_of(Parameters& parameters) {
   return slots;
 }
 
-void compare(KernelCheck& check, Parameters& parameters, bool second_moment) {
+void compare(KernelCheck& check, Parameters& parameters) {
   for (auto& one : parameters) {
     const std::string of = " of " + std::to_string(one->p.size()) + " elements";
     const std::vector<float> p = one->device_p.floats();
     check.close("parameter" + of, p, one->p, close);
     if (one->rounded) check.same("bf16 parameter" + of, one->rounded->floats(), rounded_to<bf16>(p));
     check.close("first state" + of, one->device_m.floats(), one->m, close);
-    if (second_moment) check.close("second state" + of, one->device_v.floats(), one->v, close);
+    check.close("second state" + of, one->device_v.floats(), one->v, close);
+    check.close("third state" + of, one->device_mean.floats(), one->mean, close);
     check.same("gradient" + of, one->device_g.floats(), one->g);
   }
 }
@@ -108,7 +120,7 @@ AdamwStep adamw_step(int step) {
 // One update on both sides, with clipping to max_norm or (0) the sum of squares; then compares.
 template <class Update, class Step>
 void check_update(KernelCheck& check, Parameters& parameters, const Step& step, float max_norm,
-                  bool second_moment) {
+                  bool skip = false) {
   Slots slots = slots_of(parameters);
   std::vector<float> norm(1);
   std::vector<double> squares(1);
@@ -117,18 +129,17 @@ void check_update(KernelCheck& check, Parameters& parameters, const Step& step, 
   DeviceArray<double> device_squares(1);
   gradient_norm(check.cuda, GradientNorm{slots.device, device_norm.data()});
   check.close("norm", device_norm.floats(), norm, {0, 1e-6});
-  const bool clipped = max_norm > 0;
+  const bool clipped = max_norm > 0 || skip;
   const auto run = [&](auto device, const std::vector<OptimizerSlot>& list, float* n, double* sum) {
-    const Clipping clipping{max_norm, clipped ? n : nullptr, clipped ? nullptr : sum};
-    if constexpr (std::is_same_v<Step, AdamwStep>) {
-      adamw_update(device, Update{list, clipping, step});
-    } else {
-      sgd_update(device, Update{list, clipping, step});
-    }
+    const Clipping clipping{max_norm, clipped ? n : nullptr, clipped ? nullptr : sum, skip};
+    if constexpr (std::is_same_v<Step, AdamwStep>) adamw_update(device, Update{list, clipping, step});
+    if constexpr (std::is_same_v<Step, SgdStep>) sgd_update(device, Update{list, clipping, step});
+    if constexpr (std::is_same_v<Step, AdagradStep>) adagrad_update(device, Update{list, clipping, step});
+    if constexpr (std::is_same_v<Step, RmspropStep>) rmsprop_update(device, Update{list, clipping, step});
   };
   run(Cpu{}, slots.host, norm.data(), squares.data());
   run(check.cuda, slots.device, device_norm.data(), device_squares.data());
-  compare(check, parameters, second_moment);
+  compare(check, parameters);
   if (clipped) return;
   check.close("squares", device_squares.download(), squares, {0, 1e-12});
   norm_of_squares(check.cuda, NormOfSquares{device_squares.data(), 1, device_norm.data()});
@@ -136,11 +147,11 @@ void check_update(KernelCheck& check, Parameters& parameters, const Step& step, 
 }
 
 void check_adamw(KernelCheck& check, Parameters& parameters, float max_norm, int step = 3) {
-  check_update<AdamwUpdate>(check, parameters, adamw_step(step), max_norm, true);
+  check_update<AdamwUpdate>(check, parameters, adamw_step(step), max_norm);
 }
 
 void check_sgd(KernelCheck& check, Parameters& parameters, const SgdStep& step, float max_norm) {
-  check_update<SgdUpdate>(check, parameters, step, max_norm, false);
+  check_update<SgdUpdate>(check, parameters, step, max_norm);
 }
 
 KERNEL_CHECK(optimizer, "adamw: parameters of all sizes, clipped and not, three steps") {
@@ -212,6 +223,56 @@ KERNEL_CHECK(optimizer, "sgd: a first step does not read its buffer") {
 KERNEL_CHECK(optimizer, "sgd: addresses that are not aligned") {
   Parameters parameters = parameters_of(check, {5000, 1, 9000}, true, {0, 1, 0});
   check_sgd(check, parameters, SgdStep{0, 0.9f, 0, 0, false, false, 0}, 0.5f);
+}
+
+KERNEL_CHECK(optimizer, "a step that must not be made of gradients that are not finite") {
+  const auto update = [&](Parameters& parameters, float max_norm) {
+    check_update<AdamwUpdate>(check, parameters, adamw_step(2), max_norm, true);
+    check_update<SgdUpdate>(check, parameters, SgdStep{0, 0.9f, 0, 0, false, false, 0}, max_norm, true);
+    check_update<AdagradUpdate>(check, parameters, AdagradStep{0, 1e-10f, 0, 0}, max_norm, true);
+    check_update<RmspropUpdate>(check, parameters, RmspropStep{0, 0.9f, 0.1f, 1e-8f, 0.9f, 0, 0}, max_norm,
+                                true);
+  };
+  for (float max_norm : {0.0f, 1.0f}) {
+    for (float bad : {infinity, std::nanf("")}) {
+      Parameters parameters = parameters_of(check, {6, 9}, false);
+      parameters[1]->g[7] = bad;
+      parameters[1]->device_g.upload(parameters[1]->g);
+      const std::vector<float> before = parameters[0]->p;
+      update(parameters, max_norm);
+      check.same("parameter", parameters[0]->device_p.floats(), before);
+    }
+    Parameters sound = parameters_of(check, {6, 9}, true);
+    const std::vector<float> before = sound[0]->p;
+    update(sound, max_norm);
+    const std::vector<int> unchanged{sound[0]->p == before};
+    check.same("sound gradients change nothing", unchanged, std::vector<int>{0});
+  }
+}
+
+KERNEL_CHECK(optimizer, "adagrad: all sizes, clipped and not, addresses that are not aligned") {
+  for (const Shifts& shifts : {Shifts{}, Shifts{1, 0, 0}, Shifts{0, 3, 0}, Shifts{0, 0, 1}}) {
+    for (float max_norm : {0.0f, 1.0f}) {
+      Parameters parameters = parameters_of(check, {1, 3, 4, 5, 8191, 8193}, max_norm == 0, shifts);
+      for (auto& one : parameters) one->momentum = one->centered = false;
+      for (int step = 0; step < 2; step++) {
+        check_update<AdagradUpdate>(check, parameters, AdagradStep{0, 1e-10f, 0, 0}, max_norm);
+      }
+    }
+  }
+}
+
+KERNEL_CHECK(optimizer, "rmsprop: with and without momentum and centering, addresses that are not aligned") {
+  for (int options = 0; options < 4; options++) {
+    const RmspropStep step{0, 0.99f, static_cast<float>(1.0 - 0.99), 1e-8f, options & 1 ? 0.9f : 0.0f, 0, 0};
+    for (const Shifts& shifts : {Shifts{}, Shifts{1, 0, 0}, Shifts{0, 3, 1}}) {
+      for (float max_norm : {0.0f, 1.0f}) {
+        Parameters parameters = parameters_of(check, {1, 3, 4, 5, 8191, 8193}, max_norm == 0, shifts);
+        for (auto& one : parameters) one->momentum = options & 1, one->centered = options & 2;
+        for (int i = 0; i < 2; i++) check_update<RmspropUpdate>(check, parameters, step, max_norm);
+      }
+    }
+  }
 }
 
 KERNEL_CHECK(optimizer, "the norm of many squares, the same bits twice") {

@@ -1,4 +1,4 @@
-// What adamw and sgd share: reading the parameter list, the gradient norm, and the update commands.
+// What the optimizers share: reading the parameter list, the gradient norm, and the update commands.
 #include "ops/optimizer/optimizer.h"
 
 #include <algorithm>
@@ -17,7 +17,8 @@ std::vector<OptimizerSlot> slots_of(const std::vector<OptimizerEntry>& entries) 
   slots.reserve(entries.size());
   for (const OptimizerEntry& e : entries) {
     slots.push_back({e.p.data<float>(), e.g.data<float>(), e.m.data<float>(), e.v.data<float>(),
-                     e.rounded.data<bf16>(), e.p.count(), e.learning_rate, e.weight_decay, e.first});
+                     e.mean.data<float>(), e.rounded.data<bf16>(), e.p.count(), e.learning_rate,
+                     e.weight_decay, e.first});
   }
   return slots;
 }
@@ -41,7 +42,8 @@ std::vector<std::vector<OptimizerEntry>> slices_of(const std::vector<OptimizerEn
       }
       int64_t end = std::min(e.p.count(), begin + room);
       OptimizerEntry part = e;
-      for (View* v : {&part.p, &part.g, &part.m, &part.v, &part.rounded}) *v = flat_range(*v, begin, end);
+      for (View* v : {&part.p, &part.g, &part.m, &part.v, &part.mean, &part.rounded})
+        *v = flat_range(*v, begin, end);
       slices.back().push_back(std::move(part));
       room -= end - begin;
       begin = end;
@@ -64,7 +66,7 @@ void run_slice(Call& c, std::vector<OptimizerEntry> slice, std::vector<View> rea
   std::vector<View> written{extra};
   for (const OptimizerEntry& e : *part) {
     read.push_back(e.g);
-    written.insert(written.end(), {e.p, e.m, e.v, e.rounded});
+    written.insert(written.end(), {e.p, e.m, e.v, e.mean, e.rounded});
   }
   c.run(
       read, written, [=](Execution& e) { body(e, slots_of(*part)); }, CommandKind::update);
@@ -101,20 +103,22 @@ View OptimizerCall::master(int position, int index, const TensorRef& parameter) 
   return needed ? state(position, name, parameter) : View();
 }
 
-void OptimizerCall::read(int position, int index, bool with_state, bool first) {
+void OptimizerCall::read(int position, int index, bool first) {
   const std::string at = "[" + std::to_string(index) + "]", name = "parameters" + at;
   TensorRef p = c_.tensor(position, name.c_str());
   c_.check_float(p, name.c_str());
   check_place(p, name);
-  OptimizerEntry entry{p->view, View(), View(), View(), View(), 0, 0, first};
-  if (with_state) entry.m = state(position + 1, (states_ == 2 ? "m" : "buffer") + at, p);
-  if (with_state && states_ == 2) entry.v = state(position + 2, "v" + at, p);
-  if (View weights = master(position + 1 + states_, index, p); weights.defined()) {
+  OptimizerEntry entry{p->view, View(), View(), View(), View(), View(), 0, 0, first};
+  for (const OptimizerState& wanted : states_) {
+    position++;
+    if (wanted.wanted) entry.*wanted.place = state(position, wanted.name + at, p);
+  }
+  if (View weights = master(position + 1, index, p); weights.defined()) {
     entry.rounded = entry.p;
     entry.p = weights;
   }
-  entry.learning_rate = static_cast<float>(c_.number(position + 2 + states_, ("lr" + at).c_str()));
-  entry.weight_decay = static_cast<float>(c_.number(position + 3 + states_, ("weightDecay" + at).c_str()));
+  entry.learning_rate = static_cast<float>(c_.number(position + 2, ("lr" + at).c_str()));
+  entry.weight_decay = static_cast<float>(c_.number(position + 3, ("weightDecay" + at).c_str()));
   if (p->view.count() == 0) return;
   TensorRef gradient = get_gradient(c_.environment, p);
   if (!gradient) return;
@@ -123,25 +127,27 @@ void OptimizerCall::read(int position, int index, bool with_state, bool first) {
   entries_.push_back(std::move(entry));
 }
 
-void OptimizerCall::finish(float max_norm, const Update& update) {
+void OptimizerCall::finish(int position, const Update& update) {
+  const float max_norm = not_negative(c_, position, "maxNorm");
+  const bool skip = c_.flag(position + 1, "skipNotFinite");
   std::sort(written_.begin(), written_.end());
   if (std::adjacent_find(written_.begin(), written_.end()) != written_.end()) {
     c_.fail(ErrorCode::argument, "parameters and their states must be different tensors, got one twice");
   }
   std::vector<View> all;
   for (const OptimizerEntry& e : entries_) {
-    for (const View& v : {e.p, e.g, e.m, e.v, e.rounded}) all.push_back(dependency(v));
+    for (const View& v : {e.p, e.g, e.m, e.v, e.mean, e.rounded}) all.push_back(dependency(v));
   }
   View norm = c_.make(DType::f32, Shape{});
   c_.result(norm);
-  if (max_norm > 0) {
-    update_with_norm(max_norm, norm, all, update);
+  if (max_norm > 0 || skip) {
+    update_with_norm(Clipping{max_norm, nullptr, nullptr, skip}, norm, all, update);
   } else {
     update_and_norm(norm, all, update);
   }
 }
 
-void OptimizerCall::update_with_norm(float max_norm, const View& norm, const std::vector<View>& all,
+void OptimizerCall::update_with_norm(const Clipping& clipping, const View& norm, const std::vector<View>& all,
                                      const Update& update) {
   auto entries = std::make_shared<const std::vector<OptimizerEntry>>(entries_);
   // Depends on everything, so that a mark on any gradient or state marks the norm, and with it skips every
@@ -154,7 +160,9 @@ void OptimizerCall::update_with_norm(float max_norm, const View& norm, const std
   });
   for (std::vector<OptimizerEntry>& slice : slices_of(*entries)) {
     run_slice(c_, std::move(slice), {norm}, View(), [=](Execution& e, std::vector<OptimizerSlot> slots) {
-      update(e, std::move(slots), Clipping{max_norm, norm.data<float>(), nullptr});
+      Clipping known = clipping;
+      known.norm = norm.data<float>();
+      update(e, std::move(slots), known);
     });
   }
 }
@@ -170,7 +178,7 @@ void OptimizerCall::update_and_norm(const View& norm, const std::vector<View>& a
   for (int64_t i = 0; i < count; i++) {
     run_slice(c_, std::move(slices[static_cast<size_t>(i)]), {whole}, squares,
               [=](Execution& e, std::vector<OptimizerSlot> slots) {
-                update(e, std::move(slots), Clipping{0, nullptr, squares.data<double>() + i});
+                update(e, std::move(slots), Clipping{0, nullptr, squares.data<double>() + i, false});
               });
   }
   c_.run({whole, squares}, {norm}, [=](Execution& e) {

@@ -44,6 +44,30 @@ double for_each_piece(const std::vector<OptimizerSlot>& slots, const Update& upd
   return total;
 }
 
+// One update: k.sum_squares or the clip factor first, then piece by piece `apply(slot, begin, count, step)`.
+template <class Update, class Apply>
+void update_pieces(const Update& a, const Apply& apply) {
+  if (skipped(a.clipping)) return;
+  const Kernels& k = kernels();
+  auto common = a.step;
+  common.gradient_scale = clip_factor(a.clipping);
+  const bool wanted = a.clipping.squares != nullptr;
+  const double total =
+      for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
+        auto step = common;
+        step.learning_rate = s.learning_rate;
+        step.weight_decay = s.weight_decay;
+        if (wanted) *squares = k.sum_squares(s.g + begin, n);  // the update then finds them in cache
+        apply(s, begin, n, step);
+      });
+  if (wanted) *a.clipping.squares = total;
+}
+
+// Of a state that may be missing.
+float* at(float* state, int64_t begin) {
+  return state ? state + begin : nullptr;
+}
+
 }  // namespace
 
 void gradient_norm(Cpu, const GradientNorm& a) {
@@ -61,6 +85,7 @@ void norm_of_squares(Cpu, const NormOfSquares& a) {
 }
 
 void adamw_update(Cpu, const AdamwUpdate& a) {
+  if (skipped(a.clipping)) return;
   const Kernels& k = kernels();
   AdamwStep common = a.step;
   common.gradient_scale = clip_factor(a.clipping);
@@ -76,20 +101,22 @@ void adamw_update(Cpu, const AdamwUpdate& a) {
 }
 
 void sgd_update(Cpu, const SgdUpdate& a) {
-  const Kernels& k = kernels();
-  SgdStep common = a.step;
-  common.gradient_scale = clip_factor(a.clipping);
-  const bool wanted = a.clipping.squares != nullptr;
-  const double total =
-      for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
-        SgdStep step = common;
-        step.learning_rate = s.learning_rate;
-        step.weight_decay = s.weight_decay;
-        step.first = s.first;
-        if (wanted) *squares = k.sum_squares(s.g + begin, n);  // the update then finds them in cache
-        k.sgd(s.p + begin, s.g + begin, s.m ? s.m + begin : nullptr, n, step);
-      });
-  if (wanted) *a.clipping.squares = total;
+  update_pieces(a, [](const OptimizerSlot& s, int64_t begin, size_t n, SgdStep step) {
+    step.first = s.first;
+    kernels().sgd(s.p + begin, s.g + begin, at(s.m, begin), n, step);
+  });
+}
+
+void adagrad_update(Cpu, const AdagradUpdate& a) {
+  update_pieces(a, [](const OptimizerSlot& s, int64_t begin, size_t n, const AdagradStep& step) {
+    kernels().adagrad(s.p + begin, s.g + begin, s.v + begin, n, step);
+  });
+}
+
+void rmsprop_update(Cpu, const RmspropUpdate& a) {
+  update_pieces(a, [](const OptimizerSlot& s, int64_t begin, size_t n, const RmspropStep& step) {
+    kernels().rmsprop(s.p + begin, s.g + begin, s.v + begin, at(s.m, begin), at(s.mean, begin), n, step);
+  });
 }
 
 }  // namespace athanor

@@ -60,7 +60,7 @@ using Floats = Vector<float, count>;
 // A parameter of a packed weight may begin anywhere.
 __device__ bool aligned(const OptimizerSlot& s) {
   const auto position = [](const void* pointer) { return reinterpret_cast<uintptr_t>(pointer); };
-  const uintptr_t floats = position(s.p) | position(s.g) | position(s.m) | position(s.v);
+  const uintptr_t floats = position(s.p) | position(s.g) | position(s.m) | position(s.v) | position(s.mean);
   return floats % sizeof(Floats<pack>) == 0 && position(s.rounded) % sizeof(Vector<bf16, pack>) == 0;
 }
 
@@ -120,6 +120,7 @@ __global__ void __launch_bounds__(total_threads)
 // squares (pieces), or null with clipping.
 __global__ void __launch_bounds__(threads)
     adamw_update_kernel(Table table, Clipping clipping, AdamwStep step, double* squares) {
+  if (skipped(clipping)) return;
   const Piece piece(table);
   const OptimizerSlot& s = piece.slot;
   const float clip = clip_factor(clipping), decay = 1.0f - s.learning_rate * s.weight_decay;
@@ -146,6 +147,7 @@ __global__ void __launch_bounds__(threads)
 
 __global__ void __launch_bounds__(threads)
     sgd_update_kernel(Table table, Clipping clipping, SgdStep step, double* squares) {
+  if (skipped(clipping)) return;
   const Piece piece(table);
   const OptimizerSlot& s = piece.slot;
   const float clip = clip_factor(clipping), damped = 1.0f - step.dampening;
@@ -165,6 +167,62 @@ __global__ void __launch_bounds__(threads)
     }
     store_parameter(s, at, p);
     if (s.m) store_vector(s.m + at, buffer);
+  });
+  if (squares) put_squares(squares, sum);
+}
+
+__global__ void __launch_bounds__(threads)
+    adagrad_update_kernel(Table table, Clipping clipping, AdagradStep step, double* squares) {
+  if (skipped(clipping)) return;
+  const Piece piece(table);
+  const OptimizerSlot& s = piece.slot;
+  const float clip = clip_factor(clipping);
+  double sum = 0.0;
+  for_elements(piece, [&](int64_t at, auto count) {
+    constexpr int n = decltype(count)::value;
+    const Floats<n> g = load_vector<n>(s.g + at);
+    Floats<n> p = load_vector<n>(s.p + at), total = load_vector<n>(s.v + at);
+    if (squares) add_squares(sum, g);
+#pragma unroll
+    for (int i = 0; i < n; i++) {
+      const float gradient = g[i] * clip + p[i] * s.weight_decay;
+      total[i] += gradient * gradient;
+      p[i] -= gradient / (sqrtf(total[i]) + step.eps) * s.learning_rate;
+    }
+    store_parameter(s, at, p);
+    store_vector(s.v + at, total);
+  });
+  if (squares) put_squares(squares, sum);
+}
+
+__global__ void __launch_bounds__(threads)
+    rmsprop_update_kernel(Table table, Clipping clipping, RmspropStep step, double* squares) {
+  if (skipped(clipping)) return;
+  const Piece piece(table);
+  const OptimizerSlot& s = piece.slot;
+  const float clip = clip_factor(clipping);
+  double sum = 0.0;
+  for_elements(piece, [&](int64_t at, auto count) {
+    constexpr int n = decltype(count)::value;
+    const Floats<n> g = load_vector<n>(s.g + at);
+    Floats<n> p = load_vector<n>(s.p + at), square = load_vector<n>(s.v + at), buffer{}, mean{};
+    if (s.m) buffer = load_vector<n>(s.m + at);
+    if (s.mean) mean = load_vector<n>(s.mean + at);
+    if (squares) add_squares(sum, g);
+#pragma unroll
+    for (int i = 0; i < n; i++) {
+      const float gradient = g[i] * clip + p[i] * s.weight_decay;
+      square[i] = square[i] * step.alpha + gradient * gradient * step.one_minus_alpha;
+      mean[i] += (gradient - mean[i]) * step.one_minus_alpha;
+      const float spread = s.mean ? square[i] - mean[i] * mean[i] : square[i];
+      const float direction = gradient / (sqrtf(spread) + step.eps);
+      buffer[i] = buffer[i] * step.momentum + direction;  // without momentum the direction alone
+      p[i] -= buffer[i] * s.learning_rate;
+    }
+    store_parameter(s, at, p);
+    store_vector(s.v + at, square);
+    if (s.m) store_vector(s.m + at, buffer);
+    if (s.mean) store_vector(s.mean + at, mean);
   });
   if (squares) put_squares(squares, sum);
 }
@@ -235,6 +293,14 @@ void adamw_update(Cuda cuda, const AdamwUpdate& a) {
 
 void sgd_update(Cuda cuda, const SgdUpdate& a) {
   update(cuda, sgd_update_kernel, a.slots, a.clipping, a.step);
+}
+
+void adagrad_update(Cuda cuda, const AdagradUpdate& a) {
+  update(cuda, adagrad_update_kernel, a.slots, a.clipping, a.step);
+}
+
+void rmsprop_update(Cuda cuda, const RmspropUpdate& a) {
+  update(cuda, rmsprop_update_kernel, a.slots, a.clipping, a.step);
 }
 
 }  // namespace athanor

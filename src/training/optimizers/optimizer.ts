@@ -1,17 +1,10 @@
-// AdamW and SGD: the state that the ops adamw and sgd (src/tensor/ops/optimizer.ts) change in place. A step
-// is one command for all parameters; it is done whole or, when a gradient failed, not at all.
-import { AthanorError } from "../errors.js";
-import { getEngine } from "../native/load.js";
-import { masterOf } from "../nn/parameter.js";
-import { adamw, sgd } from "../tensor/ops/optimizer.js";
-import { handles, type Tensor } from "../tensor/tensor.js";
-import {
-  isBiasOrNorm,
-  type NamedParameters,
-  type OptimizedParameter,
-  optimizedParameters,
-  type ParameterGroup,
-} from "./parameter-groups.js";
+// What all optimizers share: the state that an op of src/tensor/ops/optimizer.ts changes in place, learning rate, files.
+// A step is one command for all parameters; it is done whole or, when a gradient failed, not at all.
+import { AthanorError } from "../../errors.js";
+import { getEngine } from "../../native/load.js";
+import { masterOf } from "../../nn/parameter.js";
+import type { GradientOptions, UpdatedParameter } from "../../tensor/ops/optimizer.js";
+import { handles, type Tensor } from "../../tensor/tensor.js";
 import {
   type FileTarget,
   fillTensors,
@@ -19,7 +12,14 @@ import {
   requireFit,
   writeTensors,
   zerosLike,
-} from "./tensor-files.js";
+} from "../tensor-files.js";
+import {
+  isBiasOrNorm,
+  type NamedParameters,
+  type OptimizedParameter,
+  optimizedParameters,
+  type ParameterGroup,
+} from "./parameter-groups.js";
 
 /** Options that all optimizers share. */
 export interface OptimizerOptions {
@@ -31,25 +31,11 @@ export interface OptimizerOptions {
   noDecay?: (name: string) => boolean;
 }
 
-export interface AdamWOptions extends OptimizerOptions {
-  /** Each from 0 to below 1; default [0.9, 0.999]. */
-  betas?: readonly [number, number];
-  /** Default 1e-8. */
-  eps?: number;
-}
-
-export interface SgdOptions extends OptimizerOptions {
-  /** Default 0. */
-  momentum?: number;
-  /** Default 0. */
-  dampening?: number;
-  /** Default false. */
-  nesterov?: boolean;
-}
-
 export interface StepOptions {
   /** Gradients are scaled so that the norm of them all is at most this. Default: they are not. */
   maxGradNorm?: number;
+  /** When the norm of all gradients is infinite or NaN nothing changes. Default false, as in PyTorch. */
+  skipNotFinite?: boolean;
 }
 
 export interface StepResult {
@@ -57,12 +43,22 @@ export interface StepResult {
   gradNorm: Tensor;
 }
 
-type State = Record<string, Tensor>;
+/** State of one parameter by the names it has in files. */
+export type OptimizerState = Record<string, Tensor>;
 
-abstract class Optimizer {
+/** One step as an optimizer's op sees it. */
+export interface UpdateContext {
+  /** Parameters whose first step it is. */
+  started: ReadonlySet<string>;
+  /** From 1. */
+  step: number;
+  gradients: GradientOptions;
+}
+
+export abstract class Optimizer {
   protected readonly parameters: OptimizedParameter[];
   /** State tensors by parameter, made at the first step that has a gradient for it. */
-  protected readonly states = new Map<string, State>();
+  protected readonly states = new Map<string, OptimizerState>();
   /** The parts of a state, as they are called in files. */
   protected abstract readonly stateNames: readonly string[];
   #lr: number;
@@ -93,7 +89,7 @@ abstract class Optimizer {
     this.#lr = checkedRate(this.who, value);
   }
 
-  /** Steps made so far; the bias correction of AdamW counts them. A step that was skipped counts too. */
+  /** Steps made so far, as bias corrections count them. A step that was skipped counts too. */
   get steps(): number {
     return this.#steps;
   }
@@ -112,7 +108,7 @@ abstract class Optimizer {
    * const { gradNorm } = optimizer.step({ maxGradNorm: 1 });
    */
   step(options: StepOptions = {}): StepResult {
-    const { maxGradNorm } = options;
+    const { maxGradNorm, skipNotFinite } = options;
     if (maxGradNorm !== undefined && !(maxGradNorm > 0)) {
       throw new AthanorError(
         "ERR_ARGUMENT",
@@ -129,7 +125,11 @@ abstract class Optimizer {
       }
       ready.push(parameter);
     }
-    const gradNorm = this.update(ready, started, this.#steps + 1, maxGradNorm ?? 0);
+    const gradNorm = this.update(ready, {
+      started,
+      step: this.#steps + 1,
+      gradients: { maxNorm: maxGradNorm ?? 0, skipNotFinite },
+    });
     this.#steps++;
     return { gradNorm };
   }
@@ -208,17 +208,18 @@ abstract class Optimizer {
     this.dispose();
   }
 
-  protected makeState(parameter: Tensor): State {
+  protected makeState(parameter: Tensor): OptimizerState {
     const values = masterOf(parameter) ?? parameter;
     return Object.fromEntries(this.stateNames.map((part) => [part, zerosLike(values)]));
   }
 
-  protected abstract update(
-    parameters: OptimizedParameter[],
-    started: ReadonlySet<string>,
-    step: number,
-    maxNorm: number,
-  ): Tensor;
+  /** Enqueues the op over these parameters, whose states are there, and gives the norm. */
+  protected abstract update(parameters: readonly OptimizedParameter[], context: UpdateContext): Tensor;
+
+  /** What every op wants of a parameter. */
+  protected slot({ tensor, lrRatio, weightDecay }: OptimizedParameter): UpdatedParameter {
+    return { parameter: tensor, master: masterOf(tensor), lr: this.lr * lrRatio, weightDecay };
+  }
 
   #hasGradient({ name, tensor }: OptimizedParameter): boolean {
     const { native } = getEngine();
@@ -228,96 +229,23 @@ abstract class Optimizer {
   }
 }
 
-/**
- * AdamW (Loshchilov and Hutter 2019), with the results of torch.optim.AdamW. State: NAME.exp_avg,
- * NAME.exp_avg_sq.
- *
- * @example
- * const optimizer = new AdamW(model.parameters(), { lr: 2e-5, weightDecay: 0.01 });
- * loss.backward();
- * optimizer.step({ maxGradNorm: 1 });
- * optimizer.zeroGrad();
- */
-export class AdamW extends Optimizer {
-  protected readonly stateNames = ["exp_avg", "exp_avg_sq"];
-  readonly #betas: readonly [number, number];
-  readonly #eps: number;
-
-  /** @throws ERR_ARGUMENT */
-  constructor(parameters: NamedParameters | readonly ParameterGroup[], options: AdamWOptions) {
-    super("AdamW", parameters, options);
-    const { betas = [0.9, 0.999], eps = 1e-8 } = options;
-    const fault = (name: string, needed: string, came: unknown) =>
-      new AthanorError("ERR_ARGUMENT", `AdamW: ${name} must be ${needed}, got ${String(came)}`);
-    if (betas.length !== 2 || betas.some((beta) => !(beta >= 0 && beta < 1))) {
-      throw fault("betas", "two numbers from 0 to below 1", betas);
-    }
-    if (!(eps >= 0)) throw fault("eps", "a number from 0", eps);
-    this.#betas = [betas[0], betas[1]];
-    this.#eps = eps;
-  }
-
-  protected update(list: OptimizedParameter[], _: unknown, step: number, maxNorm: number): Tensor {
-    const slots = list.map(({ name, tensor, lrRatio, weightDecay }) => {
-      const state = this.states.get(name)!;
-      const [m, v] = [state.exp_avg, state.exp_avg_sq];
-      const master = masterOf(tensor);
-      return { parameter: tensor, m, v, master, lr: this.lr * lrRatio, weightDecay };
-    });
-    const [beta1, beta2] = this.#betas;
-    return adamw(slots, { beta1, beta2, eps: this.#eps, step, maxNorm });
-  }
-}
-
-/**
- * Stochastic gradient descent, with the results of torch.optim.SGD. State, with momentum:
- * NAME.momentum_buffer.
- *
- * @example
- * const optimizer = new Sgd(model.parameters(), { lr: 0.1, momentum: 0.9 });
- */
-export class Sgd extends Optimizer {
-  protected readonly stateNames: readonly string[];
-  readonly #options: { momentum: number; dampening: number; nesterov: boolean };
-
-  /** @throws ERR_ARGUMENT */
-  constructor(parameters: NamedParameters | readonly ParameterGroup[], options: SgdOptions) {
-    super("Sgd", parameters, options);
-    const { momentum = 0, dampening = 0, nesterov = false } = options;
-    const fault = (name: string, came: unknown) =>
-      new AthanorError("ERR_ARGUMENT", `Sgd: ${name} must be a number from 0, got ${String(came)}`);
-    if (!(momentum >= 0)) throw fault("momentum", momentum);
-    if (!(dampening >= 0)) throw fault("dampening", dampening);
-    if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new AthanorError("ERR_ARGUMENT", "Sgd: nesterov must come with a momentum and without dampening");
-    }
-    this.#options = { momentum, dampening, nesterov };
-    this.stateNames = momentum === 0 ? [] : ["momentum_buffer"];
-  }
-
-  protected update(
-    list: OptimizedParameter[],
-    started: ReadonlySet<string>,
-    _: number,
-    maxNorm: number,
-  ): Tensor {
-    const slots = list.map(({ name, tensor, lrRatio, weightDecay }) => ({
-      parameter: tensor,
-      buffer: this.states.get(name)?.momentum_buffer,
-      master: masterOf(tensor),
-      lr: this.lr * lrRatio,
-      weightDecay,
-      first: started.has(name),
-    }));
-    return sgd(slots, { ...this.#options, maxNorm });
-  }
-}
-
-function disposeState(state: State): void {
+function disposeState(state: OptimizerState): void {
   for (const tensor of Object.values(state)) tensor.dispose();
 }
 
 function checkedRate(who: string, lr: unknown): number {
   if (typeof lr === "number" && Number.isFinite(lr) && lr >= 0) return lr;
   throw new AthanorError("ERR_ARGUMENT", `${who}: lr must be a number from 0, got ${String(lr)}`);
+}
+
+/** A number in a range, for options of optimizers. @throws ERR_ARGUMENT */
+export function checkedOption(
+  who: string,
+  name: string,
+  value: unknown,
+  below = Number.POSITIVE_INFINITY,
+): number {
+  if (typeof value === "number" && value >= 0 && value < below) return value;
+  const range = below === Number.POSITIVE_INFINITY ? "from 0" : `from 0 to below ${below}`;
+  throw new AthanorError("ERR_ARGUMENT", `${who}: ${name} must be a number ${range}, got ${String(value)}`);
 }

@@ -1,6 +1,6 @@
 // Which parameters an optimizer changes, and with what learning rate and weight decay: groups by name.
-import { AthanorError } from "../errors.js";
-import { Tensor } from "../tensor/tensor.js";
+import { AthanorError } from "../../errors.js";
+import { Tensor } from "../../tensor/tensor.js";
 
 /** Parameters by name, as `model.parameters()` gives them. */
 export type NamedParameters = ReadonlyMap<string, Tensor> | Iterable<readonly [string, Tensor]>;

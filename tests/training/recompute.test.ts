@@ -1,0 +1,162 @@
+// Gradient checkpointing: less memory, the same bits.
+import { expect, test } from "@jest/globals";
+import {
+  AutoModelForMaskedLM,
+  AutoModelForSequenceClassification,
+  type Model,
+} from "../../src/models/index.js";
+import { engineState, memory, synchronize } from "../../src/tensor/device.js";
+import { Generator } from "../../src/tensor/random.js";
+import { scope } from "../../src/tensor/scope.js";
+import { Trainer, type TrainingArgs } from "../../src/training/index.js";
+import { uniform } from "../support/random.js";
+import {
+  bitsOf,
+  labels,
+  tinyConfig,
+  tinyExamples,
+  tinyModel,
+  tinyRows,
+  tinyTokenizer,
+  withModel,
+} from "./support.js";
+
+const gradientsOf = async (model: Model) => {
+  const found = new Map<string, string>();
+  for (const [name, parameter] of model.parameters()) {
+    const gradient = parameter.grad;
+    if (gradient)
+      found.set(name, Buffer.from(((await gradient.data()) as Float32Array).buffer).toString("hex"));
+    gradient?.dispose();
+  }
+  return found;
+};
+
+/** Loss and gradients of two batches, with dropout; afterwards the calls that the generator counts. */
+async function stepOf(model: Model, gradientCheckpointing: boolean) {
+  model.train().gradientCheckpointing = gradientCheckpointing;
+  model.generator = new Generator(5);
+  const losses: number[] = [];
+  for (const seed of [1, 2]) {
+    const batch = model.collate(tinyExamples(9, seed));
+    const { loss, logits } = model.forward(batch);
+    batch.dispose(); // what is recomputed keeps what it needs
+    losses.push(await loss!.item());
+    loss!.backward();
+    for (const t of [loss!, logits]) t.dispose();
+  }
+  const gradients = await gradientsOf(model);
+  for (const parameter of model.parameters().values()) parameter.grad = null;
+  return { losses, gradients, calls: model.generator.calls };
+}
+
+test("loss, every gradient and the random numbers are the same bits, with dropout and accumulation", async () => {
+  await withModel(async (model) => {
+    const plain = await stepOf(model, false);
+    const recomputed = await stepOf(model, true);
+    expect(recomputed).toEqual(plain);
+    expect(plain.gradients.size).toBe(model.parameters().size);
+  });
+});
+
+test.each([/embeddings/, /embeddings|layer\.0/, /layer\.0\.attention/])("frozen: %s", async (pattern) => {
+  await withModel(async (model) => {
+    model.freeze(pattern);
+    expect(await stepOf(model, true)).toEqual(await stepOf(model, false));
+  });
+});
+
+test("hidden states and attentions are there as well", async () => {
+  await withModel(async (model) => {
+    const outputs = (gradientCheckpointing: boolean) => {
+      model.train().gradientCheckpointing = gradientCheckpointing;
+      model.generator = new Generator(5);
+      return scope(() => {
+        const output = model.forward(model.collate(tinyExamples(4)), {
+          hiddenStates: true,
+          attentions: true,
+        });
+        output.loss!.backward();
+        return [...output.hiddenStates!, ...output.attentions!.flat()].map((t) => t.dataSync());
+      });
+    };
+    const plain = outputs(false);
+    const gradients = await gradientsOf(model);
+    for (const parameter of model.parameters().values()) parameter.grad = null;
+    expect(outputs(true)).toEqual(plain);
+    expect(await gradientsOf(model)).toEqual(gradients);
+  });
+});
+
+test("a run gives the same bits, and puts the model back as it was", async () => {
+  const outcome = (args: TrainingArgs) =>
+    withModel(async (model) => {
+      const trainer = new Trainer({
+        ...{ model, tokenizer: tinyTokenizer(), train: tinyRows(30) },
+        args: { maxSteps: 6, learningRate: 1e-3, gradientAccumulation: 2, ...args },
+      });
+      const { loss } = await trainer.train();
+      expect(model.gradientCheckpointing).toBe(false);
+      return { loss, bits: await bitsOf(model.parameters()) };
+    });
+  expect(await outcome({ gradientCheckpointing: true })).toEqual(await outcome({}));
+});
+
+test("a masked language model, whose loss comes from gathered rows", async () => {
+  const model = await AutoModelForMaskedLM.fromConfig(tinyConfig, { seed: 3 });
+  const gradients = async (gradientCheckpointing: boolean) => {
+    model.train().gradientCheckpointing = gradientCheckpointing;
+    model.generator = new Generator(5);
+    scope(() => {
+      const examples = tinyExamples(6).map(({ inputIds }) => ({
+        inputIds,
+        labels: Int32Array.from(inputIds!),
+      }));
+      model.forward(model.collate(examples)).loss!.backward();
+    });
+    const found = await gradientsOf(model);
+    for (const parameter of model.parameters().values()) parameter.grad = null;
+    return found;
+  };
+  expect(await gradients(true)).toEqual(await gradients(false));
+  model.dispose();
+});
+
+test("the memory of a step hardly grows with the layers, and nothing stays behind", async () => {
+  const next = uniform(1);
+  const inputIds = Array.from({ length: 512 }, () => 1 + Math.floor(next() * 20));
+  const peakOf = async (layers: number, gradientCheckpointing: boolean) => {
+    const config = {
+      ...tinyConfig,
+      num_hidden_layers: layers,
+      hidden_size: 64,
+      max_position_embeddings: 512,
+    };
+    const model = await AutoModelForSequenceClassification.fromConfig(config, { labels });
+    model.train().gradientCheckpointing = gradientCheckpointing;
+    await synchronize();
+    const before = { handles: engineState().liveHandles, bytes: memory().live };
+    const step = () => {
+      scope(() => model.forward(model.collate([{ inputIds, labels: 1 }])).loss!.backward());
+      for (const parameter of model.parameters().values()) parameter.grad = null;
+    };
+    step();
+    await synchronize();
+    const after = { handles: engineState().liveHandles, bytes: memory().live };
+    const { peak } = memory();
+    model.dispose();
+    await synchronize();
+    expect(after).toEqual(before);
+    return peak - before.bytes;
+  };
+  // The peak is that of the process: from the smallest on, each is larger than all before.
+  const recomputed = await peakOf(16, true);
+  const plain = await peakOf(16, false);
+  expect(plain).toBeGreaterThan(2 * recomputed);
+});
+
+test("a fresh model has none of it", async () => {
+  const model = await tinyModel();
+  expect(model.gradientCheckpointing).toBe(false);
+  model.dispose();
+});
