@@ -252,7 +252,12 @@ const questionAnswering: HeadKind = {
         if (!starts || !ends) return noLabels;
         const startPositions = integerLabels(starts, "startPosition", device);
         const endPositions = integerLabels(ends, "endPosition", device);
-        return { tensors: { startPositions, endPositions }, lossCount: starts.length };
+        // As the loss counts: a start outside of its sequence is none.
+        const lossCount = examples.filter((example, b) => {
+          const ids = example.inputIds ?? example.ids ?? [];
+          return starts[b] >= 0 && starts[b] < ids.length;
+        }).length;
+        return { tensors: { startPositions, endPositions }, lossCount };
       },
       forward({ hidden }, batch) {
         const both = outputs.forward(hidden); // (T, 2)

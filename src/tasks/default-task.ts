@@ -2,9 +2,13 @@
 // training itself knows no task; later tasks are further lines of the table.
 import { AthanorError } from "../errors.js";
 import type { Task, TrainableModel } from "../training/task.js";
+import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
 
-const TASKS: [head: string, make: () => Task][] = [["ForSequenceClassification", textClassification]];
+const TASKS: [head: string, make: () => Task][] = [
+  ["ForSequenceClassification", textClassification],
+  ["ForQuestionAnswering", questionAnswering as () => Task],
+];
 
 /** @throws ERR_ARGUMENT when no task is known for the model's architecture */
 export function defaultTask(model: TrainableModel): Task {

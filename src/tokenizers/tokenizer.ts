@@ -99,6 +99,11 @@ export class Tokenizer {
     return new Tokenizer(partsOf(sourceFromJson(json)));
   }
 
+  /** The side on which padding goes. */
+  get paddingSide(): "left" | "right" {
+    return this.#parts.settings.paddingSide;
+  }
+
   /** Number of tokens, added ones included: the least number of rows of a matching embedding. */
   get vocabSize(): number {
     return this.#size;

@@ -1,0 +1,72 @@
+// What tasks share about rows: columns by name, and errors that name task, row and column.
+import { AthanorError } from "../errors.js";
+import type { DataRow } from "../training/task.js";
+
+/** A column of a row, undefined where it has none. */
+export function columnOf(row: DataRow, name: string): unknown {
+  return Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
+}
+
+/** ERR_DATA for a row, counted from 0: who, where, what was needed, what came. */
+export function rowFault(
+  task: string,
+  row: number,
+  column: string | undefined,
+  needed: string,
+  came: unknown,
+): AthanorError {
+  const where = column === undefined ? "" : ` column "${column}"`;
+  return new AthanorError(
+    "ERR_DATA",
+    `${task}: row ${row}${where} must be ${needed}, got ${shownValue(came)}`,
+  );
+}
+
+/** The text of a column. @throws ERR_DATA when it is none, or nothing but blanks */
+export function textOf(task: string, row: DataRow, index: number, name: string): string {
+  if (typeof row !== "object" || row === null) throw rowFault(task, index, undefined, "an object", row);
+  const text = columnOf(row, name);
+  if (typeof text !== "string") throw rowFault(task, index, name, "a text", text);
+  if (text.trim() === "") throw rowFault(task, index, name, "a text that is not empty", text);
+  return text;
+}
+
+/** A value as messages show it. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value)
+    ? `a list of ${value.length}`
+    : `an object with ${Object.keys(value).join(", ")}`;
+}
+
+/** An option that must be a whole number. @throws ERR_ARGUMENT */
+export function wholeOption(task: string, name: string, value: unknown, least: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `${task}: ${name} must be an integer from ${least}, got ${shownValue(value)}`,
+  );
+}
+
+/** An option that must be one of some words. @throws ERR_ARGUMENT */
+export function choiceOption<T extends string>(
+  task: string,
+  name: string,
+  value: unknown,
+  choices: readonly T[],
+): T {
+  if (choices.includes(value as T)) return value as T;
+  const needed = `one of ${choices.join(", ")}`;
+  throw new AthanorError("ERR_ARGUMENT", `${task}: ${name} must be ${needed}, got ${shownValue(value)}`);
+}
+
+/** An option that must be a probability. @throws ERR_ARGUMENT */
+export function probabilityOption(task: string, name: string, value: unknown): number {
+  if (typeof value === "number" && value >= 0 && value <= 1) return value;
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `${task}: ${name} must be a number from 0 to 1, got ${shownValue(value)}`,
+  );
+}
