@@ -4,11 +4,12 @@
 
 import type { Row } from "../../src/data/index.js";
 import type { Example } from "../../src/models/batch.js";
+import type { AnyTask } from "../../src/tasks/entry.js";
 import { mean } from "../../src/tensor/ops/reduce.js";
 import { Generator } from "../../src/tensor/random.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import type { Tokenizer } from "../../src/tokenizers/index.js";
-import type { Task, TrainableModel } from "../../src/training/index.js";
+import type { TrainableModel } from "../../src/training/index.js";
 import { Trainer, type TrainingArgs } from "../../src/training/index.js";
 
 export interface Recording {
@@ -59,13 +60,13 @@ class StandIn {
 /** Runs the Trainer over rows without a model. */
 export async function record(
   { config, maxLength }: TrainableModel,
-  parts: { tokenizer: Tokenizer; task: Task; train: Row[]; evaluate: Row[]; args: TrainingArgs },
+  parts: { tokenizer: Tokenizer; task: AnyTask; train: Row[]; evaluate: Row[]; args: TrainingArgs },
 ): Promise<Recording> {
   const { tokenizer, train, evaluate, args } = parts;
   const standIn = new StandIn(config, maxLength ?? 512);
   // There are no outputs to predict from.
   const silent = { predict: () => [], join: () => [], metrics: () => ({}) };
-  const task = Object.assign(Object.create(parts.task) as Task, silent);
+  const task = Object.assign(Object.create(parts.task) as AnyTask, silent);
   const model = standIn as unknown as TrainableModel;
   const trainer = new Trainer({ model, tokenizer, task, train, eval: evaluate, args });
   const learningRates: number[] = [];

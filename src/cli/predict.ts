@@ -45,7 +45,7 @@ export function addPredictCommand(program: Command): void {
         ]),
       )
       .addOption(output("--keep", "the columns of the rows too"))
-      .addOption(output("--scores", "all scores, not only the best"));
+      .addOption(output("--scores", "all scores and candidates, not only the best"));
     command.addHelpText(
       "after",
       `\nExample:\n  athanor predict ${entry.name} --model my-model rows.csv --output predictions.jsonl`,
@@ -91,7 +91,7 @@ async function predictFile(file: string, limit: number, parts: PredictParts): Pr
     const wanted = chunk.slice(0, limit - done);
     if (done === 0) checkColumns(wanted, name, entry, settings, "none");
     const results = await inFiles([name], () => atRow(done, () => trainer.predict(wanted)));
-    await output.write(results, wanted, model);
+    await output.write(results, wanted, { entry, model });
     done += wanted.length;
     if (done >= limit) break;
   }

@@ -8,6 +8,7 @@ import { stringify } from "csv-stringify/sync";
 import type { Row } from "../data/index.js";
 import { AthanorError } from "../errors.js";
 import type { Model } from "../models/index.js";
+import type { TaskEntry } from "../tasks/entry.js";
 
 export type OutputKind = "jsonl" | "csv";
 
@@ -16,8 +17,14 @@ export interface OutputOptions {
   to?: OutputKind;
   /** The columns of the rows too. */
   keep?: boolean;
-  /** Lists of scores too. */
+  /** All that a result holds. */
   scores?: boolean;
+}
+
+/** Whose results they are. */
+export interface OutputContext {
+  entry: TaskEntry;
+  model: Model;
 }
 
 /** Where predictions go. */
@@ -31,12 +38,16 @@ export class PredictionOutput {
   ) {}
 
   /** Writes the results of rows; resolves when the stream takes more. */
-  async write(results: readonly unknown[], rows: readonly Row[], model: Model): Promise<void> {
+  async write(
+    results: readonly unknown[],
+    rows: readonly Row[],
+    { entry, model }: OutputContext,
+  ): Promise<void> {
     const { keep, scores } = this.options;
     const records = results.map((result, i) => ({
       // Results that are not one per row (documents cut into blocks) stand alone.
       ...(keep && results.length === rows.length ? rows[i] : {}),
-      ...plainResult(result, model, scores ?? false),
+      ...plainResult(result, model, scores ? [] : entry.details),
     }));
     if (records.length === 0) return;
     const text =
@@ -79,21 +90,24 @@ export async function openOutput(options: OutputOptions): Promise<PredictionOutp
   return new PredictionOutput(stream, kind, options);
 }
 
-/** A result without typed arrays: scores by the names of the classes, or left out. */
-function plainResult(result: unknown, model: Model, scores: boolean): Record<string, unknown> {
-  const plain = plainValue(result, model, scores);
-  return typeof plain === "object" && plain !== null && !Array.isArray(plain)
-    ? (plain as Record<string, unknown>)
-    : { result: plain };
+/** A result without typed arrays (scores go by the names of the classes) and without some of its fields. */
+function plainResult(
+  result: unknown,
+  model: Model,
+  without: readonly string[] = [],
+): Record<string, unknown> {
+  if (typeof result !== "object" || result === null || Array.isArray(result)) return { result };
+  const entries = Object.entries(result).filter(([name]) => !without.includes(name));
+  return Object.fromEntries(entries.map(([name, value]) => [name, plainValue(value, model)]));
 }
 
-function plainValue(value: unknown, model: Model, scores: boolean): unknown {
+function plainValue(value: unknown, model: Model): unknown {
   if (typeof value === "number") return rounded(value);
   if (ArrayBuffer.isView(value)) return namedScores(Array.from(value as Float32Array, rounded), model);
-  if (Array.isArray(value)) return value.map((entry) => plainValue(entry, model, scores));
+  if (Array.isArray(value)) return value.map((entry) => plainValue(entry, model));
   if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).filter(([, entry]) => scores || !ArrayBuffer.isView(entry));
-  return Object.fromEntries(entries.map(([name, entry]) => [name, plainValue(entry, model, scores)]));
+  const entries = Object.entries(value);
+  return Object.fromEntries(entries.map(([name, entry]) => [name, plainValue(entry, model)]));
 }
 
 function namedScores(values: number[], { config }: Model): unknown {

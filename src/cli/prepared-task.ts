@@ -2,8 +2,9 @@
 // after the first epoch, and names its file.
 import { AthanorError } from "../errors.js";
 import type { Example, Model } from "../models/index.js";
+import type { AnyTask } from "../tasks/entry.js";
 import type { Tokenizer } from "../tokenizers/index.js";
-import type { DataRow, PrepareContext, Task } from "../training/index.js";
+import type { DataRow, PrepareContext } from "../training/index.js";
 
 /** Rows and the files they are from. */
 export interface RowSource {
@@ -15,16 +16,16 @@ type Purpose = "train" | "evaluate";
 
 /** The task with the examples of these rows at hand. Rejects as `prepare` does, with the files' names in front. */
 export async function preparedTask(
-  task: Task,
+  task: AnyTask,
   sources: Partial<Record<Purpose, RowSource>>,
   parts: { model: Model; tokenizer: Tokenizer },
-): Promise<Task> {
+): Promise<AnyTask> {
   const examples: Partial<Record<Purpose, Example[]>> = {};
   for (const [purpose, { rows, files }] of Object.entries(sources) as [Purpose, RowSource][]) {
     const context = { ...parts, purpose, labels: "required" as const, rest: async () => {} };
     examples[purpose] = await inFiles(files, () => task.prepare(rows, context));
   }
-  return Object.assign(Object.create(task) as Task, {
+  return Object.assign(Object.create(task) as AnyTask, {
     prepare: async (rows: readonly DataRow[], context: PrepareContext) => {
       const purpose = context.purpose as Purpose;
       const own = sources[purpose]?.rows === rows ? examples[purpose] : undefined;

@@ -31,12 +31,12 @@ async function runTrain(entry: TaskEntry, values: TrainValues): Promise<void> {
   const { output, json } = values;
   prepareEngine(values);
   const settings = { ...(await savedSettings(values.model, entry)), ...taskSettings(entry, values) };
-  const task = entry.make(settings);
+  const progress = new Progress(process.stderr);
+  const say = (line: string) => progress.line(line);
+  const task = entry.make(settings, say);
   await checkOutput(values);
   const parts = await readParts(entry, settings, values);
   const args = trainingArgs(values, parts.eval && entry.best(settings));
-  const progress = new Progress(process.stderr);
-  const say = (line: string) => progress.line(line);
   const { model, tokenizer } = await trainedParts(entry, settings, values, parts, say);
   const sources = { train: parts.train, ...(parts.eval && { evaluate: parts.eval }) };
   const prepared = await preparedTask(task, sources, { model, tokenizer });

@@ -2,9 +2,8 @@
 import { type Command, Option } from "commander";
 import { AthanorError } from "../errors.js";
 import type { Model } from "../models/index.js";
-import type { TaskEntry, TaskSettings } from "../tasks/entry.js";
+import type { AnyTask, TaskEntry, TaskSettings } from "../tasks/entry.js";
 import type { Tokenizer } from "../tokenizers/index.js";
-import type { Task } from "../training/index.js";
 import { addCommonOptions, type CommonValues, prepareEngine } from "./common-options.js";
 import { loadTokenizer } from "./model.js";
 import { savedSettings } from "./task-file.js";
@@ -23,7 +22,7 @@ export interface Trained {
   settings: TaskSettings;
   model: Model;
   tokenizer: Tokenizer;
-  task: Task;
+  task: AnyTask;
 }
 
 /** Adds the options of commands that use a trained model. */
@@ -52,7 +51,7 @@ export async function openTrained(entry: TaskEntry, values: TrainedValues): Prom
   prepareEngine(values);
   const { device, dtype, model: name, seed } = values;
   const settings = { ...(await savedSettings(name, entry)), ...taskSettings(entry, values) };
-  const task = entry.make(settings);
+  const task = entry.make(settings, (line) => console.error(line));
   const tokenizer = await loadTokenizer(values.tokenizer ?? name);
   const model = await entry.auto.fromPretrained(name, { device, dtype, seed });
   const { missing } = model.loadReport;

@@ -23,6 +23,10 @@ export interface TaskOption {
 /** Options by name, as they were given; those left out are absent. */
 export type TaskSettings = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** A task of whatever predictions and results. */
+// biome-ignore lint/suspicious/noExplicitAny: a table of tasks knows nothing of their predictions
+export type AnyTask = Task<any, any>;
+
 /** The metric by which a run's best checkpoint is chosen. */
 export interface BestMetric {
   name: string;
@@ -43,8 +47,8 @@ export interface TaskEntry {
   auto: AutoClass;
   autoName: string;
   options: readonly TaskOption[];
-  /** The task. Throws ERR_ARGUMENT for options that make no sense. */
-  make(settings: TaskSettings): Task;
+  /** The task. `say` gets lines about what it notices. Throws ERR_ARGUMENT for options that make no sense. */
+  make(settings: TaskSettings, say?: (line: string) => void): AnyTask;
   /** The classes of a model, found in the rows; absent where a model has none. Throws ERR_DATA. */
   labels?(rows: readonly DataRow[], settings: TaskSettings): string[];
   /** Entries of the model's config that the options decide. */
@@ -52,6 +56,8 @@ export interface TaskEntry {
   best(settings: TaskSettings): BestMetric;
   /** How its files are read, where their extension does not tell. */
   reading?(settings: TaskSettings, file: string): TableOptions;
+  /** Fields of a result that only those want to see who ask for all of it. */
+  details?: readonly string[];
 }
 
 /** The value of an option: as given, or its default. */

@@ -78,4 +78,5 @@ export const textClassificationEntry: TaskEntry = {
     problemOf(settings) === "regression"
       ? { name: "mse", greaterIsBetter: false }
       : { name: "accuracy", greaterIsBetter: true },
+  details: ["scores"],
 };
