@@ -22,8 +22,8 @@ export interface EvaluateAnswer {
   loss?: number;
   /** Ours. */
   metrics?: Record<string, number>;
-  /** PyTorch's: outputs in the file, one after the other, in float32. */
-  outputs?: { name: string; shape: number[] }[];
+  /** PyTorch's: the outputs of each batch, which lie in the file one after the other, in float32. */
+  batches?: { name: string; shape: number[] }[][];
 }
 
 export interface Failure {

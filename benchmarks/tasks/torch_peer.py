@@ -78,7 +78,7 @@ class MaskedLM(TokenClassification):
     auto = transformers.AutoModelForMaskedLM
 
     def outputs(self, result, batch):
-        return {}  # vocabulary-wide; its metrics come from the loss
+        return {"labelLogits": result.logits[batch["labels"] != IGNORED]}
 
 
 class PreTraining(MaskedLM):
@@ -87,6 +87,10 @@ class PreTraining(MaskedLM):
     def batch(self, examples):
         batch = super().batch(examples)
         return {**batch, "next_sentence_label": torch.tensor([example["next"] for example in examples])}
+
+    def outputs(self, result, batch):
+        wanted = result.prediction_logits[batch["labels"] != IGNORED]
+        return {"labelLogits": wanted, "seqRelationshipLogits": result.seq_relationship_logits}
 
 
 class MultipleChoice(Head):
@@ -175,22 +179,19 @@ class Engine:
 
     def evaluate(self, file):
         self.model.eval()
-        total, weight, parts = 0.0, 0, {}
+        total, weight, batches = 0.0, 0, []
         numbers, size = self.job["evaluation"], self.job["evalBatchSize"]
-        with torch.inference_mode():
+        with open(file, "wb") as handle, torch.inference_mode():
             for first in range(0, len(numbers), size):
                 batch = self.batch(numbers[first : first + size])
                 loss, counted, result = self.head.loss(self.model, batch)
                 if counted > 0:
                     total, weight = total + loss.item() * counted, weight + counted
-                for name, values in self.head.outputs(result, batch).items():
-                    parts.setdefault(name, []).append(values)
-        outputs = {name: torch.cat(values).numpy().astype(numpy.float32) for name, values in parts.items()}
-        with open(file, "wb") as handle:
-            for values in outputs.values():
-                handle.write(numpy.ascontiguousarray(values).tobytes())
-        shapes = [{"name": name, "shape": list(values.shape)} for name, values in outputs.items()]
-        return {"loss": total / max(1, weight), "outputs": shapes}
+                outputs = self.head.outputs(result, batch)
+                for values in outputs.values():
+                    handle.write(values.numpy().astype(numpy.float32).tobytes())
+                batches.append([{"name": name, "shape": list(outputs[name].shape)} for name in outputs])
+        return {"loss": total / max(1, weight), "batches": batches}
 
 
 def main():

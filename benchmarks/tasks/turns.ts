@@ -1,5 +1,5 @@
 // One comparison: both engines train by turns in processes of their own; the one that waits is stopped.
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { OutputValues, TrainableModel } from "../../src/training/index.js";
 import { Child } from "../compare/child.js";
@@ -113,7 +113,7 @@ async function evaluated(
 
 /** The task's own metrics from the outputs of another engine. */
 async function metricsOf(
-  { outputs = [], loss }: EvaluateAnswer,
+  { batches = [], loss }: EvaluateAnswer,
   file: string,
   workload: TaskWorkload,
   { entry, evaluation, folder }: JobFacts,
@@ -123,16 +123,21 @@ async function metricsOf(
   const { evaluate: rows } = await rowsOf(workload, data);
   const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
   const model = { config } as TrainableModel;
+  const size = workload.args.evalBatchSize ?? 32;
   const bytes = await readFile(file);
-  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  const found: Record<string, OutputValues> = {};
+  await rm(file);
   let at = 0;
-  for (const { name, shape } of outputs) {
-    const size = shape.reduce((product, n) => product * n, 1);
-    found[name] = { shape, data: values.slice(at, at + size) };
-    at += size;
-  }
-  const predictions = outputs.length === 0 ? [] : task.predict(found, evaluation, model);
+  const predictions = batches.flatMap((outputs, batch) => {
+    const found: Record<string, OutputValues> = {};
+    for (const { name, shape } of outputs) {
+      const count = shape.reduce((product, n) => product * n, 1);
+      const data = new Float32Array(count);
+      Buffer.from(data.buffer).set(bytes.subarray(at, at + 4 * count));
+      found[name] = { shape, data };
+      at += 4 * count;
+    }
+    return task.predict(found, evaluation.slice(batch * size, (batch + 1) * size), model);
+  });
   const results = task.join?.(predictions, evaluation, rows, model) ?? predictions;
   return task.metrics(results, evaluation, model, rows, loss);
 }

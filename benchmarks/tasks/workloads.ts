@@ -80,6 +80,16 @@ export const taskWorkloads: readonly TaskWorkload[] = [
     train: { file: "qa/cmrc2018-zh/cmrc2018_trial.json.gz", reading: { format: "squad" }, rows: 200 },
     args: byHeart,
   },
+  {
+    name: "masked-language-modeling/wikitext-2",
+    ...{ task: "masked-language-modeling", metric: "perplexity" },
+    settings: { maxLength: 128 },
+    vocabulary: "bert-base-uncased",
+    train: { file: "lm/wikitext-2/valid.txt.gz" },
+    // Outputs as wide as the vocabulary are written to a file: a part of the test split is enough.
+    evaluate: { file: "lm/wikitext-2/test.txt.gz", rows: 400 },
+    args: { ...args, batchSize: 16 },
+  },
 ];
 
 /** A workload made smaller, to see that all works. */

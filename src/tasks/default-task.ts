@@ -2,11 +2,13 @@
 // training itself knows no task; later tasks are further lines of the table.
 import { AthanorError } from "../errors.js";
 import type { Task, TrainableModel } from "../training/task.js";
+import { maskedLanguageModeling } from "./masked-language-modeling.js";
 import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
 
 const TASKS: [head: string, make: () => Task][] = [
   ["ForSequenceClassification", textClassification],
+  ["ForMaskedLM", maskedLanguageModeling],
   ["ForQuestionAnswering", questionAnswering as () => Task],
 ];
 

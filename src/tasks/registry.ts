@@ -1,11 +1,16 @@
 // The table of tasks. A new task is a row here and a file.
 import { AthanorError } from "../errors.js";
+import { maskedLanguageModelingEntry } from "./entries/masked-language-modeling.js";
 import { questionAnsweringEntry } from "./entries/question-answering.js";
 import { textClassificationEntry } from "./entries/text-classification.js";
 import type { TaskEntry } from "./entry.js";
 
 /** All tasks, in the order in which to show them. */
-export const taskEntries: readonly TaskEntry[] = [textClassificationEntry, questionAnsweringEntry];
+export const taskEntries: readonly TaskEntry[] = [
+  textClassificationEntry,
+  questionAnsweringEntry,
+  maskedLanguageModelingEntry,
+];
 
 /** The entry of a task. @throws ERR_ARGUMENT for another name */
 export function taskEntry(name: string): TaskEntry {

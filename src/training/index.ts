@@ -7,6 +7,14 @@ export { type ProgressBarOptions, progressBar } from "./callbacks/progress-bar.j
 export type { RunManifest } from "./callbacks/run-manifest.js";
 export { tensorBoard } from "./callbacks/tensorboard.js";
 export { csvLog, jsonlLog, type TextLogOptions } from "./callbacks/text-logs.js";
+export {
+  type LanguageModelingCollator,
+  type LanguageModelingOptions,
+  languageModelingCollator,
+  type MaskableExample,
+  type MaskingTokens,
+} from "./collators/language-modeling.js";
+export type { PaddingTokens, Rectangle, RectangleOptions } from "./collators/rectangle.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
 export { Adagrad, type AdagradOptions } from "./optimizers/adagrad.js";
 export { AdamW, type AdamWOptions } from "./optimizers/adamw.js";

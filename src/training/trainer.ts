@@ -65,6 +65,7 @@ export class Trainer<Result = unknown> {
   readonly #options: TrainerOptions<Result>;
   readonly #prepared = { train: new Map() as Prepared, evaluate: new Map() as Prepared };
   #model: TrainableModel | undefined;
+  #default: { model: TrainableModel; task: Task<unknown, Result> } | undefined;
   #running = false;
   #last: TrainingRun | undefined;
 
@@ -205,7 +206,12 @@ export class Trainer<Result = unknown> {
   }
 
   #task(): Task<unknown, Result> {
-    return this.#options.task ?? (defaultTask(this.model) as Task<unknown, Result>);
+    if (this.#options.task) return this.#options.task;
+    // One for a model, as a task may know the examples that it has prepared.
+    if (this.#default?.model !== this.model) {
+      this.#default = { model: this.model, task: defaultTask(this.model) as Task<unknown, Result> };
+    }
+    return this.#default.task;
   }
 
   /** What batches with labels see of their examples; only the task that made examples may change them. */

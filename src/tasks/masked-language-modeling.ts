@@ -1,0 +1,215 @@
+// Masked language modelling: texts in; blocks of tokens of which a share is hidden, anew in every epoch; perplexity out.
+// Predicting fills the mask tokens of texts.
+import { AthanorError } from "../errors.js";
+import { perplexity } from "../metrics/perplexity.js";
+import type { Example } from "../models/batch.js";
+import type { Encoding } from "../tokenizers/encoding.js";
+import type { Tokenizer } from "../tokenizers/tokenizer.js";
+import {
+  type LanguageModelingCollator,
+  languageModelingCollator,
+  type MaskableExample,
+} from "../training/collators/language-modeling.js";
+import type { DataRow, PrepareContext, Task, TrainableModel } from "../training/task.js";
+import { type Block, groupTexts } from "./masked-language-modeling/group-texts.js";
+import {
+  type FilledMask,
+  filledMasks,
+  labelledRows,
+  rightLabels,
+} from "./masked-language-modeling/predictions.js";
+import { givenWords, tokenizerWords, type WordsOf } from "./masked-language-modeling/words.js";
+import { columnOf, probabilityOption, rowFault, shownValue, textOf, wholeOption } from "./rows.js";
+
+const TASK = "maskedLanguageModeling";
+
+export interface MaskedLanguageModelingOptions {
+  /** Default "text". */
+  textColumn?: string;
+  /** Tokens of a block, at most what tokenizer and model take; default 512. */
+  maxLength?: number;
+  /** Every row is an example of its own, cut at maxLength, instead of blocks of all rows. Default false. */
+  lineByLine?: boolean;
+  /** Tokens after the last full block are left out (default), or make a shorter block. */
+  remainder?: "drop" | "keep";
+  /** Share of the tokens, or words, to predict; default 0.15. */
+  probability?: number;
+  /** Hides whole words. Default false. */
+  wholeWord?: boolean;
+  /**
+   * Cuts a text into words for `wholeWord`, where the tokenizer's own will not do: Chinese. They may come from a
+   * column, from a segmenter or from `Intl.Segmenter`. Default: what the tokenizer takes for words.
+   */
+  words?: WordsOf;
+  /** Candidates for every mask when predicting; default 5. */
+  topK?: number;
+}
+
+/** The result for a row when predicting, for an example when evaluating. */
+export interface MaskedLanguagePrediction {
+  /** The mask tokens of the text; empty when evaluating. */
+  masks: FilledMask[];
+  /** When evaluating: labelled tokens, and those for which the right one was the most probable. */
+  counted: number;
+  right: number;
+}
+
+type Settings = ReturnType<typeof checked>;
+
+/**
+ * The task of AutoModelForMaskedLM. Rows are texts; blank ones are left out. Evaluating gives `perplexity`, exp of
+ * the mean loss over the hidden tokens, and `accuracy`; the tokens hidden then follow from the seed. Predicting fills
+ * the mask tokens of each text.
+ *
+ * Preparing rejects with ERR_DATA, naming the row from 0: no text, no mask token where one is to be filled.
+ *
+ * @example
+ * const task = maskedLanguageModeling({ maxLength: 128, wholeWord: true });
+ * const trainer = new Trainer({ model, tokenizer, task, train: await readPlainText("wiki.txt") });
+ * const [{ masks }] = await trainer.predict([{ text: "Paris is the [MASK] of France." }]);
+ */
+export function maskedLanguageModeling(
+  options: MaskedLanguageModelingOptions = {},
+): Task<MaskedLanguagePrediction> {
+  const settings = checked(options);
+  // What masks the examples of a preparation, and what fills masks: tokenizers are known there alone.
+  const maskers = new WeakMap<Example, LanguageModelingCollator<Example[]>>();
+  const fillers = new WeakMap<Example, (rows: Float32Array[]) => FilledMask[]>();
+  return {
+    name: "masked-language-modeling",
+    outputs: [["labelLogits", "logits"]],
+    async prepare(rows, context) {
+      const tokenizer = requireTokenizer(context);
+      if (context.labels === "none") return fillExamples(rows, tokenizer, context, settings, fillers);
+      const { probability, wholeWord } = settings;
+      const mask = languageModelingCollator({ tokenizer, probability, wholeWord });
+      const examples = await maskableExamples(rows, tokenizer, context, settings);
+      for (const example of examples) maskers.set(example, mask);
+      return examples;
+    },
+    vary(examples, random) {
+      return examples.flatMap((example) => {
+        const mask = maskers.get(example);
+        if (mask) return mask([example], random);
+        throw new AthanorError(
+          "ERR_ARGUMENT",
+          `${TASK}: examples must be of this task's prepare(), got others`,
+        );
+      });
+    },
+    predict(outputs, examples) {
+      return labelledRows(outputs, examples).map((rows, i) => {
+        const fill = fillers.get(examples[i]);
+        if (fill) return { masks: fill(rows), counted: 0, right: 0 };
+        return { masks: [], ...rightLabels(rows, examples[i]) };
+      });
+    },
+    metrics(predictions, _examples, _model, _rows, loss): Record<string, number> {
+      const counted = predictions.reduce((sum, prediction) => sum + prediction.counted, 0);
+      const right = predictions.reduce((sum, prediction) => sum + prediction.right, 0);
+      return {
+        ...(loss !== undefined && { perplexity: perplexity(loss) }),
+        ...(counted > 0 && { accuracy: right / counted }),
+      };
+    },
+  };
+}
+
+function checked(options: MaskedLanguageModelingOptions) {
+  const { textColumn = "text", lineByLine = false, remainder = "drop", wholeWord = false, words } = options;
+  if (remainder !== "drop" && remainder !== "keep") {
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `${TASK}: remainder must be "drop" or "keep", got ${shownValue(remainder)}`,
+    );
+  }
+  if (words !== undefined && !wholeWord)
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `${TASK}: wholeWord must be true beside words, got ${shownValue(wholeWord)}`,
+    );
+  return {
+    ...{ textColumn, lineByLine, remainder, wholeWord, words },
+    maxLength: wholeOption(TASK, "maxLength", options.maxLength ?? 512, 1),
+    probability: probabilityOption(TASK, "probability", options.probability ?? 0.15),
+    topK: wholeOption(TASK, "topK", options.topK ?? 5, 1),
+  };
+}
+
+function requireTokenizer({ tokenizer }: PrepareContext): Tokenizer {
+  if (!tokenizer) throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must be given, got none`);
+  if (tokenizer.maskTokenId !== null) return tokenizer;
+  throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must have a mask token, got one without`);
+}
+
+function lengthOf(tokenizer: Tokenizer, model: TrainableModel, wanted: number): number {
+  return Math.min(wanted, tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+}
+
+const TEXTS_PER_CALL = 256;
+
+async function maskableExamples(
+  rows: readonly DataRow[],
+  tokenizer: Tokenizer,
+  { model, rest }: PrepareContext,
+  settings: Settings,
+): Promise<Example[]> {
+  const maxLength = lengthOf(tokenizer, model, settings.maxLength);
+  const { lineByLine, textColumn, remainder } = settings;
+  const how = lineByLine
+    ? ({ truncation: "longest_first", maxLength } as const)
+    : ({ truncation: false } as const);
+  const lines: Block[] = [];
+  for (let begin = 0; begin < rows.length; begin += TEXTS_PER_CALL) {
+    const numbers: number[] = [];
+    const texts: string[] = [];
+    rows.slice(begin, begin + TEXTS_PER_CALL).forEach((row, i) => {
+      const text = columnOf(Object(row), textColumn);
+      if (typeof text !== "string") throw rowFault(TASK, begin + i, textColumn, "a text", text);
+      if (text.trim() === "") return;
+      numbers.push(begin + i);
+      texts.push(text);
+    });
+    const encodings = await tokenizer.encodeBatchAsync(texts, how);
+    encodings.forEach((encoding, i) => {
+      const row = numbers[i];
+      const words = settings.wholeWord
+        ? wordsOf(encoding, texts[i], rows[row], row, settings.words)
+        : undefined;
+      const specialTokensMask = Uint8Array.from(encoding.specialTokensMask);
+      lines.push({ inputIds: encoding.ids, specialTokensMask, ...(words && { wordIds: words }), row });
+    });
+    await rest();
+  }
+  return lineByLine ? lines : groupTexts(lines as MaskableExample[], maxLength, { remainder });
+}
+
+function wordsOf(encoding: Encoding, text: string, row: object, index: number, words?: WordsOf): Int32Array {
+  return words ? givenWords(TASK, encoding, text, words(text, row), index) : tokenizerWords(encoding);
+}
+
+/** Texts with masks to fill: the masks are labelled, so that logits are made for them alone. */
+async function fillExamples(
+  rows: readonly DataRow[],
+  tokenizer: Tokenizer,
+  { model, rest }: PrepareContext,
+  { textColumn, maxLength: wanted, topK }: Settings,
+  fillers: WeakMap<Example, (rows: Float32Array[]) => FilledMask[]>,
+): Promise<Example[]> {
+  const maxLength = lengthOf(tokenizer, model, wanted);
+  const texts = rows.map((row, i) => textOf(TASK, row, i, textColumn));
+  const encodings = await tokenizer.encodeBatchAsync(texts, { truncation: "longest_first", maxLength });
+  const maskId = tokenizer.maskTokenId as number;
+  const examples: Example[] = [];
+  for (const [row, { ids, specialTokensMask }] of encodings.entries()) {
+    if (!ids.includes(maskId)) {
+      const needed = `a text with ${tokenizer.idToToken(maskId)} in its first ${maxLength} tokens`;
+      throw rowFault(TASK, row, textColumn, needed, texts[row]);
+    }
+    const example: Example = { inputIds: ids, labels: ids.map((id) => (id === maskId ? id : -100)), row };
+    fillers.set(example, (logits) => filledMasks(logits, example, tokenizer, specialTokensMask, topK));
+    examples.push(example);
+    await rest();
+  }
+  return examples;
+}
