@@ -3,12 +3,14 @@
 import { AthanorError } from "../errors.js";
 import type { Task, TrainableModel } from "../training/task.js";
 import { maskedLanguageModeling } from "./masked-language-modeling.js";
+import { preTraining } from "./pre-training.js";
 import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
 
 const TASKS: [head: string, make: () => Task][] = [
   ["ForSequenceClassification", textClassification],
   ["ForMaskedLM", maskedLanguageModeling],
+  ["ForPreTraining", preTraining],
   ["ForQuestionAnswering", questionAnswering as () => Task],
 ];
 

@@ -8,6 +8,7 @@ export {
   type MaskedLanguagePrediction,
   maskedLanguageModeling,
 } from "./masked-language-modeling.js";
+export { type PreTrainingOptions, type PreTrainingPrediction, preTraining } from "./pre-training.js";
 export type { AnswerCandidate, NullScore, QuestionAnswer } from "./question-answering/answers.js";
 export type { MisplacedAnswer, MisplacedAnswers } from "./question-answering/questions.js";
 export { type QuestionAnsweringOptions, questionAnswering } from "./question-answering.js";
