@@ -90,6 +90,15 @@ export const taskWorkloads: readonly TaskWorkload[] = [
     evaluate: { file: "lm/wikitext-2/test.txt.gz", rows: 400 },
     args: { ...args, batchSize: 16 },
   },
+  {
+    name: "pre-training/wikitext-2",
+    ...{ task: "pre-training", metric: "mlmLoss" },
+    settings: { maxLength: 128 },
+    vocabulary: "bert-base-uncased",
+    train: { file: "lm/wikitext-2/valid.txt.gz" },
+    evaluate: { file: "lm/wikitext-2/test.txt.gz", rows: 400 },
+    args: { ...args, batchSize: 16 },
+  },
 ];
 
 /** A workload made smaller, to see that all works. */

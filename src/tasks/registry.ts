@@ -1,6 +1,7 @@
 // The table of tasks. A new task is a row here and a file.
 import { AthanorError } from "../errors.js";
 import { maskedLanguageModelingEntry } from "./entries/masked-language-modeling.js";
+import { preTrainingEntry } from "./entries/pre-training.js";
 import { questionAnsweringEntry } from "./entries/question-answering.js";
 import { textClassificationEntry } from "./entries/text-classification.js";
 import type { TaskEntry } from "./entry.js";
@@ -10,6 +11,7 @@ export const taskEntries: readonly TaskEntry[] = [
   textClassificationEntry,
   questionAnsweringEntry,
   maskedLanguageModelingEntry,
+  preTrainingEntry,
 ];
 
 /** The entry of a task. @throws ERR_ARGUMENT for another name */
