@@ -68,7 +68,8 @@ export async function record(
   const silent = { predict: () => [], join: () => [], metrics: () => ({}) };
   const task = Object.assign(Object.create(parts.task) as AnyTask, silent);
   const model = standIn as unknown as TrainableModel;
-  const trainer = new Trainer({ model, tokenizer, task, train, eval: evaluate, args });
+  const whole: TrainingArgs = { ...args, evalEvery: "no" };
+  const trainer = new Trainer({ model, tokenizer, task, train, eval: evaluate, args: whole });
   const learningRates: number[] = [];
   for await (const event of trainer.run()) if (event.type === "step") learningRates.push(event.learningRate);
   const steps = standIn.batches.splice(0);
