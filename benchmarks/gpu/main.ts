@@ -1,6 +1,7 @@
 // Times ops on a GPU by its own clock, in turns with PyTorch where that host has it, and writes one JSON line each:
-//   node dist/benchmarks/gpu/main.js [--out FOLDER] [--only linear,attention] [--runs 20]
-// Without a GPU it says why. A "share" is of the fastest copy or the named peak that the same run measured.
+//   node dist/benchmarks/gpu/main.js [--out FOLDER] [--only linear,attention] [--runs 20] [--trial]
+// Without a GPU it says why. --trial takes every kind of work in small, to try this program where the GPU is
+// emulated: its times mean nothing. A "share" is of the fastest copy or the named peak that the same run measured.
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,17 +11,19 @@ import { parseArgs } from "node:util";
 import { getEngine } from "../../src/native/load.js";
 import { devices, memory, synchronize } from "../../src/tensor/device.js";
 import { describeCommit, summarise } from "../support/runner.js";
-import { prepare, type Workload, workloads } from "./workloads.js";
+import { prepare, trialOf, type Workload, workloads } from "./workloads.js";
 
 const { values: options } = parseArgs({
   options: {
     out: { type: "string", default: "gpu-results" },
     only: { type: "string" },
     runs: { type: "string", default: "20" },
+    trial: { type: "boolean", default: false },
   },
 });
 const runs = Number(options.runs);
-const warmUps = 5;
+const warmUps = options.trial ? 1 : 5;
+const chosen = options.trial ? trialOf(workloads) : workloads;
 
 /** Milliseconds of each of `count` runs, by the GPU's events. */
 async function timeOurs(run: () => void, count: number): Promise<number[]> {
@@ -93,14 +96,14 @@ const peer = Peer.available() ? new Peer() : undefined;
 const versions = (await peer?.ask({ op: "versions" }))?.versions;
 const wanted = options.only?.split(",");
 let copyRate = 0;
-for (const [index, workload] of workloads.entries()) {
+for (const [index, workload] of chosen.entries()) {
   if (wanted && !wanted.includes(workload.op) && workload.op !== "copy") continue;
   const line = await measure(workload);
   if (workload.op === "copy" && line.ours) copyRate = line.ours.gb_s ?? 0;
   appendFileSync(file, `${JSON.stringify({ ...line, ...host(), peer: versions })}\n`);
   const { ours, theirs, speedup } = line;
   console.log(
-    `${index + 1}/${workloads.length} ${describe(workload)}: ` +
+    `${index + 1}/${chosen.length} ${describe(workload)}: ` +
       `${ours ? `${ours.median_ms} ms` : line.error}, PyTorch ${theirs?.median_ms ?? "-"} ms, ${speedup ?? "-"}x`,
   );
 }

@@ -101,6 +101,20 @@ export const workloads: Workload[] = [
   { op: "adamw", dtype: "f32", backward: false, sizes: { count: 110_000_000 }, bytes: 28 * 110e6 },
 ];
 
+/** One small workload for each kind of these. */
+export function trialOf(all: readonly Workload[]): Workload[] {
+  const small = new Map<string, Workload>();
+  for (const { sizes, lengths, bytes: _, flops: __, ...kind } of all) {
+    const less = Object.entries(sizes).map(([name, size]) => [
+      name,
+      name === "size" ? size : Math.min(size, 48),
+    ]);
+    const shorter = lengths && { lengths: lengths.slice(0, 2).map((length) => Math.min(length, 70)) };
+    small.set(JSON.stringify(kind), { ...kind, sizes: Object.fromEntries(less), ...shorter });
+  }
+  return [...small.values()];
+}
+
 type MakeTensor = (shape: number[], seed: number, requiresGrad?: boolean) => Tensor;
 
 /** The op as a function of tensors that `make` gives. */

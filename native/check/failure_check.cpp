@@ -123,25 +123,28 @@ void check_allocator(Checks& checks) {
 // The machine's memory, counted.
 struct CountedMemory final : RawMemory {
   void* allocate(size_t bytes) override {
-    if (bytes > limit) return nullptr;
     void* pointer = cpu_memory().allocate(bytes);
     if (pointer) blocks++;
     return pointer;
   }
+  void forget(void* pointer, size_t bytes) override { cpu_memory().forget(pointer, bytes); }
   void release(void* pointer) override {
     blocks--;
     cpu_memory().release(pointer);
   }
   size_t total() override { return limit; }
+  size_t chunk() override { return chunk_size; }
 
+  explicit CountedMemory(size_t size) : chunk_size(size) {}
+  const size_t chunk_size;
   int blocks = 0;
   size_t limit = size_t{1} << 40;
 };
 
 // Steps of ragged training: what stays, activations that differ in size from step to step and go in reverse
 // order while gradients come. No block may overlap another, and little more may be held than is live at most.
-void check_large_blocks(Checks& checks) {
-  CountedMemory memory;
+void check_large_blocks(Checks& checks, size_t chunk) {
+  CountedMemory memory(chunk);
   Allocator allocator(memory);
   std::map<char*, size_t> live;
   bool apart = true;
@@ -184,8 +187,14 @@ void check_large_blocks(Checks& checks) {
                 "ragged steps hold " + std::to_string(held / static_cast<double>(counts.peak)) +
                     " of what is live at most");
   memory.limit = counts.live + counts.cached;
-  kept.push_back(take(size_t{100} << 20));  // more than a chunk
-  checks.expect(allocator.counts().cached < counts.cached, "free chunks make room for what needs it");
+  checks.expect_error(ErrorCode::out_of_memory, "were needed",
+                      [&] { take(counts.cached + (size_t{8} << 20)); });
+  if (chunk < (size_t{100} << 20)) {
+    kept.push_back(take(size_t{100} << 20));
+    checks.expect(allocator.counts().cached < counts.cached, "free chunks make room for what needs it");
+  }
+  allocator.empty_cache();
+  checks.expect(allocator.counts().cached < counts.cached, "the ends of chunks in use can be given back");
   for (char* block : kept) give(block);
   allocator.empty_cache();
   counts = allocator.counts();
@@ -201,7 +210,7 @@ void check_failures(Checks& checks) {
   check_partial_overwrite(checks);
   check_memory(checks);
   check_allocator(checks);
-  check_large_blocks(checks);
+  for (size_t megabytes : {64, 1024}) check_large_blocks(checks, megabytes << 20);
 }
 
 }  // namespace athanor

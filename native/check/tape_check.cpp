@@ -1,6 +1,9 @@
 // Gradients of whole graphs: fan-out, accumulation, versions, walked graphs, parts of packed parameters,
 // handles.
+#include <cmath>
+
 #include "check/check.h"
+#include "core/function.h"
 
 namespace athanor {
 
@@ -55,6 +58,38 @@ void check_given_gradient(Checks& checks) {
   TensorRef column = host.op("slice", {dy, 1.0, 1.0, 2.0});  // a range of columns
   host.backward(host.add(z, z), column);
   checks.expect(host.gradient(z) == Values({40, 80}), "a range of columns may be given");
+}
+
+// Between forward and backward an activation's result that the next product has read is not kept, but made
+// again for whoever needs it: to the same bits.
+void check_restored_activation(Checks& checks) {
+  Host host;
+  constexpr int64_t rows = 300, inner = 2000;
+  Values x(rows * 3), w(3 * inner), w2(inner * 2);
+  for (Values* values : {&x, &w, &w2}) {
+    for (size_t i = 0; i < values->size(); i++)
+      (*values)[i] = static_cast<float>(i * 7919 % 1000) / 400 - 1.2f;
+  }
+  TensorRef input = host.tensor(x, {rows, 3}), first = host.tensor(w, {inner, 3}, true),
+            second = host.tensor(w2, {2, inner}, true);
+  const auto linear = [&](const TensorRef& from, const TensorRef& weight, Function f) {
+    return host.op("linear",
+                   {from, weight, TensorRef(), static_cast<double>(f), 0.0, TensorRef(), TensorRef()});
+  };
+  TensorRef y = linear(input, first, Function::gelu);
+  const Values before = host.read(y);
+  const size_t live = Device::cpu().allocator().counts().live;
+  TensorRef z = linear(y, second, Function::identity);
+  host.read(z);
+  checks.expect(Device::cpu().allocator().counts().live + rows * inner * 3 < live,
+                "its memory is free meanwhile");
+  checks.expect(y->view.storage->data == nullptr, "and it has none");
+  host.backward(z, host.filled(1, {rows, 2}));
+  const Values gradient = host.gradient(second);
+  checks.expect(host.read(y) == before, "an activation is made again to the same bits");
+  double sum = 0;
+  for (size_t r = 0; r < rows; r++) sum += before[r * inner + 5];
+  checks.expect(std::fabs(gradient[5] - sum) <= 1e-5 * rows, "and the next weight's gradient is of it");
 }
 
 void check_versions(Checks& checks) {
@@ -145,6 +180,7 @@ void check_tape(Checks& checks) {
   check_fan_out(checks);
   check_shared_gradient(checks);
   check_given_gradient(checks);
+  check_restored_activation(checks);
   check_versions(checks);
   check_long_chain(checks);
   check_parts(checks);

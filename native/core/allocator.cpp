@@ -1,5 +1,6 @@
 #include "core/allocator.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -20,6 +21,7 @@ namespace {
 constexpr size_t alignment = 64;
 constexpr size_t slack = 64;
 constexpr size_t huge_page = size_t{2} << 20;
+constexpr size_t page = size_t{64} << 10;  // a multiple of the system's
 constexpr size_t large_from = size_t{1} << 20;
 // Cached bytes beyond this and beyond the live peak go back to the system.
 constexpr size_t cache_floor = size_t{512} << 20;
@@ -57,6 +59,20 @@ struct CpuMemory final : RawMemory {
   size_t total() override {
     return total_;
   }
+  void forget(void* pointer, size_t bytes) override {
+#if defined(__linux__)
+    const auto from = reinterpret_cast<uintptr_t>(pointer), to = from + bytes;
+    const uintptr_t first = (from + page - 1) / page * page, end = to / page * page;
+    if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+#else
+    (void)pointer, (void)bytes;
+#endif
+  }
+#if !defined(_WIN32)  // where a block counts against the system's memory as a whole
+  size_t chunk() override {
+    return size_t{1} << 30;
+  }
+#endif
 
  private:
   const size_t total_ = system_memory() ? system_memory() : largest;
@@ -146,6 +162,7 @@ void Allocator::empty_cache_locked() {
   blocks_.clear();
   while (large_.release_chunk()) {
   }
+  large_.forget_free();
 }
 
 MemoryCounts Allocator::counts() {

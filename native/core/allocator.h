@@ -26,6 +26,11 @@ struct RawMemory {
   // Bytes that can be had at most; asking for more fails before the system is asked, as a system that hands
   // out memory it does not have kills the process when that is touched.
   virtual size_t total() = 0;
+  // The contents of whole pages within a block: their memory may go until they are written again.
+  virtual void forget(void*, size_t) {}
+  // Bytes that large blocks are cut from. The larger, the less the ends of chunks waste; where memory that is
+  // not touched costs nothing, that may be far more than is needed.
+  virtual size_t chunk() { return size_t{64} << 20; }
 
  protected:
   ~RawMemory() = default;

@@ -1,5 +1,6 @@
 #include "core/large_blocks.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "core/allocator.h"
@@ -8,36 +9,43 @@ namespace athanor {
 
 namespace {
 
-// Large enough that the ends of chunks waste little, small enough that some become free as a whole.
-constexpr size_t chunk = size_t{64} << 20;
 constexpr size_t huge_page = size_t{2} << 20;
 
 }  // namespace
 
 void* LargeBlocks::allocate(size_t bytes, size_t room) {
-  auto fit = free_.lower_bound({bytes, nullptr});
-  if (fit != free_.end()) {
+  for (auto fit = free_.lower_bound({bytes, nullptr}); fit != free_.end(); ++fit) {
     auto range = ranges_.find(fit->second);
+    if (growth(range, bytes) > room) continue;
     free_.erase(fit);
     return take(range, bytes);
   }
+  if (bytes > room) return nullptr;
   const size_t exact = (bytes + huge_page - 1) / huge_page * huge_page;
-  for (size_t size : {exact > chunk ? exact : chunk, exact, bytes}) {
-    if (size > room) continue;
+  for (size_t size : {std::max(exact, raw_.chunk()), exact, bytes}) {
     char* base = static_cast<char*>(raw_.allocate(size));
     if (!base) continue;
-    held_ += size;
-    return take(ranges_.emplace(base, Range{size, true, true}).first, bytes);
+    ends_[base] = base;
+    return take(ranges_.emplace(base, Range{size, true, base}).first, bytes);
   }
   return nullptr;
+}
+
+// By how much held() grows when the range's first `bytes` become a block.
+size_t LargeBlocks::growth(Ranges::iterator range, size_t bytes) const {
+  char *end = range->first + bytes, *held = ends_.at(range->second.chunk);
+  return end > held ? static_cast<size_t>(end - held) : 0;
 }
 
 // A free range that is no longer in free_ becomes a block of its first `bytes`.
 void* LargeBlocks::take(Ranges::iterator range, size_t bytes) {
   Range& block = range->second;
+  const size_t more = growth(range, bytes);
+  held_ += more;
+  ends_[block.chunk] += more;
   if (block.size > bytes) {
     char* rest = range->first + bytes;
-    ranges_.emplace_hint(std::next(range), rest, Range{block.size - bytes, true, false});
+    ranges_.emplace_hint(std::next(range), rest, Range{block.size - bytes, true, block.chunk});
     free_.emplace(block.size - bytes, rest);
     block.size = bytes;
   }
@@ -51,12 +59,12 @@ void LargeBlocks::free(void* pointer) {
   used_ -= range->second.size;
   range->second.free = true;
   auto next = std::next(range);
-  if (next != ranges_.end() && next->second.free && !next->second.first) {
+  if (next != ranges_.end() && next->second.free && next->first != next->second.chunk) {
     free_.erase({next->second.size, next->first});
     range->second.size += next->second.size;
     ranges_.erase(next);
   }
-  if (!range->second.first) {
+  if (range->first != range->second.chunk) {
     auto before = std::prev(range);
     if (before->second.free) {
       free_.erase({before->second.size, before->first});
@@ -70,7 +78,20 @@ void LargeBlocks::free(void* pointer) {
 
 bool LargeBlocks::whole_chunk(Ranges::iterator range) const {
   auto next = std::next(range);
-  return range->second.first && (next == ranges_.end() || next->second.first);
+  return range->first == range->second.chunk && (next == ranges_.end() || next->second.chunk == next->first);
+}
+
+void LargeBlocks::forget_free() {
+  for (const auto& [size, begin] : free_) {
+    auto range = ranges_.find(begin), next = std::next(range);
+    char*& end = ends_.at(range->second.chunk);
+    if (begin >= end) continue;
+    raw_.forget(begin, std::min(size, static_cast<size_t>(end - begin)));
+    const bool last = next == ranges_.end() || next->second.chunk != range->second.chunk;
+    if (!last) continue;
+    held_ -= static_cast<size_t>(end - begin);
+    end = begin;
+  }
 }
 
 bool LargeBlocks::release_chunk() {
@@ -78,7 +99,8 @@ bool LargeBlocks::release_chunk() {
     auto range = ranges_.find(largest->second);
     if (!whole_chunk(range)) continue;
     free_.erase(*largest);
-    held_ -= range->second.size;
+    held_ -= static_cast<size_t>(ends_.at(range->first) - range->first);
+    ends_.erase(range->first);
     raw_.release(range->first);
     ranges_.erase(range);
     return true;

@@ -28,6 +28,10 @@ void Storage::ensure() {
     uploaded = true;
     if (bytes > most_kept) release_staged();
   }
+  if (recipe) {
+    recipe->restore(data);
+    recipe = nullptr;
+  }
   if (!other_layout) return;
   other_layout->restore(data);
   plain_needed = true;
@@ -71,7 +75,12 @@ void Storage::set_other_layout(std::unique_ptr<OtherLayout> layout) {
   if (!plain_needed && !on_host) free_plain();
 }
 
+void Storage::give_up() {
+  if (recipe && !other_layout && !on_host) free_plain();
+}
+
 void Storage::changing() {
+  recipe = nullptr;
   other_uses = 0;
   if (!other_layout) return;
   ensure();

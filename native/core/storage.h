@@ -56,6 +56,11 @@ class Storage {
   bool plain_needed = false;  // the plain contents were given up once and then needed: kept from then on
   void set_other_layout(std::unique_ptr<OtherLayout> layout);  // frees `data` unless that may be needed
   void changing();
+  // What the contents can be made from again, set by the command that wrote them. give_up() then frees them,
+  // once, until somebody needs them: what a gradient function wants of the forward pass is not in use for
+  // long.
+  std::unique_ptr<OtherLayout> recipe;
+  void give_up();
 
  private:
   Memory& staging_memory() const;

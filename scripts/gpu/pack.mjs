@@ -75,7 +75,7 @@ function packFiles() {
       "tests/gpu-verified.json",
       "scripts/gpu",
       "benchmarks/gpu",
-      "jest.config.js",
+      "jest.config.mjs",
       "package.json",
     ],
     ...packages(["jest", "@jest/globals", "fast-check", ...runtimeDependencies()]),

@@ -10,7 +10,7 @@ import { planLoad, readWeights } from "./checkpoint.js";
 import { resolveCheckpoint } from "./checkpoint-files.js";
 import { type ModelConfig, plainConfig, readConfig, withLabels } from "./config.js";
 import { modelParts } from "./families.js";
-import type { HeadName } from "./heads.js";
+import type { HeadName } from "./head.js";
 import { MODEL_FILES } from "./hub-files.js";
 import type { LossOptions } from "./loss-options.js";
 import { type LoadReport, Model } from "./model.js";

@@ -20,6 +20,8 @@ export interface Example {
   endPosition?: number;
   /** Pre-training: 0 when the second sentence follows the first. */
   nextSentenceLabel?: number;
+  /** ALBERT's pre-training: 0 when the two are in order, 1 when they were swapped. */
+  sentenceOrderLabel?: number;
   /** Multiple choice: one example per choice, any number of them. */
   choices?: Example[];
   /** The row of the data that it was made of, from 0, where a task makes several examples of one, or one of several. */
@@ -114,6 +116,8 @@ export interface CollateLimits {
   positions: number;
   /** Added to the default positions (RoBERTa counts from its padding id + 1). */
   firstPosition?: number;
+  /** A token that takes no place in the count, its position being its id: RoBERTa's padding inside a sequence. */
+  uncountedToken?: number;
   device: string;
 }
 
@@ -138,15 +142,17 @@ export function collateTokens(
   const inputIds = new Int32Array(tokens);
   const tokenTypeIds = new Int32Array(tokens);
   const positionIds = new Int32Array(tokens);
-  const first = limits.firstPosition ?? 0;
   examples.forEach((example, b) => {
     const ids = idsOf(example, b);
     const types = sameLength(example.tokenTypeIds ?? example.typeIds, ids.length, b, "tokenTypeIds");
     const positions = sameLength(example.positionIds, ids.length, b, "positionIds");
     const begin = bounds[b];
+    let next = limits.firstPosition ?? 0;
     for (let i = 0; i < ids.length; i++) {
-      inputIds[begin + i] = integer(ids[i], b, "inputIds");
-      positionIds[begin + i] = positions ? integer(positions[i], b, "positionIds") : first + i;
+      const id = integer(ids[i], b, "inputIds");
+      inputIds[begin + i] = id;
+      if (positions) positionIds[begin + i] = integer(positions[i], b, "positionIds");
+      else positionIds[begin + i] = id === limits.uncountedToken ? id : next++;
       if (types) tokenTypeIds[begin + i] = integer(types[i], b, "tokenTypeIds");
     }
   });

@@ -2,6 +2,7 @@
 import type { Parameter } from "../nn/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Batch } from "./batch.js";
+import type { EncoderSizes } from "./encoder-sizes.js";
 
 export interface ForwardOptions {
   /** Also return the embeddings and each layer's output. */
@@ -26,14 +27,14 @@ export interface EncoderOutput {
 }
 
 export interface Encoder {
-  /** Width C of the hidden states. */
-  readonly hiddenSize: number;
-  /** The word embeddings (V, C), to which an output layer may be tied. */
+  /** `hidden` is the width C of the hidden states, `hiddenDropout` what heads use that have none of their own. */
+  readonly sizes: EncoderSizes;
+  /** The word embeddings (V, E), to which an output layer may be tied. */
   readonly words: Parameter;
   /** Longest sequence. */
   readonly positions: number;
   readonly firstPosition: number;
-  /** Probability of dropout between layers; heads use it where they have none of their own. */
-  readonly hiddenDropout: number;
+  /** A token that takes no place in the count of positions and has its own id as position. */
+  readonly uncountedToken?: number;
   forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput;
 }

@@ -1,11 +1,15 @@
-// The model families: how each makes its encoder and spells its names. A new family is a row here and a file.
+// The model families: how each makes its encoder and its heads and spells its names. A new family is a row here and
+// a file for its encoder.
 import { AthanorError } from "../errors.js";
 import { ParameterStore } from "../nn/parameter.js";
-import { BertEncoder } from "./bert.js";
+import { AlbertEncoder } from "./albert.js";
+import { BertEncoder, type BertVariant, bert, electra, roberta, xlmRoberta } from "./bert.js";
 import type { NameRules } from "./checkpoint.js";
 import type { ModelConfig } from "./config.js";
+import { DistilBertEncoder } from "./distilbert.js";
 import type { Encoder } from "./encoder.js";
-import { type HeadName, headKinds } from "./heads.js";
+import { albertHeads, bertHeads, distilbertHeads, electraHeads, robertaHeads } from "./family-heads.js";
+import type { FamilyHeads, HeadKind, HeadName } from "./head.js";
 import type { ModelParts } from "./model.js";
 
 interface Family {
@@ -14,42 +18,115 @@ interface Family {
   /** Prefix of the base model's parameters under a head. */
   prefix: string;
   encoder(store: ParameterStore, prefix: string, config: ModelConfig, pooler: boolean): Encoder;
-  heads: readonly HeadName[];
-  aliases: NameRules["aliases"];
-  ignored: NameRules["ignored"];
+  heads: FamilyHeads;
+  /** The output layer of the masked language model, of which files may hold a second copy. */
+  decoder: string;
+  /** The bias of that layer under the name that is kept. */
+  decoderBias: string;
 }
 
-const bert: Family = {
-  className: "Bert",
-  prefix: "bert.",
-  encoder: (store, prefix, config, pooler) => new BertEncoder(store, prefix, config, pooler),
-  heads: Object.keys(headKinds) as HeadName[],
-  aliases: [
-    [/\bLayerNorm\.gamma$/, "LayerNorm.weight"],
-    [/\bLayerNorm\.beta$/, "LayerNorm.bias"],
-    [/^cls\.predictions\.decoder\.bias$/, "cls.predictions.bias"],
-  ],
-  ignored: [/(^|\.)embeddings\.(position_ids|token_type_ids)$/, /^cls\.predictions\.decoder\.(weight|bias)$/],
-};
+const bertLike =
+  (variant: BertVariant): Family["encoder"] =>
+  (store, prefix, config, pooler) =>
+    new BertEncoder(store, prefix, config, pooler, variant);
 
-const families = new Map<string, Family>([["bert", bert]]);
+const robertaLike = (className: string, variant: BertVariant): Family => ({
+  className,
+  prefix: "roberta.",
+  encoder: bertLike(variant),
+  heads: robertaHeads,
+  decoder: "lm_head.decoder",
+  decoderBias: "lm_head.bias",
+});
+
+const families = new Map<string, Family>([
+  [
+    "bert",
+    {
+      className: "Bert",
+      prefix: "bert.",
+      encoder: bertLike(bert),
+      heads: bertHeads,
+      decoder: "cls.predictions.decoder",
+      decoderBias: "cls.predictions.bias",
+    },
+  ],
+  ["roberta", robertaLike("Roberta", roberta)],
+  ["xlm-roberta", robertaLike("XLMRoberta", xlmRoberta)],
+  ["camembert", robertaLike("Camembert", xlmRoberta)],
+  [
+    "distilbert",
+    {
+      className: "DistilBert",
+      prefix: "distilbert.",
+      encoder: (store, prefix, config) => new DistilBertEncoder(store, prefix, config),
+      heads: distilbertHeads,
+      decoder: "vocab_projector",
+      decoderBias: "vocab_projector.bias",
+    },
+  ],
+  [
+    "albert",
+    {
+      className: "Albert",
+      prefix: "albert.",
+      encoder: (store, prefix, config, pooler) => new AlbertEncoder(store, prefix, config, pooler),
+      heads: albertHeads,
+      decoder: "predictions.decoder",
+      decoderBias: "predictions.bias",
+    },
+  ],
+  [
+    "electra",
+    {
+      className: "Electra",
+      prefix: "electra.",
+      encoder: bertLike(electra),
+      heads: electraHeads,
+      decoder: "generator_lm_head",
+      decoderBias: "generator_lm_head.bias",
+    },
+  ],
+]);
 
 /** The parts of a model for a config and a head; nothing is allocated yet. */
 export function modelParts(config: ModelConfig, head: HeadName): { parts: ModelParts; rules: NameRules } {
   const family = familyOf(config);
-  if (!family.heads.includes(head)) {
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `${config.model_type}: has no ${head}, only ${family.heads.join(", ")}`,
-    );
-  }
-  const kind = headKinds[head];
+  const { name, kind } = headOf(family, head, config);
   const store = new ParameterStore();
-  const prefix = head === "Model" ? "" : family.prefix;
+  const prefix = name === "Model" ? "" : family.prefix;
   const encoder = family.encoder(store, prefix, config, kind.pooler);
-  const architecture = family.className + head;
+  const architecture = family.className + name;
   const parts = { config, architecture, store, encoder, head: kind.make(store, encoder, config) };
-  return { parts, rules: { prefix: family.prefix, aliases: family.aliases, ignored: family.ignored } };
+  return { parts, rules: nameRules(family) };
+}
+
+function headOf(family: Family, head: HeadName, config: ModelConfig): { name: HeadName; kind: HeadKind } {
+  const entry = family.heads[head];
+  if (typeof entry === "string") return headOf(family, entry, config);
+  if (!entry) {
+    const known = Object.keys(family.heads).join(", ");
+    throw new AthanorError("ERR_ARGUMENT", `${config.model_type}: has no ${head}, only ${known}`);
+  }
+  return { name: head, kind: entry };
+}
+
+/** Older spellings and second copies, alike in all families. */
+function nameRules({ prefix, decoder, decoderBias }: Family): NameRules {
+  const escaped = decoder.replaceAll(".", "\\.");
+  return {
+    prefix,
+    aliases: [
+      [/\bLayerNorm\.gamma$/, "LayerNorm.weight"],
+      [/\bLayerNorm\.beta$/, "LayerNorm.bias"],
+      [new RegExp(`^${escaped}\\.bias$`), decoderBias],
+      [new RegExp(`^${escaped}\\.weight$`), `${prefix}embeddings.word_embeddings.weight`],
+    ],
+    ignored: [
+      /(^|\.)embeddings\.(position_ids|token_type_ids)$/,
+      ...(decoderBias === `${decoder}.bias` ? [] : [new RegExp(`^${escaped}\\.bias$`)]),
+    ],
+  };
 }
 
 function familyOf(config: ModelConfig): Family {

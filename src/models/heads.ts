@@ -1,10 +1,8 @@
-// The task heads over an encoder: what they declare, how they collate labels, their logits and loss. One table
-// entry per head serves every encoder family.
+// The heads for tasks over an encoder: what they declare, how they collate labels, their logits and loss. Each is
+// made for a family by what differs there; family-heads.ts has the table.
 import { AthanorError } from "../errors.js";
 import { Linear } from "../nn/layers.js";
-import type { ParameterStore } from "../nn/parameter.js";
 import { add, mul } from "../tensor/ops/elementwise.js";
-import { dropout } from "../tensor/ops/norm.js";
 import { segmentCrossEntropy } from "../tensor/ops/segment.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { tensor } from "../tensor/tensor.js";
@@ -13,114 +11,21 @@ import {
   type BatchLabels,
   collateTokenLabels,
   collected,
-  type Example,
   floatLabels,
   integerLabels,
   noLabels,
 } from "./batch.js";
-import { headInit, labelCount, type ModelConfig, numberOf } from "./config.js";
-import type { Encoder, EncoderOutput } from "./encoder.js";
-import { collateLanguageModelLabels, LanguageModelHead } from "./language-model-head.js";
-import type { HeadLoss, LossOption } from "./loss-options.js";
+import type { ClassifierKind } from "./classifiers.js";
+import { headInit, labelCount, type ModelConfig } from "./config.js";
+import { type DropoutOf, type HeadKind, type HeadOutput, headDropout } from "./head.js";
 
-/** Named outputs; `logits` is there for every head but the bare model and question answering. */
-export type HeadOutput = Record<string, Tensor | undefined>;
-
-export interface Head {
-  /** Which options its loss has; none when left out. */
-  readonly lossOptions?: readonly LossOption[];
-  collate(examples: readonly Example[], device: string): BatchLabels;
-  forward(encoded: EncoderOutput, batch: Batch, training: boolean, loss: HeadLoss): HeadOutput;
-}
-
-export interface HeadKind {
-  /** Whether the encoder needs its pooler. */
-  pooler: boolean;
-  make(store: ParameterStore, encoder: Encoder, config: ModelConfig): Head;
-}
-
-function classifierDropout(config: ModelConfig, encoder: Encoder): number {
-  return numberOf(config, "classifier_dropout", encoder.hiddenDropout, 0, 1);
-}
-
-function headDropout(x: Tensor, p: number, training: boolean): Tensor {
-  return training && p > 0 ? dropout(x, p) : x;
-}
-
-const bare: HeadKind = {
+/** No head: hidden states, and the pooler's output where the family has one. */
+export const bare: HeadKind = {
   pooler: true,
   make: () => ({
     collate: () => noLabels,
     forward: ({ hidden, pooled }) => ({ lastHiddenState: hidden, poolerOutput: pooled }),
   }),
-};
-
-const maskedLM: HeadKind = {
-  pooler: false,
-  make(store, encoder, config) {
-    const head = new LanguageModelHead(store, encoder, config);
-    return {
-      lossOptions: ["labelSmoothing"],
-      collate: collateLanguageModelLabels,
-      forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch, ["logits"], loss),
-    };
-  },
-};
-
-const preTraining: HeadKind = {
-  pooler: true,
-  make(store, encoder, config) {
-    const head = new LanguageModelHead(store, encoder, config);
-    const relationship = new Linear(store, "cls.seq_relationship", encoder.hiddenSize, 2, headInit(config));
-    return {
-      lossOptions: ["labelSmoothing"],
-      collate(examples, device) {
-        const next = collected(examples, "nextSentenceLabel", (example) => example.nextSentenceLabel);
-        const { tensors, lossCount } = collateLanguageModelLabels(examples, device);
-        if (!next !== !tensors.labels) {
-          throw new AthanorError(
-            "ERR_ARGUMENT",
-            "collate: pre-training needs both labels and nextSentenceLabel, or neither",
-          );
-        }
-        if (!next) return noLabels;
-        const nextSentenceLabel = integerLabels(next, "nextSentenceLabel", device);
-        return { tensors: { ...tensors, nextSentenceLabel }, lossCount };
-      },
-      forward({ hidden, pooled }, batch, _, loss) {
-        const output = head.outputs(hidden, batch, ["logits", "predictionLogits"], loss);
-        const seqRelationshipLogits = relationship.forward(pooled as Tensor); // (B, 2)
-        if (output.loss) {
-          const nextSentence = loss.crossEntropy(seqRelationshipLogits, batch.extra.nextSentenceLabel);
-          output.loss = add(output.loss, nextSentence);
-        }
-        return Object.assign(output, { seqRelationshipLogits });
-      },
-    };
-  },
-};
-
-const nextSentence: HeadKind = {
-  pooler: true,
-  make(store, encoder, config) {
-    const relationship = new Linear(store, "cls.seq_relationship", encoder.hiddenSize, 2, headInit(config));
-    return {
-      lossOptions: ["labelSmoothing", "classWeights"],
-      collate(examples, device) {
-        const of = (example: Example) => example.nextSentenceLabel ?? (example.labels as number | undefined);
-        const next = collected(examples, "nextSentenceLabel", of);
-        if (!next) return noLabels;
-        return {
-          tensors: { labels: integerLabels(next, "nextSentenceLabel", device) },
-          lossCount: next.length,
-        };
-      },
-      forward({ pooled }, batch, _, loss) {
-        const logits = relationship.forward(pooled as Tensor); // (B, 2)
-        return { loss: batch.labels && loss.crossEntropy(logits, batch.labels), logits };
-      },
-    };
-  },
 };
 
 type Problem = "regression" | "single_label_classification" | "multi_label_classification";
@@ -147,12 +52,11 @@ function problemOf(
     : "multi_label_classification";
 }
 
-const sequenceClassification: HeadKind = {
-  pooler: true,
+export const sequenceClassification = (kind: ClassifierKind): HeadKind => ({
+  pooler: kind.pooler,
   make(store, encoder, config) {
     const classes = labelCount(config);
-    const p = classifierDropout(config, encoder);
-    const classifier = new Linear(store, "classifier", encoder.hiddenSize, classes, headInit(config));
+    const classifier = kind.make(store, encoder, config, classes);
     return {
       lossOptions: ["labelSmoothing", "classWeights", "posWeight"],
       collate(examples, device): BatchLabels {
@@ -165,8 +69,8 @@ const sequenceClassification: HeadKind = {
         const numbers = values.map((label) => (typeof label === "object" ? label[0] : label));
         return { tensors: { labels: integerLabels(numbers, "labels", device) }, lossCount };
       },
-      forward({ pooled }, batch, training, loss): HeadOutput {
-        const logits = classifier.forward(headDropout(pooled as Tensor, p, training)); // (B, classes)
+      forward(encoded, batch, training, loss): HeadOutput {
+        const logits = classifier(encoded, batch, training); // (B, classes)
         const { labels } = batch;
         if (!labels) return { logits };
         if (labels.dtype === "i32") return { loss: loss.crossEntropy(logits, labels), logits };
@@ -175,19 +79,14 @@ const sequenceClassification: HeadKind = {
       },
     };
   },
-};
+});
 
-const tokenClassification: HeadKind = {
+export const tokenClassification = (dropoutOf: DropoutOf): HeadKind => ({
   pooler: false,
   make(store, encoder, config) {
-    const p = classifierDropout(config, encoder);
-    const classifier = new Linear(
-      store,
-      "classifier",
-      encoder.hiddenSize,
-      labelCount(config),
-      headInit(config),
-    );
+    const p = dropoutOf(config, encoder);
+    const { hidden: size } = encoder.sizes;
+    const classifier = new Linear(store, "classifier", size, labelCount(config), headInit(config));
     return {
       lossOptions: ["labelSmoothing", "classWeights"],
       collate: collateTokenLabels,
@@ -197,14 +96,14 @@ const tokenClassification: HeadKind = {
       },
     };
   },
-};
+});
 
-const multipleChoice: HeadKind = {
-  pooler: true,
+export const multipleChoice = (kind: ClassifierKind): HeadKind => ({
+  pooler: kind.pooler,
   make(store, encoder, config) {
-    const p = classifierDropout(config, encoder);
-    const classifier = new Linear(store, "classifier", encoder.hiddenSize, 1, headInit(config));
+    const classifier = kind.make(store, encoder, config, 1);
     return {
+      lossOptions: ["labelSmoothing"],
       // Here `examples` are the rows with their choices; the sequences are the choices.
       collate(examples, device): BatchLabels {
         const bounds = new Int32Array(examples.length + 1);
@@ -224,21 +123,25 @@ const multipleChoice: HeadKind = {
           }
         });
         const labels = integerLabels(values, "labels", device);
-        return { tensors: { choiceOffsets, labels }, lossCount: values.length };
+        const rows = values.map((label, b) => bounds[b] + label);
+        const labelRows = integerLabels(rows, "labels", device);
+        return { tensors: { choiceOffsets, labels, labelRows }, lossCount: values.length };
       },
-      forward({ pooled }, batch, training) {
-        const logits = classifier.forward(headDropout(pooled as Tensor, p, training)).reshape([-1]); // (choices)
-        const { labels, choiceOffsets } = batch.extra;
-        return { loss: labels && segmentCrossEntropy(logits, choiceOffsets, labels), logits };
+      forward(encoded, batch, training, loss) {
+        const logits = classifier(encoded, batch, training).reshape([-1]); // (choices)
+        const { labels, choiceOffsets, labelRows } = batch.extra;
+        if (!labels) return { logits };
+        return { loss: loss.segmentCrossEntropy(logits, choiceOffsets, labels, labelRows), logits };
       },
     };
   },
-};
+});
 
-const questionAnswering: HeadKind = {
+export const questionAnswering = (dropoutOf: DropoutOf): HeadKind => ({
   pooler: false,
   make(store, encoder, config) {
-    const outputs = new Linear(store, "qa_outputs", encoder.hiddenSize, 2, headInit(config));
+    const p = dropoutOf(config, encoder);
+    const outputs = new Linear(store, "qa_outputs", encoder.sizes.hidden, 2, headInit(config));
     return {
       collate(examples, device) {
         const starts = collected(examples, "startPosition", (example) => example.startPosition);
@@ -259,8 +162,8 @@ const questionAnswering: HeadKind = {
         }).length;
         return { tensors: { startPositions, endPositions }, lossCount };
       },
-      forward({ hidden }, batch) {
-        const both = outputs.forward(hidden); // (T, 2)
+      forward({ hidden }, batch, training) {
+        const both = outputs.forward(headDropout(hidden, p, training)); // (T, 2)
         const startLogits = both.slice(0, 1, 1).reshape([-1]); // (T)
         const endLogits = both.slice(1, 2, 1).reshape([-1]);
         const { startPositions, endPositions } = batch.extra;
@@ -269,7 +172,7 @@ const questionAnswering: HeadKind = {
       },
     };
   },
-};
+});
 
 /** The mean of the two softmax losses over each sequence's own tokens; padding cannot take part, there is none. */
 function spanLoss(
@@ -283,16 +186,3 @@ function spanLoss(
   const end = segmentCrossEntropy(endLogits, batch.offsets, ends);
   return mul(add(start, end), 0.5);
 }
-
-export const headKinds = {
-  Model: bare,
-  ForPreTraining: preTraining,
-  ForMaskedLM: maskedLM,
-  ForNextSentencePrediction: nextSentence,
-  ForSequenceClassification: sequenceClassification,
-  ForTokenClassification: tokenClassification,
-  ForMultipleChoice: multipleChoice,
-  ForQuestionAnswering: questionAnswering,
-} as const;
-
-export type HeadName = keyof typeof headKinds;

@@ -1,8 +1,7 @@
-// The head of BERT's masked language model, which pre-training shares: what it declares, its loss and its logits.
-import { activationOf } from "../nn/activation.js";
+// The head of masked language models, which pre-training shares: what it declares, its loss and its logits.
 import { LayerNorm, Linear } from "../nn/layers.js";
 import { type Parameter, type ParameterStore, zeros } from "../nn/parameter.js";
-import { linear } from "../tensor/ops/linear.js";
+import { type Activation, linear } from "../tensor/ops/linear.js";
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import {
@@ -13,11 +12,22 @@ import {
   integerLabels,
   noLabels,
 } from "./batch.js";
-import { headInit, type ModelConfig, numberOf } from "./config.js";
+import { headInit, type ModelConfig } from "./config.js";
 import type { Encoder } from "./encoder.js";
-import type { HeadOutput } from "./heads.js";
+import type { HeadKind, HeadOutput } from "./head.js";
 import { makeWhenRead } from "./lazy-outputs.js";
 import type { HeadLoss } from "./loss-options.js";
+
+/** Where a family keeps the parameters of its masked language model. */
+export interface LanguageModelLayout {
+  transform: string;
+  norm: string;
+  bias: string;
+  /** Of NAME.weight and NAME.bias where the output layer is not tied to the word embeddings. */
+  decoder: string;
+  /** The transform's, where it is not that of the layers. */
+  activation?: Activation;
+}
 
 /** Masked-LM logits: transform, activation, norm, then the word embeddings again with a bias of their own. */
 export class LanguageModelHead {
@@ -25,29 +35,27 @@ export class LanguageModelHead {
   readonly #norm: LayerNorm;
   readonly #bias: Parameter;
   readonly #decoder: Parameter;
+  readonly #activation: Activation;
 
-  constructor(
-    store: ParameterStore,
-    encoder: Encoder,
-    private readonly config: ModelConfig,
-  ) {
-    const size = encoder.hiddenSize;
-    const name = "cls.predictions";
-    const [vocabulary] = encoder.words.shape;
-    this.#bias = store.declare(`${name}.bias`, [vocabulary], zeros);
-    this.#transform = new Linear(store, `${name}.transform.dense`, size, size, headInit(config));
-    const eps = numberOf(config, "layer_norm_eps", 1e-12, 0, 1);
-    this.#norm = new LayerNorm(store, `${name}.transform.LayerNorm`, size, eps);
+  constructor(store: ParameterStore, encoder: Encoder, config: ModelConfig, layout: LanguageModelLayout) {
+    const { hidden, width, vocabulary, eps, activation } = encoder.sizes;
     const tied = config.tie_word_embeddings !== false;
+    const own = `${layout.decoder}.bias`;
+    const declareBias = (name: string) => store.declare(name, [vocabulary], zeros);
+    // Untied, Transformers keeps both biases where their names differ, and uses the decoder's alone.
+    const kept = tied || own !== layout.bias ? declareBias(layout.bias) : undefined;
+    this.#transform = new Linear(store, layout.transform, hidden, width, headInit(config));
+    this.#norm = new LayerNorm(store, layout.norm, width, eps);
+    this.#activation = layout.activation ?? activation;
     this.#decoder = tied
       ? encoder.words
-      : store.declare(`${name}.decoder.weight`, [vocabulary, size], headInit(config));
+      : store.declare(`${layout.decoder}.weight`, [vocabulary, width], headInit(config));
+    this.#bias = tied && kept ? kept : declareBias(own);
   }
 
-  /** (T, C) -> (T, C): what is projected to the vocabulary. */
+  /** (T, C) -> (T, E): what is projected to the vocabulary. */
   #features(hidden: Tensor): Tensor {
-    const activation = activationOf(this.config.hidden_act ?? "gelu");
-    return this.#norm.forward(this.#transform.forward(hidden, activation));
+    return this.#norm.forward(this.#transform.forward(hidden, this.#activation));
   }
 
   /** hidden (T, C) -> (T, V) */
@@ -78,6 +86,18 @@ export class LanguageModelHead {
     return output;
   }
 }
+
+export const maskedLM = (layout: LanguageModelLayout): HeadKind => ({
+  pooler: false,
+  make(store, encoder, config) {
+    const head = new LanguageModelHead(store, encoder, config, layout);
+    return {
+      lossOptions: ["labelSmoothing"],
+      collate: collateLanguageModelLabels,
+      forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch, ["logits"], loss),
+    };
+  },
+});
 
 /** Token labels, and for the vocabulary projection the labelled rows with their labels. */
 export function collateLanguageModelLabels(examples: readonly Example[], device: string): BatchLabels {

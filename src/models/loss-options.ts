@@ -1,5 +1,6 @@
 // What a user may ask of a head's loss: label smoothing, weights of classes, weights of positive targets.
 import { AthanorError } from "../errors.js";
+import { add, mul, sub } from "../tensor/ops/elementwise.js";
 import {
   bceWithLogits,
   crossEntropy,
@@ -7,6 +8,9 @@ import {
   linearCrossEntropy,
   mse,
 } from "../tensor/ops/loss.js";
+import { mean } from "../tensor/ops/reduce.js";
+import { segmentCrossEntropy, segmentReduce } from "../tensor/ops/segment.js";
+import { gatherRows } from "../tensor/ops/shape.js";
 import { untracked } from "../tensor/scope.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 
@@ -78,6 +82,18 @@ export class HeadLoss {
   mse(logits: Tensor, targets: Tensor): Tensor {
     this.#refuse("regression", "classWeights", "labelSmoothing", "posWeight");
     return mse(logits, targets);
+  }
+
+  /**
+   * One right row of each segment; logits (T), labelRows i32 (B): where the right ones are among all. With smoothing
+   * log(sum) - ((1 - s) right + s mean), which is that of cross entropy over as many classes as the segment has rows.
+   */
+  segmentCrossEntropy(logits: Tensor, offsets: Tensor, labels: Tensor, labelRows: Tensor): Tensor {
+    const loss = segmentCrossEntropy(logits, offsets, labels);
+    if (this.#smoothing === 0) return loss;
+    const column = logits.reshape([-1, 1]);
+    const gain = sub(gatherRows(column, labelRows), segmentReduce(column, offsets, "mean")); // (B, 1)
+    return add(loss, mul(mean(gain), this.#smoothing));
   }
 
   /** What the mean over these labels divides by, where that is not their number: the sum of their weights. */

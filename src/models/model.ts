@@ -14,7 +14,7 @@ import { writeFileAtomic } from "./atomic-file.js";
 import { type Batch, type BatchLabels, collateTokens, type Example } from "./batch.js";
 import { labelCount, type ModelConfig } from "./config.js";
 import type { Encoder, ForwardOptions } from "./encoder.js";
-import type { Head } from "./heads.js";
+import type { Head } from "./head.js";
 import { HeadLoss, type LossOptions } from "./loss-options.js";
 import { writeSafetensors } from "./safetensors.js";
 
@@ -37,6 +37,7 @@ export interface ModelOutput {
   endLogits: Tensor;
   predictionLogits: Tensor;
   seqRelationshipLogits: Tensor;
+  sopLogits: Tensor;
   hiddenStates?: Tensor[];
   attentions?: Tensor[][];
 }
@@ -237,8 +238,8 @@ export class Model {
           return example.choices;
         })
       : examples;
-    const { positions, firstPosition } = this.#encoder;
-    return collateTokens(rows, { positions, firstPosition, device: this.device }, labels);
+    const { positions, firstPosition, uncountedToken } = this.#encoder;
+    return collateTokens(rows, { positions, firstPosition, uncountedToken, device: this.device }, labels);
   }
 
   /** With class weights a mean loss counts labels by their weights. */

@@ -17,13 +17,13 @@ const byName = new Map<string, Activation>([
   ["linear", "none"],
 ]);
 
-/** The activation that a config names. @throws ERR_CHECKPOINT for one that is not known */
-export function activationOf(name: unknown): Activation {
+/** The activation that a config names in an entry. @throws ERR_CHECKPOINT for one that is not known */
+export function activationOf(name: unknown, entry = "hidden_act"): Activation {
   const found = typeof name === "string" ? byName.get(name) : undefined;
   if (!found) {
     throw new AthanorError(
       "ERR_CHECKPOINT",
-      `config: hidden_act must be one of ${[...byName.keys()].join(", ")}, got ${name}`,
+      `config: ${entry} must be one of ${[...byName.keys()].join(", ")}, got ${name}`,
     );
   }
   return found;

@@ -1,6 +1,6 @@
 // The layers that every transformer here is made of. Each declares its parameters under the names that
 // Transformers saves and applies one or two fused ops.
-import { type Activation, embedding, linear } from "../tensor/ops/linear.js";
+import { type Activation, type EmbeddingLookup, embedding, linear } from "../tensor/ops/linear.js";
 import { dropout, layerNorm } from "../tensor/ops/norm.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type Init, ones, type Parameter, type ParameterStore, zeros } from "./parameter.js";
@@ -43,40 +43,57 @@ export class LayerNorm {
   }
 }
 
-/** Word + position + type embeddings, normalised: (T) ids -> (T, C). */
+export interface TextEmbeddingSizes {
+  vocabulary: number;
+  positions: number;
+  /** Rows of the token type table; without it there is none. */
+  types?: number;
+  /** Width E of the tables. */
+  width: number;
+  eps: number;
+}
+
+export interface TextEmbeddingInit {
+  std: number;
+  /** Row of the word table that starts at zero and takes no gradient of look-ups. */
+  paddingIdx: number | null;
+  /** Likewise of the position table, where it has one. */
+  positionPaddingIdx?: number;
+  /** How positions start; normal by default. */
+  positions?: Init;
+}
+
+/** Word + position (+ type) embeddings, normalised: (T) ids -> (T, E). */
 export class TextEmbeddings {
   readonly words: Parameter;
   readonly #positions: Parameter;
-  readonly #types: Parameter;
+  readonly #types: Parameter | undefined;
   readonly #norm: LayerNorm;
 
   constructor(
     store: ParameterStore,
     name: string,
-    sizes: { vocabulary: number; positions: number; types: number; hidden: number },
-    private readonly paddingIdx: number | null,
-    eps: number,
-    std: number,
+    { vocabulary, positions, types, width, eps }: TextEmbeddingSizes,
+    private readonly init: TextEmbeddingInit,
   ) {
-    const init: Init = { kind: "normal", std };
-    const wordInit: Init = { kind: "normal", std, zeroRow: paddingIdx ?? undefined };
-    this.words = store.declare(`${name}.word_embeddings.weight`, [sizes.vocabulary, sizes.hidden], wordInit);
-    this.#positions = store.declare(
-      `${name}.position_embeddings.weight`,
-      [sizes.positions, sizes.hidden],
-      init,
-    );
-    this.#types = store.declare(`${name}.token_type_embeddings.weight`, [sizes.types, sizes.hidden], init);
-    this.#norm = new LayerNorm(store, `${name}.LayerNorm`, sizes.hidden, eps);
+    const { std, paddingIdx, positionPaddingIdx } = init;
+    const rows = (zeroRow?: number): Init => ({ kind: "normal", std, zeroRow });
+    const declare = (table: string, size: number, start: Init) =>
+      store.declare(`${name}.${table}_embeddings.weight`, [size, width], start);
+    this.words = declare("word", vocabulary, rows(paddingIdx ?? undefined));
+    this.#positions = declare("position", positions, init.positions ?? rows(positionPaddingIdx));
+    if (types !== undefined) this.#types = declare("token_type", types, rows());
+    this.#norm = new LayerNorm(store, `${name}.LayerNorm`, width, eps);
   }
 
   forward(ids: { inputIds: Tensor; positionIds: Tensor; tokenTypeIds: Tensor }, p: number): Tensor {
-    const sum = embedding([
-      { table: this.words.tensor, ids: ids.inputIds, paddingIdx: this.paddingIdx },
-      { table: this.#positions.tensor, ids: ids.positionIds },
-      { table: this.#types.tensor, ids: ids.tokenTypeIds },
-    ]);
-    const x = this.#norm.forward(sum); // (T, C)
+    const { paddingIdx, positionPaddingIdx } = this.init;
+    const lookups: EmbeddingLookup[] = [
+      { table: this.words.tensor, ids: ids.inputIds, paddingIdx },
+      { table: this.#positions.tensor, ids: ids.positionIds, paddingIdx: positionPaddingIdx },
+    ];
+    if (this.#types) lookups.push({ table: this.#types.tensor, ids: ids.tokenTypeIds });
+    const x = this.#norm.forward(embedding(lookups)); // (T, E)
     return p > 0 ? dropout(x, p) : x;
   }
 }

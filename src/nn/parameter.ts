@@ -9,8 +9,14 @@ import type { Generator } from "../tensor/random.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { copyToDevice, handles, makeTensor, type Tensor } from "../tensor/tensor.js";
 
-/** How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding). */
-export type Init = { kind: "normal"; std: number; zeroRow?: number } | { kind: "constant"; value: number };
+/**
+ * How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding); `values` gives
+ * all elements.
+ */
+export type Init =
+  | { kind: "normal"; std: number; zeroRow?: number }
+  | { kind: "constant"; value: number }
+  | { kind: "values"; values: () => Float32Array };
 
 export const zeros: Init = { kind: "constant", value: 0 };
 export const ones: Init = { kind: "constant", value: 1 };
@@ -153,6 +159,10 @@ export class ParameterStore {
         const target = handles.of(tensor);
         if (init.kind === "constant") {
           native.fill(target, init.value);
+          continue;
+        }
+        if (init.kind === "values") {
+          tensor.set(init.values());
           continue;
         }
         native.copy(target, handles.of(normal(shape as number[], 0, init.std, { generator, queue })));

@@ -5,6 +5,7 @@ import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { ready, synchronize } from "../tensor/device.js";
 import { Generator } from "../tensor/random.js";
+import type { ResolvedArgs } from "./args.js";
 import { loadCheckpoint, loadWeights, newestCheckpoint, readState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { groupsByRules } from "./group-rules.js";
@@ -59,12 +60,12 @@ export class TrainingRun {
       }
       model.mixedPrecision(true);
     }
-    const { learningRate, weightDecay, optimizerOptions } = args;
-    const groups = groupsByRules(model.parameters(), args.parameterGroups, args);
-    this.#optimizer = makeOptimizer(args.optimizer, groups, {
-      ...{ lr: learningRate, weightDecay },
-      ...optimizerOptions,
-    });
+    try {
+      this.#optimizer = optimizerOf(model, args);
+    } catch (error) {
+      model.mixedPrecision?.(false);
+      throw error;
+    }
     this.#milestones = new Milestones({ ...parts, optimizer: this.#optimizer }, this.state);
   }
 
@@ -173,13 +174,13 @@ export class TrainingRun {
     return { model, optimizer: this.#optimizer, maxGradNorm: args.maxGradNorm, signal };
   }
 
+  /** @param step steps before it */
   #sourceOf(batches: readonly (readonly number[])[], step: number): StepSource {
     const { model, examples, vary, args } = this.#parts;
     const { seed, calls } = model.generator;
-    const { epoch } = this.state;
     const group = batches.map((rows, batch) => {
-      const plain = rows.map((row) => examples[row]);
-      return vary ? vary(plain, new Random(args.seed, { epoch, step, batch })) : plain;
+      const seen = rows.map((row) => examples[row]);
+      return vary?.(seen, new Random(args.seed, { epoch: this.state.epoch, step, batch })) ?? seen;
     });
     const rows = batches.flat().map((row) => examples[row].row ?? row);
     return { group, rows: [...new Set(rows)], generator: { seed, calls } };
@@ -224,6 +225,12 @@ export class TrainingRun {
     log.reset();
     return this.state.event("log", { loss });
   }
+}
+
+function optimizerOf(model: TrainableModel, args: ResolvedArgs): Optimizer {
+  const { learningRate: lr, weightDecay, optimizer, optimizerOptions, parameterGroups } = args;
+  const groups = groupsByRules(model.parameters(), parameterGroups, args);
+  return makeOptimizer(optimizer, groups, { lr, weightDecay, ...optimizerOptions });
 }
 
 function requestCheckpointing(model: TrainableModel): void {

@@ -139,14 +139,15 @@ export class Trainer<Result = unknown> {
       throw new AthanorError("ERR_DATA", "Trainer: train must have at least one row, got none");
     const examples = await this.#examples(train, "train", signal);
     const data = await markData(examples, new Rest(signal));
+    const { outputFolder } = args;
+    const evaluates = args.evalEvery !== "no" || args.evalOnStart;
+    const evalMark = outputFolder !== undefined && evaluates ? await this.#evalMark(signal) : undefined;
     const evaluate = () => this.evaluate(evalRows, { signal });
-    const parts = { model, examples, vary: this.#vary(), data, args, tokenizer, callbacks, signal, evaluate };
+    const vary = this.#vary();
+    const parts = { model, examples, vary, data, args, tokenizer, callbacks, signal, evaluate };
     const run = new TrainingRun(parts);
     this.#last = run;
-    const { outputFolder } = args;
     if (outputFolder !== undefined) {
-      const evalMark =
-        args.evalEvery === "no" && !args.evalOnStart ? undefined : await this.#evalMark(signal);
       const marks = { train: data, ...(evalMark && { eval: evalMark }) };
       const task = this.#options.task?.name ?? (this.#options.prepare ? "prepare" : this.#task().name);
       callbacks.add(runManifest({ outputFolder, task, data: marks, best: () => run.state.best }));

@@ -50,4 +50,4 @@ test("a request to a high-priority model overtakes the training steps on the que
   expect(engineState().pendingCommands).toBe(0);
   trained.dispose();
   served.dispose();
-});
+}, 240_000); // eight steps take an emulated GPU many seconds

@@ -1,5 +1,5 @@
 // Model fixtures: padded inputs of the original as ragged examples, its numbers by name.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Example } from "../../src/models/batch.js";
@@ -11,6 +11,8 @@ export interface ModelCase {
   loss: number;
   no_weight_decay: string[];
   gradient_is_rounding_noise: string[];
+  /** Parameters that the forward never reads. */
+  without_gradient?: string[];
   parameters: Record<string, number[]>;
   training: {
     lr: number[];
@@ -30,6 +32,12 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "te
 
 export function modelFolder(name: string): string {
   return join(root, name);
+}
+
+/** All cases: the folders there are. */
+export function modelCases(): string[] {
+  const entries = readdirSync(root, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 export async function modelCase(name: string): Promise<ModelCase> {
@@ -102,6 +110,7 @@ function labelsOf(
     found.startPosition = at("start_positions");
     found.endPosition = at("end_positions");
   }
-  if (at("next_sentence_label") !== undefined) found.nextSentenceLabel = at("next_sentence_label");
+  found.nextSentenceLabel = at("next_sentence_label");
+  found.sentenceOrderLabel = at("sentence_order_label");
   return found;
 }

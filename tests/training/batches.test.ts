@@ -46,6 +46,27 @@ test("grouping by length puts like beside like", () => {
   expect(spread(true)).toBeLessThan(spread(false) / 4);
 });
 
+test("token budgets of like beside like: a padded rectangle of each would lose a third", () => {
+  const padding = (groupByLength: boolean) => {
+    const batches = epochBatches(lengths, { tokensPerBatch: 512, groupByLength }, 5, 0);
+    const padded = batches.map((rows) => rows.length * Math.max(...rows.map((row) => lengths[row])));
+    return padded.reduce((sum, size) => sum + size, 0) / lengths.reduce((sum, length) => sum + length, 0);
+  };
+  expect(padding(true) - 1).toBeLessThan((padding(false) - 1) / 3);
+});
+
+test("rows in their own order; a last batch that is not full may be left out", () => {
+  expect(epochBatches([1, 1, 1, 1, 1], { batchSize: 2, shuffled: false }, 5, 3)).toEqual([
+    [0, 1],
+    [2, 3],
+    [4],
+  ]);
+  const full = epochBatches([1, 1, 1, 1, 1], { batchSize: 2, dropLast: true }, 5, 3);
+  expect(full.map((rows) => rows.length)).toEqual([2, 2]);
+  const grouped = epochBatches(lengths, { batchSize: 32, groupByLength: true, dropLast: true }, 5, 0);
+  expect(grouped.every((rows) => rows.length === 32)).toBe(true);
+});
+
 test("groups of batches make the steps; the last one may be smaller", () => {
   const groups = stepGroups([[0], [1], [2], [3], [4]], 2);
   expect(groups).toEqual([[[0], [1]], [[2], [3]], [[4]]]);

@@ -77,6 +77,54 @@ test.each<[string, TrainingArgs, RegExp]>([
   ["evaluation without rows", { evalEvery: 5 }, /eval must be given/],
   ["saving without a folder", { saveEvery: 5 }, /outputFolder must be given/],
   ["no epochs", { epochs: 0 }, /epochs must be a number above 0/],
+  [
+    "an unknown optimizer",
+    { optimizer: "adam" as "adamw" },
+    /optimizer must be one of adamw, sgd, adagrad, rmsprop/,
+  ],
+  [
+    "another optimizer's option",
+    { optimizer: "sgd", optimizerOptions: { betas: [0.9, 0.9] } },
+    /optimizerOptions must be made of momentum, dampening, nesterov for sgd, got betas/,
+  ],
+  ["betas without AdamW", { optimizer: "sgd", betas: [0.9, 0.9] }, /betas must be in optimizerOptions/],
+  ["eps twice", { eps: 1, optimizerOptions: { eps: 1 } }, /eps must be absent beside optimizerOptions/],
+  [
+    "an option out of range",
+    { optimizer: "sgd", optimizerOptions: { momentum: -1 } },
+    /momentum must be a number/,
+  ],
+  [
+    "a group that fits nothing",
+    { parameterGroups: [{ pattern: /layers/ }] },
+    /\[0\]\.pattern.*got \/layers\/, which none has/,
+  ],
+  ["a group without a pattern", { parameterGroups: [{} as { pattern: string }] }, /pattern must be/],
+  [
+    "a group of a wrong name",
+    { parameterGroups: [{ pattern: "a", lr: 1 } as { pattern: string }] },
+    /got lr/,
+  ],
+  [
+    "an option of another schedule",
+    { schedule: "linear", scheduleOptions: { power: 2 } },
+    /scheduleOptions must be made of nothing/,
+  ],
+  ["an end above 1", { schedule: "polynomial", scheduleOptions: { end: 2 } }, /end must be at most 1/],
+  ["dropLast with token budgets", { dropLast: true, tokensPerBatch: 10 }, /dropLast must be false/],
+  [
+    "groups without mixing",
+    { groupByLength: true, shuffle: false },
+    /groupByLength must be false without shuffle/,
+  ],
+  ["smoothing above 1", { labelSmoothing: 1.5 }, /labelSmoothing must be a number from 0 to 1/],
+  [
+    "the best without evaluation",
+    { saveEvery: "best", outputFolder: "x" },
+    /eval must be given for saveEvery "best"/,
+  ],
+  ["evaluation at the start without rows", { evalOnStart: true }, /eval must be given for evalOnStart/],
+  ["logs every half step", { logEvery: 0.5 }, /logEvery must be "epoch", "no" or a number of steps/],
 ])("%s is refused", async (_, args, message) => {
   await withModel(async (model) => {
     const error = await trainError(model, rows, args);

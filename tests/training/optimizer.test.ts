@@ -7,9 +7,10 @@ import { mul } from "../../src/tensor/ops/elementwise.js";
 import { sum } from "../../src/tensor/ops/reduce.js";
 import { scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { AdamW, Sgd } from "../../src/training/index.js";
+import { Adagrad, AdamW, type Optimizer, RmsProp, Sgd } from "../../src/training/index.js";
 import { isBiasOrNorm } from "../../src/training/optimizers/parameter-groups.js";
 import { inFolder } from "../data/temporary.js";
+import { expectClose, fixtureCases, type OpCase } from "../support/ops.js";
 import { bitsOf } from "./support.js";
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
@@ -45,7 +46,7 @@ function makeGradients(parameters: Map<string, Tensor>): void {
   });
 }
 
-function step(optimizer: AdamW | Sgd, parameters: Map<string, Tensor>, times = 1): void {
+function step(optimizer: Optimizer, parameters: Map<string, Tensor>, times = 1): void {
   for (let i = 0; i < times; i++) {
     makeGradients(parameters);
     optimizer.step({ maxGradNorm: 1 }).gradNorm.dispose();
@@ -99,12 +100,15 @@ test("one step of AdamW by hand", async () => {
   gradNorm.dispose();
 });
 
-test.each(["AdamW", "Sgd"] as const)("%s: saving, loading and going on gives the same bits", async (kind) => {
+const makers: [string, (p: Map<string, Tensor>) => Optimizer][] = [
+  ["AdamW", (p) => new AdamW(p, { lr: 0.01, weightDecay: 0.1 })],
+  ["Sgd", (p) => new Sgd(p, { lr: 0.01, momentum: 0.9 })],
+  ["Adagrad", (p) => new Adagrad(p, { lr: 0.01, lrDecay: 0.1, initialAccumulatorValue: 0.5 })],
+  ["RmsProp", (p) => new RmsProp(p, { lr: 0.01, momentum: 0.9, centered: true })],
+];
+
+test.each(makers)("%s: saving, loading and going on gives the same bits", async (_, make) => {
   await inFolder(async (folder) => {
-    const make = (p: Map<string, Tensor>) =>
-      kind === "AdamW"
-        ? new AdamW(p, { lr: 0.01, weightDecay: 0.1 })
-        : new Sgd(p, { lr: 0.01, momentum: 0.9 });
     const file = join(folder, "optimizer.safetensors");
     const parameters = parametersOf();
     const optimizer = freed(make(parameters));
@@ -121,6 +125,78 @@ test.each(["AdamW", "Sgd"] as const)("%s: saving, loading and going on gives the
     step(second, copies, 3);
     expect(await bitsOf(copies)).toEqual(await bitsOf(parameters));
   });
+});
+
+interface Replayed {
+  make: (p: Map<string, Tensor>, meta: OpCase["meta"]) => Optimizer;
+  /** From the fixture's names of states to those in files. */
+  states: Record<string, string>;
+}
+
+const shared = ({ lr, weight_decay }: OpCase["meta"]) => ({
+  lr,
+  weightDecay: weight_decay,
+  noDecay: () => false,
+});
+
+test.each<[string, Replayed]>([
+  [
+    "sgd",
+    { make: (p, meta) => new Sgd(p, { ...meta, ...shared(meta) }), states: { buffer: "momentum_buffer" } },
+  ],
+  [
+    "adagrad",
+    {
+      make(p, { eps, lr_decay, initial_accumulator_value, ...meta }) {
+        const own = { eps, lrDecay: lr_decay, initialAccumulatorValue: initial_accumulator_value };
+        return new Adagrad(p, { ...own, ...shared(meta as OpCase["meta"]) });
+      },
+      states: { sum: "sum" },
+    },
+  ],
+  [
+    "rmsprop",
+    {
+      make: (p, meta) => new RmsProp(p, { ...meta, ...shared(meta) }),
+      states: { square: "square_avg", buffer: "momentum_buffer", mean: "grad_avg" },
+    },
+  ],
+])("PyTorch's parameters and states, by the class and its file: %s", async (kernel, { make, states }) => {
+  for (const c of (await fixtureCases(kernel)).filter(({ meta }) => !meta.late)) {
+    await inFolder(async (folder) => {
+      const parameters = new Map<string, Tensor>();
+      for (const i of [0, 1, 2]) {
+        const { data, shape } = c.tensors.get(`param${i}`)!;
+        parameters.set(`p${i}`, tensor(data, shape, { requiresGrad: true }));
+      }
+      made.push(parameters);
+      const optimizer = freed(make(parameters, c.meta));
+      for (let step = 1; step <= 5; step++) {
+        [...parameters.values()].forEach((parameter, i) => {
+          const { data, shape } = c.tensors.get(`step${step}.grad${i}`)!;
+          parameter.grad = tensor(data, shape);
+        });
+        optimizer.step({ maxGradNorm: c.meta.max_norm }).gradNorm.dispose();
+      }
+      for (const [i, parameter] of [...parameters.values()].entries()) {
+        const wanted = c.tensors.get(`step5.param${i}`)!.data;
+        expectClose((await parameter.data()) as Float32Array, wanted, 2e-6, `${kernel} ${c.case}`);
+      }
+      await optimizer.save(join(folder, "state"));
+      const stored = await readSafetensors(join(folder, "state"));
+      for (const [name, inFile] of Object.entries(states)) {
+        const wanted = c.tensors.get(`step5.${name}1`);
+        expect(stored.has(`p1.${inFile}`)).toBe(wanted !== undefined);
+        if (wanted)
+          expectClose(
+            stored.get(`p1.${inFile}`)!.data as Float32Array,
+            wanted.data,
+            2e-6,
+            `${c.case} ${name}`,
+          );
+      }
+    });
+  }
 });
 
 test("the file holds the moments by parameter name", async () => {
@@ -204,6 +280,10 @@ test.each([
   ["no parameters", () => new AdamW(new Map(), { lr: 1 })],
   ["a parameter that is no tensor", () => new AdamW([["w", 1 as never]], { lr: 1 })],
   ["a name twice", () => new AdamW([...parametersOf(), ...parametersOf()], { lr: 1 })],
+  ["an alpha of 1", () => new RmsProp(parametersOf(), { lr: 1, alpha: 1 })],
+  ["a negative momentum", () => new RmsProp(parametersOf(), { lr: 1, momentum: -1 })],
+  ["a negative decay of the rate", () => new Adagrad(parametersOf(), { lr: 1, lrDecay: -1 })],
+  ["a negative sum", () => new Adagrad(parametersOf(), { lr: 1, initialAccumulatorValue: -1 })],
   ["nesterov without momentum", () => new Sgd(parametersOf(), { lr: 1, nesterov: true })],
 ])("%s is refused", (_, make) => {
   expect(make).toThrow(code("ERR_ARGUMENT"));

@@ -102,6 +102,22 @@ test("a run gives the same bits, and puts the model back as it was", async () =>
   expect(await outcome({ gradientCheckpointing: true })).toEqual(await outcome({}));
 });
 
+test.each<[string, Record<string, unknown>]>([
+  ["roberta", { pad_token_id: 0 }],
+  ["distilbert", { dim: 32, n_layers: 2, n_heads: 2, hidden_dim: 64 }],
+  // Its layers share their parameters, whose gradients add up.
+  ["albert", { embedding_size: 16, num_hidden_layers: 3 }],
+  ["electra", { embedding_size: 16 }],
+])("family %s", async (model_type, more) => {
+  await withModel(async (model) => expect(await stepOf(model, true)).toEqual(await stepOf(model, false)), {
+    ...tinyConfig,
+    model_type,
+    hidden_dropout_prob: 0.1,
+    attention_probs_dropout_prob: 0.1,
+    ...more,
+  });
+});
+
 test("a masked language model, whose loss comes from gathered rows", async () => {
   const model = await AutoModelForMaskedLM.fromConfig(tinyConfig, { seed: 3 });
   const gradients = async (gradientCheckpointing: boolean) => {

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { AutoModelForSequenceClassification, type Model } from "../../src/models/index.js";
+import { AutoModelForSequenceClassification, type Example, type Model } from "../../src/models/index.js";
 import { engineState, memory, synchronize } from "../../src/tensor/device.js";
 import { Trainer, type TrainingArgs } from "../../src/training/index.js";
 import { inFolder } from "../data/temporary.js";
@@ -62,6 +62,15 @@ test.each<TrainingArgs>([
   { batchSize: 8, saveEvery: 5 },
   { tokensPerBatch: 60, gradientAccumulation: 2, saveEvery: 3 },
   { batchSize: 8, saveEvery: "epoch", groupByLength: true },
+  { saveEvery: 5, optimizer: "sgd", optimizerOptions: { momentum: 0.9, nesterov: true } },
+  { saveEvery: 5, optimizer: "adagrad", optimizerOptions: { lrDecay: 0.01 }, gradientCheckpointing: true },
+  {
+    saveEvery: 5,
+    optimizer: "rmsprop",
+    optimizerOptions: { momentum: 0.9, centered: true },
+    weightDecay: 0.1,
+  },
+  { saveEvery: 5, labelSmoothing: 0.1, parameterGroups: [{ pattern: /classifier/, learningRate: 3 }] },
 ])("resume equals no pause, bit for bit: %j", async (how) => {
   await inFolder(async (folder) => {
     const args: TrainingArgs = { epochs: 3, learningRate: 1e-3, warmupRatio: 0.2, logEvery: 4, ...how };
@@ -230,6 +239,110 @@ test("steps and warm-up are counted as Transformers counts them", async () => {
     expect(events.map(({ learningRate }) => learningRate)).toEqual([0, 1 / 2, 1, 3 / 4, 2 / 4, 1 / 4]);
     expect(events.map(({ epoch }) => epoch)).toEqual([0.25, 0.5, 0.75, 1, 1.25, 1.5]);
     expect(events[0].totalSteps).toBe(6);
+  });
+});
+
+describe("arguments of the optimizer", () => {
+  /** What a run of one step with a constant rate changed each parameter by. */
+  const changesOf = async (args: TrainingArgs) => {
+    const outcomeOf = (maxSteps: number) =>
+      withModel(async (model) => {
+        const one = { schedule: "constant" as const, maxGradNorm: Number.POSITIVE_INFINITY, shuffle: false };
+        if (maxSteps > 0) {
+          await new Trainer({ model, tokenizer, train: rows, args: { ...one, maxSteps, ...args } }).train();
+        }
+        const values = new Map<string, Float32Array>();
+        for (const [name, parameter] of model.parameters())
+          values.set(name, (await parameter.data()) as Float32Array);
+        return values;
+      });
+    const [before, after] = [await outcomeOf(0), await outcomeOf(1)];
+    const changes = new Map<string, number[]>();
+    for (const [name, values] of after)
+      changes.set(
+        name,
+        [...values].map((value, i) => value - before.get(name)![i]),
+      );
+    return { before, changes };
+  };
+  const sgd: TrainingArgs = { optimizer: "sgd", learningRate: 0.5 };
+
+  test("groups multiply learning rate and weight decay of what they name", async () => {
+    const { changes: plain } = await changesOf(sgd);
+    const parameterGroups = [
+      { pattern: "layer.0.", learningRate: 0 },
+      { pattern: /classifier/, learningRate: 4 },
+      { pattern: /layer/, learningRate: 0.5 },
+    ];
+    const { changes } = await changesOf({ ...sgd, parameterGroups });
+    for (const [name, values] of plain) {
+      const factor = name.includes("layer.0.")
+        ? 0
+        : name.includes("classifier")
+          ? 4
+          : name.includes("layer")
+            ? 0.5
+            : 1;
+      values.forEach((value, i) => {
+        expect(Math.abs(changes.get(name)![i] - value * factor)).toBeLessThanOrEqual(2e-6);
+      });
+    }
+  });
+
+  test("weight decay goes by the group, and to no bias or norm", async () => {
+    const { before, changes: plain } = await changesOf(sgd);
+    const decay = { weightDecay: 0.1, parameterGroups: [{ pattern: "classifier", weightDecay: 3 }] };
+    const { changes } = await changesOf({ ...sgd, ...decay });
+    for (const [name, values] of plain) {
+      const share = /bias|LayerNorm/.test(name) ? 0 : name.includes("classifier") ? 0.3 : 0.1;
+      values.forEach((value, i) => {
+        const wanted = value - 0.5 * share * before.get(name)![i];
+        expect(Math.abs(changes.get(name)![i] - wanted)).toBeLessThanOrEqual(2e-6);
+      });
+    }
+  });
+
+  test.each<TrainingArgs>([
+    { optimizer: "sgd", learningRate: 0.05, optimizerOptions: { momentum: 0.9, nesterov: true } },
+    { optimizer: "adagrad", learningRate: 0.02 },
+    { optimizer: "rmsprop", learningRate: 1e-3, optimizerOptions: { centered: true } },
+  ])("learns: %j", async (args) => {
+    await withModel(async (model) => {
+      const train = tinyRows(150, 2);
+      const trainer = new Trainer({ model, tokenizer, train, args: { epochs: 12, batchSize: 16, ...args } });
+      const before = (await trainer.evaluate(train)).loss;
+      await trainer.train();
+      const { loss, accuracy } = await trainer.evaluate(train);
+      expect(loss).toBeLessThan(0.5 * before);
+      expect(accuracy).toBeGreaterThan(0.8);
+    });
+  });
+});
+
+test("rows in their own order, and no batch that is not full", async () => {
+  await withModel(async (model) => {
+    const seen: string[] = [];
+    const prepare = (row: object) => row as Example;
+    const collate = model.collate.bind(model);
+    model.collate = (examples) => {
+      seen.push(examples.map(({ labels }) => labels).join());
+      return collate(examples);
+    };
+    const train = Array.from({ length: 7 }, (_, i) => ({ inputIds: [1, 2], labels: i % 3 }));
+    await new Trainer({
+      model,
+      train,
+      prepare,
+      args: { epochs: 2, batchSize: 3, shuffle: false, dropLast: true },
+    }).train();
+    expect(seen).toEqual(["0,1,2", "0,1,2", "0,1,2", "0,1,2"]);
+    const few = new Trainer({
+      model,
+      train: train.slice(0, 2),
+      prepare,
+      args: { batchSize: 3, dropLast: true },
+    });
+    await expect(few.train()).rejects.toThrow(code("ERR_DATA"));
   });
 });
 

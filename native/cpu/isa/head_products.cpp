@@ -97,7 +97,8 @@ constexpr TileFunction tiles[most_vectors][most_rows] = {
 void sum_tile(TileFunction tile, const HeadProduct& p, size_t first_row, size_t first_vector,
               size_t columns) {
   constexpr size_t most_terms = 128;
-  const size_t pieces = p.k > most_terms ? (p.k + most_terms - 1) / most_terms : 1;
+  if (p.k <= most_terms) return tile(p, first_row, first_vector, columns);
+  const size_t pieces = (p.k + most_terms - 1) / most_terms;
   for (size_t i = 0; i < pieces; i++) {
     const size_t begin = i * p.k / pieces;
     HeadProduct piece = p;

@@ -12,6 +12,10 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr Tolerance close{1e-7, 2e-6};
+// RMSProp's momentum adds a direction of up to 5 to a buffer of up to 4, and where they cancel the roundings
+// of both stay: about four of 6e-8 in the direction (spread, root, divisor, quotient), on compilers that fuse
+// and on others.
+constexpr Tolerance close_to_direction{1e-6, 2e-6};
 constexpr float untouched = -77.0f;  // what buffers hold that nobody may read
 
 // Elements that lie before the arrays on the device: of parameter and state, the gradient, the bf16
@@ -95,13 +99,13 @@ Slots slots_of(Parameters& parameters) {
   return slots;
 }
 
-void compare(KernelCheck& check, Parameters& parameters) {
+void compare(KernelCheck& check, Parameters& parameters, Tolerance first_state) {
   for (auto& one : parameters) {
     const std::string of = " of " + std::to_string(one->p.size()) + " elements";
     const std::vector<float> p = one->device_p.floats();
     check.close("parameter" + of, p, one->p, close);
     if (one->rounded) check.same("bf16 parameter" + of, one->rounded->floats(), rounded_to<bf16>(p));
-    check.close("first state" + of, one->device_m.floats(), one->m, close);
+    check.close("first state" + of, one->device_m.floats(), one->m, first_state);
     check.close("second state" + of, one->device_v.floats(), one->v, close);
     check.close("third state" + of, one->device_mean.floats(), one->mean, close);
     check.same("gradient" + of, one->device_g.floats(), one->g);
@@ -139,7 +143,7 @@ void check_update(KernelCheck& check, Parameters& parameters, const Step& step, 
   };
   run(Cpu{}, slots.host, norm.data(), squares.data());
   run(check.cuda, slots.device, device_norm.data(), device_squares.data());
-  compare(check, parameters);
+  compare(check, parameters, std::is_same_v<Step, RmspropStep> ? close_to_direction : close);
   if (clipped) return;
   check.close("squares", device_squares.download(), squares, {0, 1e-12});
   norm_of_squares(check.cuda, NormOfSquares{device_squares.data(), 1, device_norm.data()});

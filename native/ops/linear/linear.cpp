@@ -5,6 +5,9 @@
 // inference.
 #include "ops/linear/linear.h"
 
+#include <memory>
+
+#include "ops/dispatch.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace athanor {
@@ -80,6 +83,20 @@ void on_device_with_gradient(Execution& e, DType dtype, DType gradient, const F&
     f(device, zero, zero);
   });
 }
+
+// y = activation(z), made again.
+class Activated final : public OtherLayout {
+ public:
+  Activated(Function activation, const View& z) : activation_(activation), z_(z) {}
+  size_t bytes() const override { return 0; }
+  void restore(void* plain) const override {
+    function_forward(Cpu{}, {activation_, z_.data<float>(), static_cast<float*>(plain), z_.count()});
+  }
+
+ private:
+  const Function activation_;
+  const View z_;
+};
 
 // dz from dy. `kept` is what the activation's gradient needs: z, or for relu y, which has the same sign.
 View through_activation(Backward& b, Function activation, const View& kept) {
@@ -159,6 +176,9 @@ void call(Call& c) {
       recording && activation != Function::identity && (activation != Function::relu || residual.defined());
   View z = keeps_z ? c.make_like(y) : View();
   const bool repeats = !recording && whole_storage(weight);
+  // The gradients need z and, for the weight of the next layer, y: of the two only z is kept meanwhile.
+  const bool restorable = keeps_z && !residual.defined();
+  const bool keeps_x = c.recording({in.weight});
   c.run_with_any_layout(weight, {x, weight, bias, scale, residual}, {y, z}, [=](Execution& e) {
     on_device_as(e, x.dtype, "linear", [&](auto device, auto zero) {
       using T = decltype(zero);
@@ -166,13 +186,16 @@ void call(Call& c) {
                                               bias.data<T>(), activation, residual.data<T>(),
                                               residual.row_stride, y.data<T>(), z.data<T>(), s});
     });
+    if (e.device.kind() != DeviceKind::cpu) return;
+    if (restorable) y.storage->recipe = std::make_unique<Activated>(activation, z);
+    if (keeps_x) x.storage->give_up();
   });
   c.result(y);
   if (!recording) return;
   // x is only needed for the weight's gradient, the weight only for that of x.
   View kept = keeps_z ? z : activation == Function::relu ? y : View();
   View kept_x = x, kept_weight = weight;
-  if (!c.recording({in.weight})) kept_x.storage = nullptr;
+  if (!keeps_x) kept_x.storage = nullptr;
   if (!c.recording({in.x})) kept_weight.storage = nullptr;
   c.record({in.x, in.weight, in.bias, in.residual}, {kept_x, kept_weight, kept}, [=](Backward& b) {
     backward(b, s, kept_x, kept_weight, kept, activation);

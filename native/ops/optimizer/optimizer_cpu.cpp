@@ -44,11 +44,11 @@ double for_each_piece(const std::vector<OptimizerSlot>& slots, const Update& upd
   return total;
 }
 
-// One update: k.sum_squares or the clip factor first, then piece by piece `apply(slot, begin, count, step)`.
+// One update: the clip factor first, then piece by piece `apply(slot, begin, count, step, squares)`, which
+// writes the sum of squares of the piece's gradients where squares is not null.
 template <class Update, class Apply>
 void update_pieces(const Update& a, const Apply& apply) {
   if (skipped(a.clipping)) return;
-  const Kernels& k = kernels();
   auto common = a.step;
   common.gradient_scale = clip_factor(a.clipping);
   const bool wanted = a.clipping.squares != nullptr;
@@ -57,10 +57,14 @@ void update_pieces(const Update& a, const Apply& apply) {
         auto step = common;
         step.learning_rate = s.learning_rate;
         step.weight_decay = s.weight_decay;
-        if (wanted) *squares = k.sum_squares(s.g + begin, n);  // the update then finds them in cache
-        apply(s, begin, n, step);
+        apply(s, begin, n, step, wanted ? squares : nullptr);
       });
   if (wanted) *a.clipping.squares = total;
+}
+
+// For an update that does not find the squares itself; it then finds the gradients in cache.
+void find_squares(const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
+  if (squares) *squares = kernels().sum_squares(s.g + begin, n);
 }
 
 // Of a state that may be missing.
@@ -85,38 +89,34 @@ void norm_of_squares(Cpu, const NormOfSquares& a) {
 }
 
 void adamw_update(Cpu, const AdamwUpdate& a) {
-  if (skipped(a.clipping)) return;
-  const Kernels& k = kernels();
-  AdamwStep common = a.step;
-  common.gradient_scale = clip_factor(a.clipping);
-  const bool wanted = a.clipping.squares != nullptr;
-  const double total =
-      for_each_piece(a.slots, [&](const OptimizerSlot& s, int64_t begin, size_t n, double* squares) {
-        AdamwStep step = common;
-        step.learning_rate = s.learning_rate;
-        step.weight_decay = s.weight_decay;
-        k.adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, n, step, wanted ? squares : nullptr);
-      });
-  if (wanted) *a.clipping.squares = total;
+  update_pieces(a,
+                [](const OptimizerSlot& s, int64_t begin, size_t n, const AdamwStep& step, double* squares) {
+                  kernels().adamw(s.p + begin, s.g + begin, s.m + begin, s.v + begin, n, step, squares);
+                });
 }
 
 void sgd_update(Cpu, const SgdUpdate& a) {
-  update_pieces(a, [](const OptimizerSlot& s, int64_t begin, size_t n, SgdStep step) {
+  update_pieces(a, [](const OptimizerSlot& s, int64_t begin, size_t n, SgdStep step, double* squares) {
+    find_squares(s, begin, n, squares);
     step.first = s.first;
     kernels().sgd(s.p + begin, s.g + begin, at(s.m, begin), n, step);
   });
 }
 
 void adagrad_update(Cpu, const AdagradUpdate& a) {
-  update_pieces(a, [](const OptimizerSlot& s, int64_t begin, size_t n, const AdagradStep& step) {
-    kernels().adagrad(s.p + begin, s.g + begin, s.v + begin, n, step);
-  });
+  update_pieces(
+      a, [](const OptimizerSlot& s, int64_t begin, size_t n, const AdagradStep& step, double* squares) {
+        find_squares(s, begin, n, squares);
+        kernels().adagrad(s.p + begin, s.g + begin, s.v + begin, n, step);
+      });
 }
 
 void rmsprop_update(Cpu, const RmspropUpdate& a) {
-  update_pieces(a, [](const OptimizerSlot& s, int64_t begin, size_t n, const RmspropStep& step) {
-    kernels().rmsprop(s.p + begin, s.g + begin, s.v + begin, at(s.m, begin), at(s.mean, begin), n, step);
-  });
+  update_pieces(
+      a, [](const OptimizerSlot& s, int64_t begin, size_t n, const RmspropStep& step, double* squares) {
+        find_squares(s, begin, n, squares);
+        kernels().rmsprop(s.p + begin, s.g + begin, s.v + begin, at(s.m, begin), at(s.mean, begin), n, step);
+      });
 }
 
 }  // namespace athanor

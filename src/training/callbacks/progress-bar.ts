@@ -56,7 +56,7 @@ export function progressBar({
       bar?.update(event.step, fields(event));
     },
     onClose() {
-      bar?.stop();
+      if (bar?.isActive) bar.stop(); // a run may fail before it begins
     },
   };
 }

@@ -1,0 +1,27 @@
+// Which Auto class loads a model fixture: its folder says so.
+import {
+  type AutoClass,
+  AutoModel,
+  AutoModelForMaskedLM,
+  AutoModelForMultipleChoice,
+  AutoModelForPreTraining,
+  AutoModelForQuestionAnswering,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+} from "../../src/models/auto.js";
+
+const autoClasses: [RegExp, AutoClass][] = [
+  [/-model$/, AutoModel],
+  [/-pretraining$/, AutoModelForPreTraining],
+  [/-masked-lm(-untied)?$/, AutoModelForMaskedLM],
+  [/-sequence(-[a-z-]+)?$/, AutoModelForSequenceClassification],
+  [/-token$/, AutoModelForTokenClassification],
+  [/-multiple-choice$/, AutoModelForMultipleChoice],
+  [/-question-answering$/, AutoModelForQuestionAnswering],
+];
+
+export function autoClassOf(fixture: string): AutoClass {
+  const found = autoClasses.find(([pattern]) => pattern.test(fixture));
+  if (!found) throw new Error(`${fixture}: no Auto class is known for a fixture of this name`);
+  return found[1];
+}
