@@ -5,19 +5,11 @@ import { perplexity } from "../metrics/perplexity.js";
 import type { Example } from "../models/batch.js";
 import type { Encoding } from "../tokenizers/encoding.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import {
-  type LanguageModelingCollator,
-  languageModelingCollator,
-  type MaskableExample,
-} from "../training/collators/language-modeling.js";
+import type { MaskableExample } from "../training/collators/language-modeling.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "../training/task.js";
-import { type Block, groupTexts } from "./masked-language-modeling/group-texts.js";
-import {
-  type FilledMask,
-  filledMasks,
-  labelledRows,
-  rightLabels,
-} from "./masked-language-modeling/predictions.js";
+import { type Block, BlockMaker } from "./masked-language-modeling/group-texts.js";
+import { type FilledMask, labelledRows, rightLabels } from "./masked-language-modeling/predictions.js";
+import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import { givenWords, tokenizerWords, type WordsOf } from "./masked-language-modeling/words.js";
 import { columnOf, probabilityOption, rowFault, shownValue, textOf, wholeOption } from "./rows.js";
 
@@ -72,35 +64,20 @@ export function maskedLanguageModeling(
   options: MaskedLanguageModelingOptions = {},
 ): Task<MaskedLanguagePrediction> {
   const settings = checked(options);
-  // What masks the examples of a preparation, and what fills masks: tokenizers are known there alone.
-  const maskers = new WeakMap<Example, LanguageModelingCollator<Example[]>>();
-  const fillers = new WeakMap<Example, (rows: Float32Array[]) => FilledMask[]>();
+  const masks = new PreparedMasks(TASK, settings);
   return {
     name: "masked-language-modeling",
     outputs: [["labelLogits", "logits"]],
     async prepare(rows, context) {
       const tokenizer = requireTokenizer(context);
-      if (context.labels === "none") return fillExamples(rows, tokenizer, context, settings, fillers);
-      const { probability, wholeWord } = settings;
-      const mask = languageModelingCollator({ tokenizer, probability, wholeWord });
-      const examples = await maskableExamples(rows, tokenizer, context, settings);
-      for (const example of examples) maskers.set(example, mask);
-      return examples;
+      if (context.labels === "none") return fillExamples(rows, tokenizer, context, settings, masks);
+      return masks.toHide(await maskableExamples(rows, tokenizer, context, settings), tokenizer);
     },
-    vary(examples, random) {
-      return examples.flatMap((example) => {
-        const mask = maskers.get(example);
-        if (mask) return mask([example], random);
-        throw new AthanorError(
-          "ERR_ARGUMENT",
-          `${TASK}: examples must be of this task's prepare(), got others`,
-        );
-      });
-    },
+    vary: (examples, random) => masks.hidden(examples, random),
     predict(outputs, examples) {
       return labelledRows(outputs, examples).map((rows, i) => {
-        const fill = fillers.get(examples[i]);
-        if (fill) return { masks: fill(rows), counted: 0, right: 0 };
+        const filled = masks.filled(examples[i], rows);
+        if (filled) return { masks: filled, counted: 0, right: 0 };
         return { masks: [], ...rightLabels(rows, examples[i]) };
       });
     },
@@ -153,13 +130,14 @@ async function maskableExamples(
   tokenizer: Tokenizer,
   { model, rest }: PrepareContext,
   settings: Settings,
-): Promise<Example[]> {
+): Promise<MaskableExample[]> {
   const maxLength = lengthOf(tokenizer, model, settings.maxLength);
   const { lineByLine, textColumn, remainder } = settings;
   const how = lineByLine
     ? ({ truncation: "longest_first", maxLength } as const)
     : ({ truncation: false } as const);
   const lines: Block[] = [];
+  const blocks = new BlockMaker(maxLength, settings.wholeWord);
   for (let begin = 0; begin < rows.length; begin += TEXTS_PER_CALL) {
     const numbers: number[] = [];
     const texts: string[] = [];
@@ -170,31 +148,31 @@ async function maskableExamples(
       numbers.push(begin + i);
       texts.push(text);
     });
-    const encodings = await tokenizer.encodeBatchAsync(texts, how);
-    encodings.forEach((encoding, i) => {
+    for (const [i, encoding] of (await tokenizer.encodeBatchAsync(texts, how)).entries()) {
       const row = numbers[i];
-      const words = settings.wholeWord
-        ? wordsOf(encoding, texts[i], rows[row], row, settings.words)
-        : undefined;
       const specialTokensMask = Uint8Array.from(encoding.specialTokensMask);
-      lines.push({ inputIds: encoding.ids, specialTokensMask, ...(words && { wordIds: words }), row });
-    });
+      const line: Block = { inputIds: encoding.ids, specialTokensMask, row };
+      if (settings.wholeWord) line.wordIds = wordsOf(encoding, texts[i], rows[row], row, settings.words);
+      if (lineByLine) lines.push(line);
+      else blocks.add(line, row);
+      if (i % 16 === 15) await rest();
+    }
     await rest();
   }
-  return lineByLine ? lines : groupTexts(lines as MaskableExample[], maxLength, { remainder });
+  return lineByLine ? lines : blocks.end(remainder);
 }
 
 function wordsOf(encoding: Encoding, text: string, row: object, index: number, words?: WordsOf): Int32Array {
   return words ? givenWords(TASK, encoding, text, words(text, row), index) : tokenizerWords(encoding);
 }
 
-/** Texts with masks to fill: the masks are labelled, so that logits are made for them alone. */
+/** Texts with masks to fill. */
 async function fillExamples(
   rows: readonly DataRow[],
   tokenizer: Tokenizer,
   { model, rest }: PrepareContext,
-  { textColumn, maxLength: wanted, topK }: Settings,
-  fillers: WeakMap<Example, (rows: Float32Array[]) => FilledMask[]>,
+  { textColumn, maxLength: wanted }: Settings,
+  masks: PreparedMasks,
 ): Promise<Example[]> {
   const maxLength = lengthOf(tokenizer, model, wanted);
   const texts = rows.map((row, i) => textOf(TASK, row, i, textColumn));
@@ -206,9 +184,8 @@ async function fillExamples(
       const needed = `a text with ${tokenizer.idToToken(maskId)} in its first ${maxLength} tokens`;
       throw rowFault(TASK, row, textColumn, needed, texts[row]);
     }
-    const example: Example = { inputIds: ids, labels: ids.map((id) => (id === maskId ? id : -100)), row };
-    fillers.set(example, (logits) => filledMasks(logits, example, tokenizer, specialTokensMask, topK));
-    examples.push(example);
+    const example = { inputIds: ids, labels: masks.toFill(ids, tokenizer), row };
+    examples.push(masks.remember(example, tokenizer, specialTokensMask));
     await rest();
   }
   return examples;

@@ -5,19 +5,11 @@ import { perplexity } from "../metrics/perplexity.js";
 import type { Example } from "../models/batch.js";
 import type { TextOrPair } from "../tokenizers/batch.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import {
-  type LanguageModelingCollator,
-  languageModelingCollator,
-  type MaskableExample,
-} from "../training/collators/language-modeling.js";
+import type { MaskableExample } from "../training/collators/language-modeling.js";
 import { Random } from "../training/random.js";
 import type { DataRow, OutputValues, PrepareContext, Task } from "../training/task.js";
-import {
-  type FilledMask,
-  filledMasks,
-  labelledRows,
-  rightLabels,
-} from "./masked-language-modeling/predictions.js";
+import { type FilledMask, labelledRows, rightLabels } from "./masked-language-modeling/predictions.js";
+import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import type { WordsOf } from "./masked-language-modeling/words.js";
 import { requirePairs, TASK, tokenizedDocuments, unicodeSentences } from "./pre-training/documents.js";
 import { type SentencePair, segmentTokens, sentencePairs } from "./pre-training/pairs.js";
@@ -86,8 +78,7 @@ type Settings = ReturnType<typeof checked>;
  */
 export function preTraining(options: PreTrainingOptions = {}): Task<PreTrainingPrediction> {
   const settings = checked(options);
-  const maskers = new WeakMap<Example, LanguageModelingCollator<Example[]>>();
-  const fillers = new WeakMap<Example, (rows: Float32Array[]) => FilledMask[]>();
+  const masks = new PreparedMasks(TASK, settings);
   return {
     name: "pre-training",
     outputs: [
@@ -96,24 +87,11 @@ export function preTraining(options: PreTrainingOptions = {}): Task<PreTrainingP
     ],
     async prepare(rows, context) {
       const tokenizer = requireTokenizer(context);
-      if (context.labels === "none") return questionExamples(rows, tokenizer, context, settings, fillers);
-      const { probability, wholeWord } = settings;
-      const mask = languageModelingCollator({ tokenizer, probability, wholeWord });
-      const examples = await pairExamples(rows, tokenizer, context, settings);
-      for (const example of examples) maskers.set(example, mask);
-      return examples;
+      if (context.labels === "none") return questionExamples(rows, tokenizer, context, settings, masks);
+      return masks.toHide(await pairExamples(rows, tokenizer, context, settings), tokenizer);
     },
-    vary(examples, random) {
-      return examples.flatMap((example) => {
-        const mask = maskers.get(example);
-        if (mask) return mask([example], random);
-        throw new AthanorError(
-          "ERR_ARGUMENT",
-          `${TASK}: examples must be of this task's prepare(), got others`,
-        );
-      });
-    },
-    predict: (outputs, examples) => predicted(outputs, examples, fillers),
+    vary: (examples, random) => masks.hidden(examples, random),
+    predict: (outputs, examples) => predicted(outputs, examples, masks),
     metrics: (predictions, _examples, _model, _rows, loss) => scores(predictions, settings.objective, loss),
   };
 }
@@ -188,13 +166,13 @@ function pairExample(
   };
 }
 
-/** Texts and pairs to ask about. Labels mark the masks, so that logits are made for them alone. */
+/** Texts and pairs to ask about. */
 async function questionExamples(
   rows: readonly DataRow[],
   tokenizer: Tokenizer,
   { model, rest }: PrepareContext,
-  { textColumn, pairColumn, maxLength: wanted, topK }: Settings,
-  fillers: WeakMap<Example, (rows: Float32Array[]) => FilledMask[]>,
+  { textColumn, pairColumn, maxLength: wanted }: Settings,
+  masks: PreparedMasks,
 ): Promise<PairExample[]> {
   const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
   const texts = rows.map((row, i): TextOrPair => {
@@ -205,16 +183,9 @@ async function questionExamples(
   const how = { truncation: "longest_first", maxLength: Math.min(wanted, most) } as const;
   const examples: PairExample[] = [];
   for (const { ids, typeIds, specialTokensMask } of await tokenizer.encodeBatchAsync(texts, how)) {
-    const labels = ids.map((id) => (id === tokenizer.maskTokenId ? id : -100));
-    const example = {
-      inputIds: ids,
-      tokenTypeIds: typeIds,
-      labels,
-      nextSentenceLabel: 0,
-      sentenceOrderLabel: 0,
-    };
-    fillers.set(example, (logits) => filledMasks(logits, example, tokenizer, specialTokensMask, topK));
-    examples.push(example);
+    const labels = { labels: masks.toFill(ids, tokenizer), nextSentenceLabel: 0, sentenceOrderLabel: 0 };
+    const example: PairExample = { inputIds: ids, tokenTypeIds: typeIds, ...labels };
+    examples.push(masks.remember(example, tokenizer, specialTokensMask));
     await rest();
   }
   return examples;
@@ -223,7 +194,7 @@ async function questionExamples(
 function predicted(
   outputs: Record<string, OutputValues>,
   examples: readonly Example[],
-  fillers: WeakMap<Example, (rows: Float32Array[]) => FilledMask[]>,
+  masks: PreparedMasks,
 ): PreTrainingPrediction[] {
   const pairs = outputs.seqRelationshipLogits ?? outputs.sopLogits;
   if (!pairs) {
@@ -241,8 +212,8 @@ function predicted(
   return labelledRows(outputs, examples).map((rows, i) => {
     const example = examples[i];
     const follows = 1 / (1 + Math.exp(differences[i]));
-    const fill = fillers.get(example);
-    if (fill) return { follows, masks: fill(rows), counted: 0, right: 0, rightPair: false, pairLoss: 0 };
+    const filled = masks.filled(example, rows);
+    if (filled) return { follows, masks: filled, counted: 0, right: 0, rightPair: false, pairLoss: 0 };
     const rightPair = differences[i] > 0 === (example.nextSentenceLabel === 1);
     return { follows, masks: [], ...rightLabels(rows, example), rightPair, pairLoss };
   });

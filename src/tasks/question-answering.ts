@@ -59,6 +59,8 @@ export interface QuestionAnsweringOptions {
   misplaced?: MisplacedAnswers;
   /** Told about misplaced answers, after rows were prepared. */
   onMisplaced?: (answers: MisplacedAnswer[]) => void;
+  /** What a question of nothing but blanks is: mostly a defect of the data, so "error" (ERR_DATA) is the default. */
+  emptyQuestion?: "error" | "accept";
   /** How answers are scored: "en" (default) as SQuAD, "zh" as CMRC 2018. */
   language?: "en" | "zh";
 }
@@ -143,6 +145,7 @@ function checked(options: QuestionAnsweringOptions) {
       "error",
       "keep",
     ]),
+    emptyQuestion: choiceOption(TASK, "emptyQuestion", options.emptyQuestion ?? "error", ["error", "accept"]),
     language: choiceOption(TASK, "language", options.language ?? "en", ["en", "zh"]),
   } as const;
 }
@@ -157,13 +160,14 @@ async function prepared(
   const purpose = context.purpose ?? (labels === "required" ? "train" : "predict");
   const shape = windowOptions(tokenizer, context.model, settings);
   const { contextFirst } = shape;
+  const acceptEmpty = settings.emptyQuestion === "accept";
   const reports: MisplacedAnswer[] = [];
   const windows: Window[] = [];
   for (let begin = 0; begin < rows.length; begin += QUESTIONS_PER_CALL) {
     const questions: Question[] = [];
     const answers: (Answer | null | undefined)[] = [];
     for (const [i, row] of rows.slice(begin, begin + QUESTIONS_PER_CALL).entries()) {
-      const question = questionOf(row, begin + i, settings.columns, labels);
+      const question = questionOf(row, begin + i, settings.columns, { labels, acceptEmpty });
       const { misplaced, columns } = settings;
       const report = (answer: MisplacedAnswer) => reports.push(answer);
       const answer =

@@ -19,7 +19,8 @@ import type { DataRow, PrepareContext, Task, TrainableModel } from "./task.js";
 
 // In the place of an epoch, and one that no run reaches.
 const EVALUATION = 2 ** 32 - 1;
-const VARIED_TOGETHER = 64;
+// Few enough for a slice of work.
+const VARIED_TOGETHER = 8;
 
 export interface TrainerOptions<Result> {
   /** The model to train; left out where modelInit makes one. */

@@ -6,6 +6,7 @@ import {
   type MaskedLanguageModelingOptions,
   maskedLanguageModeling,
 } from "../../src/tasks/index.js";
+import { largestPlaces } from "../../src/tasks/largest-places.js";
 import { type MaskableExample, Random, Trainer } from "../../src/training/index.js";
 import { errorOf } from "../data/temporary.js";
 import { uniform } from "../support/random.js";
@@ -256,4 +257,11 @@ test("a text without a mask cannot be filled", async () => {
       message: "maskedLanguageModeling: tokenizer must be given, got none",
     });
   });
+});
+
+test("the largest places, the earlier one of equal values first", () => {
+  const next = uniform(4);
+  const values = Float32Array.from({ length: 300 }, () => Math.floor(50 * next()));
+  const sorted = Array.from(values, (_, i) => i).sort((a, b) => values[b] - values[a]);
+  for (const count of [1, 20, 300, 400]) expect(largestPlaces(values, count)).toEqual(sorted.slice(0, count));
 });

@@ -123,15 +123,20 @@ async function prepared(options: PreTrainingOptions = {}, from: object[] = rows)
 
 const textOf = (ids: ArrayLike<number>) => Array.from(ids, (id) => tokenizer.idToToken(id)).join(" ");
 
-test("documents: blank rows between them, or one to a row", () => {
+const rest = async () => {};
+
+test("documents: blank rows between them, or one to a row", async () => {
   const options = { textColumn: "text", wholeWord: false, sentences: (text: string) => text.split("|") };
   const plain = (found: { text: string }[][]) => found.map((document) => document.map(({ text }) => text));
-  expect(plain(documentTexts(rows, { ...options, documents: "blank-lines" }))).toEqual([
+  expect(plain(await documentTexts(rows, { ...options, documents: "blank-lines" }, rest))).toEqual([
     lines.slice(0, 3),
     lines.slice(5),
   ]);
   const whole = [{ text: "a|b| " }, { text: " " }, { text: "c" }];
-  expect(plain(documentTexts(whole, { ...options, documents: "rows" }))).toEqual([["a", "b"], ["c"]]);
+  expect(plain(await documentTexts(whole, { ...options, documents: "rows" }, rest))).toEqual([
+    ["a", "b"],
+    ["c"],
+  ]);
 });
 
 test("examples: two segments between special tokens, types, words, both names of the label", async () => {

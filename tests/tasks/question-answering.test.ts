@@ -70,6 +70,19 @@ test("answers inside words take the tokens that hold them; columns and forms are
   expect(spanOf((await prepared([none]))[0])).toEqual([0, 0]);
 });
 
+test("an empty question is refused unless it is accepted, as CMRC 2018 has one", async () => {
+  const rows = [row, { ...row, question: " " }];
+  expect(await errorOf(() => prepared(rows))).toMatchObject({
+    code: "ERR_DATA",
+    message:
+      'questionAnswering: row 1 column "question" must be a text that is not empty ' +
+      '(or set emptyQuestion: "accept"), got " "',
+  });
+  const [, window] = await prepared(rows, { emptyQuestion: "accept" });
+  expect(tokensOf(window)).toBe(`[CLS] [SEP] ${context} [SEP]`);
+  expect(spanOf(window)).toEqual([2, 2]);
+});
+
 test("the context comes first where asked", async () => {
   const [window] = await prepared([row], { pairOrder: "context-first" });
   expect(tokensOf(window)).toBe(`[CLS] ${context} [SEP] who wrote the book ? [SEP]`);

@@ -35,36 +35,60 @@ export function groupTexts(
       "ERR_ARGUMENT",
       `groupTexts: length must be an integer from 1, got ${String(length)}`,
     );
-  const total = examples.reduce((sum, example) => sum + idsOf(example).length, 0);
-  const ids = new Int32Array(total);
-  const special = new Uint8Array(total);
-  const words = examples.some(({ wordIds }) => wordIds) ? new Int32Array(total).fill(-1) : undefined;
-  const rows = new Int32Array(total);
-  let at = 0;
-  let wordsBefore = 0;
+  const blocks = new BlockMaker(
+    length,
+    examples.some(({ wordIds }) => wordIds),
+  );
   examples.forEach((example, number) => {
-    const own = idsOf(example);
-    let most = -1;
-    for (let i = 0; i < own.length; i++, at++) {
-      ids[at] = own[i];
-      special[at] = example.specialTokensMask?.[i] ?? 0;
-      rows[at] = example.row ?? number;
-      const word = example.wordIds?.[i] ?? -1;
-      if (words && word >= 0) words[at] = wordsBefore + word;
-      most = Math.max(most, word);
-    }
-    wordsBefore += most + 1;
+    blocks.add(example, number);
   });
-  const end = remainder === "keep" || total < length ? total : total - (total % length);
-  const blocks: Block[] = [];
-  for (let begin = 0; begin < end; begin += length) {
-    const stop = Math.min(begin + length, end);
-    blocks.push({
-      inputIds: ids.slice(begin, stop),
-      specialTokensMask: special.slice(begin, stop),
-      ...(words && { wordIds: words.slice(begin, stop) }),
-      row: rows[begin],
-    });
+  return blocks.end(remainder);
+}
+
+/** Makes blocks of examples that come one by one. */
+export class BlockMaker {
+  readonly #blocks: Block[] = [];
+  #ids: number[] = [];
+  #special: number[] = [];
+  #words: number[] = [];
+  #row = 0;
+  #wordsBefore = 0;
+
+  constructor(
+    private readonly length: number,
+    private readonly withWords: boolean,
+  ) {}
+
+  /** @param number what the example's row is, where it does not say */
+  add(example: MaskableExample, number: number): void {
+    const { specialTokensMask, wordIds, row = number } = example;
+    const ids = idsOf(example);
+    let most = -1;
+    for (let i = 0; i < ids.length; i++) {
+      const word = wordIds?.[i] ?? -1;
+      if (this.#ids.length === 0) this.#row = row;
+      this.#ids.push(ids[i]);
+      this.#special.push(specialTokensMask?.[i] ?? 0);
+      this.#words.push(word < 0 ? -1 : this.#wordsBefore + word);
+      most = Math.max(most, word);
+      if (this.#ids.length === this.length) this.#close();
+    }
+    this.#wordsBefore += most + 1;
   }
-  return blocks;
+
+  end(remainder: "drop" | "keep"): Block[] {
+    const kept = remainder === "keep" || this.#blocks.length === 0;
+    if (kept && this.#ids.length > 0) this.#close();
+    return this.#blocks;
+  }
+
+  #close(): void {
+    this.#blocks.push({
+      inputIds: Int32Array.from(this.#ids),
+      specialTokensMask: Uint8Array.from(this.#special),
+      ...(this.withWords && { wordIds: Int32Array.from(this.#words) }),
+      row: this.#row,
+    });
+    [this.#ids, this.#special, this.#words] = [[], [], []];
+  }
 }

@@ -2,6 +2,7 @@
 import type { Example } from "../../models/batch.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import { idsOf, type OutputValues } from "../../training/task.js";
+import { largestPlaces } from "../largest-places.js";
 
 /** A token that may stand in for a mask. */
 export interface MaskCandidate {
@@ -85,12 +86,8 @@ function bestTokens(logits: Float32Array, count: number): { tokenId: number; sco
   const largest = logits[largestPlace(logits)];
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - largest);
-  const best: number[] = [];
-  for (let id = 0; id < logits.length; id++) {
-    if (best.length === count && !(logits[id] > logits[best[count - 1]])) continue;
-    const place = best.findIndex((other) => logits[id] > logits[other]);
-    best.splice(place === -1 ? best.length : place, 0, id);
-    best.length = Math.min(best.length, count);
-  }
-  return best.map((tokenId) => ({ tokenId, score: Math.exp(logits[tokenId] - largest) / sum }));
+  return largestPlaces(logits, count).map((tokenId) => ({
+    tokenId,
+    score: Math.exp(logits[tokenId] - largest) / sum,
+  }));
 }

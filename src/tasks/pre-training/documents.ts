@@ -29,7 +29,11 @@ interface Text {
 }
 
 /** Sentences with their rows, by document; none of them blank, no document empty. @throws ERR_DATA naming the row */
-export function documentTexts(rows: readonly DataRow[], options: DocumentOptions): Text[][] {
+export async function documentTexts(
+  rows: readonly DataRow[],
+  options: DocumentOptions,
+  rest: () => Promise<void>,
+): Promise<Text[][]> {
   const { textColumn, documents: kind, sentences } = options;
   const documents: Text[][] = [];
   let document: Text[] = [];
@@ -37,7 +41,7 @@ export function documentTexts(rows: readonly DataRow[], options: DocumentOptions
     if (document.length > 0) documents.push(document);
     document = [];
   };
-  rows.forEach((row, number) => {
+  for (const [number, row] of rows.entries()) {
     const text = columnOf(Object(row), textColumn);
     if (typeof text !== "string") throw rowFault(TASK, number, textColumn, "a text", text);
     if (kind === "rows") {
@@ -46,7 +50,8 @@ export function documentTexts(rows: readonly DataRow[], options: DocumentOptions
       close();
     } else if (text.trim() === "") close();
     else document.push({ text, row: number });
-  });
+    if (kind === "rows" || number % 256 === 255) await rest();
+  }
   close();
   return documents;
 }
@@ -60,7 +65,7 @@ export async function tokenizedDocuments(
   options: DocumentOptions,
   rest: () => Promise<void>,
 ): Promise<Sentence[][]> {
-  const documents = documentTexts(rows, options);
+  const documents = await documentTexts(rows, options, rest);
   const all = documents.flat();
   const sentences: Sentence[] = [];
   for (let begin = 0; begin < all.length; begin += TEXTS_PER_CALL) {

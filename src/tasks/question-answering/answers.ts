@@ -1,6 +1,7 @@
 // Answers out of logits: the best spans of every window, then the best of all windows of a question, as
 // postprocess_qa_predictions of Transformers' utils_qa.py finds them. Scores are sums of two logits in float32, as
 // there: in float64 near ties would fall the other way.
+import { largestPlaces } from "../largest-places.js";
 import type { Window } from "./windows.js";
 
 /** Which windows' null score counts for a question. */
@@ -58,8 +59,8 @@ export function windowAnswers(
   { nBest, maxAnswerLength }: SpanOptions,
 ): WindowAnswers {
   const spans: Span[] = [];
-  const bestEnds = largest(ends, nBest);
-  for (const first of largest(starts, nBest)) {
+  const bestEnds = largestPlaces(ends, nBest);
+  for (const first of largestPlaces(starts, nBest)) {
     if (!(offsets[2 * first] >= 0)) continue;
     for (const last of bestEnds) {
       if (!(offsets[2 * last] >= 0) || last < first || last - first + 1 > maxAnswerLength) continue;
@@ -78,12 +79,6 @@ function span(start: number, end: number, startLogit: number, endLogit: number):
 // Sorting is stable: of equal spans the one of the earlier window and the better start stays before.
 function byScore(a: Span, b: Span): number {
   return b.score - a.score;
-}
-
-/** The places of the largest values, largest first. */
-function largest(values: Float32Array, count: number): number[] {
-  const places = Array.from(values, (_, i) => i);
-  return places.sort((a, b) => values[b] - values[a]).slice(0, count);
 }
 
 export interface JoinOptions {

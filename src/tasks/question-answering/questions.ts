@@ -42,15 +42,22 @@ export interface QuestionColumns {
   answers: string;
 }
 
-/** Reads a row. @throws ERR_DATA naming row and column */
+/** Reads a row; `acceptEmpty`: also one with an empty question. @throws ERR_DATA naming row and column */
 export function questionOf(
   row: DataRow,
   index: number,
   columns: QuestionColumns,
-  labels: PrepareContext["labels"],
+  { labels, acceptEmpty }: { labels: PrepareContext["labels"]; acceptEmpty: boolean },
 ): Question {
+  if (typeof row !== "object" || row === null) throw rowFault(TASK, index, undefined, "an object", row);
+  const asked = columnOf(row, columns.question);
+  if (typeof asked !== "string") throw rowFault(TASK, index, columns.question, "a text", asked);
   // As the reference does: blanks on the left would only take tokens from the context.
-  const question = textOf(TASK, row, index, columns.question).trimStart();
+  const question = asked.trimStart();
+  if (question === "" && !acceptEmpty) {
+    const needed = 'a text that is not empty (or set emptyQuestion: "accept")';
+    throw rowFault(TASK, index, columns.question, needed, asked);
+  }
   const context = textOf(TASK, row, index, columns.context);
   const id = columnOf(row, columns.id) ?? index;
   if (typeof id !== "string" && typeof id !== "number") throw rowFault(TASK, index, columns.id, "a text", id);
