@@ -3,12 +3,16 @@
 import { AthanorError } from "../errors.js";
 import type { Task, TrainableModel } from "../training/task.js";
 import { maskedLanguageModeling } from "./masked-language-modeling.js";
+import { multipleChoice } from "./multiple-choice.js";
 import { preTraining } from "./pre-training.js";
 import { questionAnswering } from "./question-answering.js";
 import { textClassification } from "./text-classification.js";
+import { tokenClassification } from "./token-classification.js";
 
 const TASKS: [head: string, make: () => Task][] = [
   ["ForSequenceClassification", textClassification],
+  ["ForTokenClassification", tokenClassification as () => Task],
+  ["ForMultipleChoice", multipleChoice],
   ["ForMaskedLM", maskedLanguageModeling],
   ["ForPreTraining", preTraining],
   ["ForQuestionAnswering", questionAnswering as () => Task],

@@ -1,11 +1,25 @@
 // Text classification, single- or multi-label, and regression: columns `text`, `pair` (optional) and `label`
-// in, label and scores out. GLUE-like data fits as it is.
+// in, label and scores out. GLUE's configurations by name.
+import type { GlueName } from "../data/glue-tasks.js";
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import type { TextOrPair } from "../tokenizers/batch.js";
 import type { DataRow, OutputValues, PrepareContext, Task, TrainableModel } from "../training/task.js";
+import { labelIds, modelLabels } from "./labels.js";
+import { choiceOption, columnOf, rowFault, wholeOption } from "./rows.js";
+import { bestOf, sigmoid, softmax } from "./scores.js";
+import { glueClasses, glueConfig, glueScores } from "./text-classification/glue.js";
+import {
+  CLASS_METRICS,
+  type ClassMetric,
+  classScores,
+  multiLabelScores,
+  regressionScores,
+} from "./text-classification/metrics.js";
 
 export interface TextClassificationOptions {
+  /** A configuration of GLUE decides columns, the meaning of label ids, and metrics. */
+  glue?: GlueName;
   /** Default "text". */
   textColumn?: string;
   /** The second text, where a row has one; default "pair". */
@@ -16,6 +30,12 @@ export interface TextClassificationOptions {
   maxLength?: number;
   /** What a text of nothing but blanks is: mostly a defect of the data, so "error" (ERR_DATA) is the default. */
   emptyText?: "error" | "accept";
+  /**
+   * Of texts with one class each; default ["accuracy"]. With two classes F1, precision and recall are those of class
+   * 1, with more plain means over classes. Texts with several classes have accuracy, `f1Micro` and `f1Macro`, numbers
+   * have `mse`, `pearson` and `spearman`.
+   */
+  metrics?: readonly ClassMetric[];
 }
 
 /** The prediction for one row. */
@@ -27,6 +47,8 @@ export interface TextClassification {
   /** In the order of label ids: probabilities, for regression the numbers. */
   scores: Float32Array;
 }
+
+const TASK = "textClassification";
 
 type Problem = "regression" | "single_label_classification" | "multi_label_classification";
 
@@ -40,50 +62,79 @@ const TEXTS_PER_CALL = 512;
  * (or a row of bits) where `problem_type` is multi-label, numbers for regression.
  *
  * Preparing rejects with ERR_DATA, naming the row from 0: no text, a label that is missing or unknown, a
- * model with one class only, an empty text (see emptyText).
+ * model with one class only, an empty text (see emptyText). With `glue` also ERR_ARGUMENT for a model with another
+ * number of outputs; see glueModel().
  *
  * @example
  * const task = textClassification({ labelColumn: "intent" });
  * const trainer = new Trainer({ model, tokenizer, task, train: rows });
  */
 export function textClassification(options: TextClassificationOptions = {}): Task<TextClassification> {
-  const { textColumn = "text", pairColumn = "pair", labelColumn = "label", maxLength } = options;
-  const { emptyText = "error" } = options;
-  if (emptyText !== "error" && emptyText !== "accept") {
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `textClassification: emptyText must be "error" or "accept", got ${String(emptyText)}`,
-    );
-  }
-  const columns = { textColumn, pairColumn, acceptEmpty: emptyText === "accept" };
-  if (maxLength !== undefined && !(Number.isSafeInteger(maxLength) && maxLength > 0)) {
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `textClassification: maxLength must be an integer from 1, got ${maxLength}`,
-    );
-  }
+  const settings = checked(options);
   return {
     name: "text-classification",
     async prepare(rows, context) {
-      const labelOf = context.labels === "required" ? labelReader(context.model) : undefined;
+      const labelOf = context.labels === "required" ? labelReader(context.model, settings) : undefined;
       const texts: TextOrPair[] = [];
       const labels: Example["labels"][] = [];
       for (const [index, row] of rows.entries()) {
-        texts.push(textOf(row, index, columns));
-        if (labelOf) labels.push(labelOf(column(row, labelColumn), index, labelColumn));
+        texts.push(textOf(row, index, settings));
+        if (labelOf) labels.push(labelOf(columnOf(row, settings.labelColumn), index));
         if (index % 64 === 63) await context.rest();
       }
-      const encoded = await encode(texts, maxLength, context);
+      const encoded = await encode(texts, settings.maxLength, context);
       return labelOf ? encoded.map((example, i) => ({ ...example, labels: labels[i] })) : encoded;
     },
-    predict: ({ logits }, examples, model) => predictions(logits, examples.length, model),
-    metrics(predicted, examples, model): Record<string, number> {
-      const problem = problemOf(model);
-      if (problem === "regression") return { mse: meanSquare(predicted, examples) };
-      const right = predicted.filter(({ scores }, i) => isRight(scores, examples[i].labels, problem)).length;
-      return { accuracy: right / predicted.length };
-    },
+    predict: ({ logits }, examples, model) =>
+      predictions(logits, examples.length, model, problemOf(model, settings)),
+    metrics: (predicted, examples, model) => scoresOf(predicted, examples, model, settings),
   };
+}
+
+type Settings = ReturnType<typeof checked>;
+
+function checked(options: TextClassificationOptions) {
+  const { glue, maxLength, metrics = ["accuracy"] } = options;
+  const emptyText = choiceOption(TASK, "emptyText", options.emptyText ?? "error", ["error", "accept"]);
+  const [text, pair] = glue === undefined ? ["text", "pair"] : glueConfig(glue).texts;
+  for (const metric of metrics) choiceOption(TASK, "metrics", metric, CLASS_METRICS);
+  return {
+    textColumn: options.textColumn ?? text,
+    pairColumn: options.pairColumn ?? pair,
+    /** A row may do without its second text, unless GLUE has pairs. */
+    needsPair: glue !== undefined && pair !== undefined,
+    labelColumn: options.labelColumn ?? "label",
+    maxLength: maxLength === undefined ? undefined : wholeOption(TASK, "maxLength", maxLength, 1),
+    acceptEmpty: emptyText === "accept",
+    ...{ glue, metrics },
+  };
+}
+
+function scoresOf(
+  predicted: readonly TextClassification[],
+  examples: readonly Example[],
+  model: TrainableModel,
+  { glue, metrics, ...settings }: Settings,
+): Record<string, number> {
+  const problem = problemOf(model, { glue, ...settings });
+  if (problem === "multi_label_classification") {
+    const chosen = predicted.map(({ scores }) => Array.from(scores, (score) => score > 0.5));
+    return multiLabelScores(
+      chosen,
+      examples.map(({ labels }) => labels as ArrayLike<number>),
+    );
+  }
+  const labels = examples.map((example) => example.labels as number);
+  if (problem === "regression") {
+    const numbers = predicted.map(({ score }) => score);
+    return glue ? glueScores(glue, numbers, labels) : regressionScores(numbers, labels);
+  }
+  const classes = predicted.map(({ scores }) => bestOf(scores));
+  if (!glue) return classScores(metrics, classes, labels, modelLabels(model).length);
+  // GLUE's metrics depend on its ids: F1 is that of class 1.
+  const { toModel } = glueClasses(glue, model);
+  const original = (ids: readonly number[]) => ids.map((id) => toModel.indexOf(id));
+  return glueScores(glue, original(classes), original(labels));
 }
 
 async function encode(
@@ -91,8 +142,7 @@ async function encode(
   most: number | undefined,
   { tokenizer, model, rest }: PrepareContext,
 ): Promise<Example[]> {
-  if (!tokenizer)
-    throw new AthanorError("ERR_ARGUMENT", "textClassification: tokenizer must be given, got none");
+  if (!tokenizer) throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must be given, got none`);
   const infinite = Number.POSITIVE_INFINITY;
   const maxLength = Math.min(most ?? infinite, tokenizer.modelMaxLength, model.maxLength ?? infinite);
   const how = Number.isFinite(maxLength) ? ({ truncation: "longest_first", maxLength } as const) : {};
@@ -110,134 +160,84 @@ async function encode(
   return examples;
 }
 
-function column(row: DataRow, name: string): unknown {
-  return Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
-}
-
-interface TextColumns {
-  textColumn: string;
-  pairColumn: string;
-  acceptEmpty: boolean;
-}
-
-function textOf(row: DataRow, index: number, columns: TextColumns): TextOrPair {
-  if (typeof row !== "object" || row === null) throw fault(index, "", "an object", row);
-  const { textColumn, pairColumn, acceptEmpty } = columns;
-  const checked = (name: string): string => {
-    const text = column(row, name);
-    if (typeof text !== "string") throw fault(index, ` column "${name}"`, "a text", text);
+function textOf(row: DataRow, index: number, columns: Settings): TextOrPair {
+  if (typeof row !== "object" || row === null) throw rowFault(TASK, index, undefined, "an object", row);
+  const { textColumn, pairColumn, needsPair, acceptEmpty } = columns;
+  const checkedText = (name: string): string => {
+    const text = columnOf(row, name);
+    if (typeof text !== "string") throw rowFault(TASK, index, name, "a text", text);
     if (!acceptEmpty && text.trim() === "")
-      throw fault(index, ` column "${name}"`, "a text that is not empty", text);
+      throw rowFault(TASK, index, name, "a text that is not empty", text);
     return text;
   };
-  const text = checked(textColumn);
-  const pair = column(row, pairColumn);
-  return pair === undefined || pair === null ? text : [text, checked(pairColumn)];
+  const text = checkedText(textColumn);
+  if (pairColumn === undefined) return text;
+  const pair = columnOf(row, pairColumn);
+  const hasPair = needsPair || (pair !== undefined && pair !== null);
+  return hasPair ? [text, checkedText(pairColumn)] : text;
 }
 
+type LabelReader = (value: unknown, row: number) => number | number[];
+
 /** Reads labels as the model's config wants them. */
-function labelReader(
-  model: TrainableModel,
-): (value: unknown, row: number, name: string) => number | number[] {
-  const names = labelNames(model);
-  const problem = problemOf(model);
-  const ids = new Map(names.map((name, id) => [name, id]));
+function labelReader(model: TrainableModel, settings: Settings): LabelReader {
+  const { labelColumn: name, glue } = settings;
+  const names = modelLabels(model);
+  const problem = problemOf(model, settings);
+  const classes = glue && glueClasses(glue, model);
   if (problem === "regression") {
-    return (value, row, name) => {
+    return (value, row) => {
       const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
       if (typeof number === "number" && Number.isFinite(number)) return number;
-      throw fault(row, ` column "${name}"`, "a finite number", value);
+      throw rowFault(TASK, row, name, "a finite number", value);
     };
   }
   if (names.length < 2) {
     const needed = 'at least two labels, or problem_type "regression"';
-    throw new AthanorError(
-      "ERR_DATA",
-      `textClassification: model needs ${needed}, got ${names.length} label`,
-    );
+    throw new AthanorError("ERR_DATA", `${TASK}: model needs ${needed}, got ${names.length} label`);
   }
-  const idOf = (value: unknown, row: number, name: string): number => {
-    const id = ids.get(String(value));
-    if (id !== undefined && value !== null && typeof value !== "object") return id;
-    if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < names.length)
-      return value as number;
-    throw fault(row, ` column "${name}"`, `one of the model's ${names.length} labels`, value);
+  const ofModel = labelIds(names);
+  const ofGlue = classes?.labels && labelIds(classes.labels);
+  const find = (value: unknown): number | undefined => {
+    if (!ofGlue) return ofModel(value);
+    const id = ofGlue(value);
+    return id === undefined ? undefined : classes.toModel[id];
+  };
+  const idOf = (value: unknown, row: number): number => {
+    const id = find(value);
+    if (id !== undefined) return id;
+    throw rowFault(TASK, row, name, `one of the model's ${names.length} labels`, value);
   };
   if (problem === "single_label_classification") return idOf;
-  return (value, row, name) => {
-    if (!Array.isArray(value)) throw fault(row, ` column "${name}"`, "a list of labels", value);
+  return (value, row) => {
+    if (!Array.isArray(value)) throw rowFault(TASK, row, name, "a list of labels", value);
     const bits = value.length === names.length && value.every((bit) => bit === 0 || bit === 1);
     if (bits) return value;
-    const chosen = new Set(value.map((entry) => idOf(entry, row, name)));
+    const chosen = new Set(value.map((entry) => idOf(entry, row)));
     return names.map((_, id) => (chosen.has(id) ? 1 : 0));
   };
 }
 
-/** The names of the model's classes by id. */
-function labelNames(model: TrainableModel): string[] {
-  const { id2label, num_labels: count = 2 } = model.config as {
-    id2label?: Record<string, string>;
-    num_labels?: number;
-  };
-  if (id2label) return Array.from(Object.keys(id2label), (_, id) => id2label[id] ?? `LABEL_${id}`);
-  return Array.from({ length: count }, (_, id) => `LABEL_${id}`);
-}
-
-function problemOf(model: TrainableModel): Problem {
+function problemOf(model: TrainableModel, { glue }: Pick<Settings, "glue">): Problem {
+  if (glue && glueConfig(glue).labels === null) return "regression";
   return (model.config.problem_type as Problem | null | undefined) ?? "single_label_classification";
 }
 
-function predictions(logits: OutputValues, count: number, model: TrainableModel): TextClassification[] {
-  const names = labelNames(model);
-  const problem = problemOf(model);
+function predictions(
+  logits: OutputValues,
+  count: number,
+  model: TrainableModel,
+  problem: Problem,
+): TextClassification[] {
+  const names = modelLabels(model);
+  const probabilities = {
+    regression: (values: Float32Array) => values,
+    single_label_classification: softmax,
+    multi_label_classification: sigmoid,
+  }[problem];
   return Array.from({ length: count }, (_, row) => {
-    const values = logits.data.slice(row * names.length, (row + 1) * names.length);
-    const scores =
-      problem === "regression"
-        ? values
-        : problem === "multi_label_classification"
-          ? sigmoid(values)
-          : softmax(values);
+    const scores = probabilities(logits.data.slice(row * names.length, (row + 1) * names.length));
     const best = bestOf(scores);
     return { label: names[best], score: scores[best], scores };
   });
-}
-
-function bestOf(scores: ArrayLike<number>): number {
-  let best = 0;
-  for (let id = 1; id < scores.length; id++) if (scores[id] > scores[best]) best = id;
-  return best;
-}
-
-function softmax(values: Float32Array): Float32Array {
-  const largest = values[bestOf(values)];
-  const powers = values.map((value) => Math.exp(value - largest));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
-}
-
-function sigmoid(values: Float32Array): Float32Array {
-  return values.map((value) => 1 / (1 + Math.exp(-value)));
-}
-
-function isRight(scores: Float32Array, labels: Example["labels"], problem: Problem): boolean {
-  if (problem === "single_label_classification") return bestOf(scores) === labels;
-  const bits = labels as ArrayLike<number>;
-  return scores.every((score, id) => score > 0.5 === bits[id] > 0.5);
-}
-
-function meanSquare(predicted: readonly TextClassification[], examples: readonly Example[]): number {
-  const sum = predicted.reduce(
-    (total, { score }, i) => total + (score - (examples[i].labels as number)) ** 2,
-    0,
-  );
-  return sum / predicted.length;
-}
-
-function fault(row: number, where: string, needed: string, came: unknown): AthanorError {
-  const shown = typeof came === "string" ? JSON.stringify(came.slice(0, 60)) : String(came);
-  return new AthanorError(
-    "ERR_DATA",
-    `textClassification: row ${row}${where} must be ${needed}, got ${shown}`,
-  );
 }

@@ -30,6 +30,8 @@ export interface Model {
   readonly size: number;
   /** Whether blanks are part of its tokens, so that cleaning up decoded text would remove real ones. */
   readonly keepsBlanks?: boolean;
+  /** What marks a token inside a word. */
+  readonly continuingSubwordPrefix?: string;
   /** Appends the tokens of the word `text[from, to)`, which is word number `word`, to `out`. */
   tokenize(text: NormalizedText, from: number, to: number, word: number, out: TokenList): void;
   /** The id of a token, or undefined. */

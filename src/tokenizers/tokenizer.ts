@@ -104,6 +104,11 @@ export class Tokenizer {
     return this.#parts.settings.paddingSide;
   }
 
+  /** What marks a token inside a word ("##"), where tokens have such a mark; else null. */
+  get continuingSubwordPrefix(): string | null {
+    return this.#parts.stages.model.continuingSubwordPrefix || null;
+  }
+
   /** Number of tokens, added ones included: the least number of rows of a matching embedding. */
   get vocabSize(): number {
     return this.#size;
@@ -259,6 +264,12 @@ export class Tokenizer {
     }
     const text = stages.decoder === null ? tokens.join(" ") : stages.decoder.decode(tokens).join("");
     return this.#cleansUp(cleanUpTokenizationSpaces) ? withoutBlanks(text, false) : text;
+  }
+
+  /** As `decode`, of tokens, which need not be of the vocabulary; nothing is cleaned up besides. */
+  decodeTokens(tokens: readonly string[]): string {
+    const { decoder } = this.#parts.stages;
+    return decoder === null ? tokens.join(" ") : decoder.decode([...tokens]).join("");
   }
 
   /** As `decode`, for many sequences. */

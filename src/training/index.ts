@@ -8,13 +8,28 @@ export type { RunManifest } from "./callbacks/run-manifest.js";
 export { tensorBoard } from "./callbacks/tensorboard.js";
 export { csvLog, jsonlLog, type TextLogOptions } from "./callbacks/text-logs.js";
 export {
+  defaultCollator,
+  type LabelledRectangle,
+  type PaddingCollatorOptions,
+  paddingCollator,
+} from "./collators/default.js";
+export {
   type LanguageModelingCollator,
   type LanguageModelingOptions,
   languageModelingCollator,
   type MaskableExample,
   type MaskingTokens,
 } from "./collators/language-modeling.js";
+export {
+  type ChoiceRectangle,
+  type MultipleChoiceCollatorOptions,
+  multipleChoiceCollator,
+} from "./collators/multiple-choice.js";
 export type { PaddingTokens, Rectangle, RectangleOptions } from "./collators/rectangle.js";
+export {
+  type TokenClassificationCollatorOptions,
+  tokenClassificationCollator,
+} from "./collators/token-classification.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
 export { Adagrad, type AdagradOptions } from "./optimizers/adagrad.js";
 export { AdamW, type AdamWOptions } from "./optimizers/adamw.js";

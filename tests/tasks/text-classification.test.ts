@@ -1,6 +1,6 @@
 // The task alone: columns to examples, logits to predictions, predictions to metrics.
 import { expect, test } from "@jest/globals";
-import { AutoModelForTokenClassification, type Example } from "../../src/models/index.js";
+import { AutoModelForNextSentencePrediction, type Example } from "../../src/models/index.js";
 import { defaultTask } from "../../src/tasks/default-task.js";
 import { textClassification } from "../../src/tasks/index.js";
 import { Trainer } from "../../src/training/index.js";
@@ -90,25 +90,36 @@ test("scores are probabilities, also where exp would overflow", async () => {
 });
 
 test.each([
-  [{ problem_type: "regression", id2label: { 0: "score" } }, "mse", (i: number) => i % 3],
-  [{ problem_type: "multi_label_classification" }, "accuracy", (i: number) => labels.slice(i % 3)],
-])("training and evaluating with %j", async (config, metric, labelOf) => {
-  await withModel(
-    async (model) => {
-      const train = Array.from({ length: 12 }, (_, i) => ({ text: labels[i % 3], label: labelOf(i) }));
-      const args = { epochs: 8, batchSize: 4, learningRate: 3e-3 };
-      const trainer = new Trainer({ model, tokenizer, train, eval: train, args });
-      const before = await trainer.evaluate();
-      const { metrics } = await trainer.train();
-      expect(metrics!.loss).toBeLessThan(before.loss);
-      expect(Object.keys(metrics!)).toEqual(["loss", metric]);
-    },
-    config as Record<string, unknown>,
-  );
-});
+  [
+    { problem_type: "regression", id2label: { 0: "score" } },
+    ["mse", "pearson", "spearman"],
+    (i: number) => i % 3,
+  ],
+  [
+    { problem_type: "multi_label_classification" },
+    ["accuracy", "f1Micro", "f1Macro"],
+    (i: number) => labels.slice(i % 3),
+  ],
+] as [object, string[], (i: number) => unknown][])(
+  "training and evaluating with %j",
+  async (config, names, labelOf) => {
+    await withModel(
+      async (model) => {
+        const train = Array.from({ length: 12 }, (_, i) => ({ text: labels[i % 3], label: labelOf(i) }));
+        const args = { epochs: 8, batchSize: 4, learningRate: 3e-3 };
+        const trainer = new Trainer({ model, tokenizer, train, eval: train, args });
+        const before = await trainer.evaluate();
+        const { metrics } = await trainer.train();
+        expect(metrics!.loss).toBeLessThan(before.loss);
+        expect(Object.keys(metrics!)).toEqual(["loss", ...names]);
+      },
+      config as Record<string, unknown>,
+    );
+  },
+);
 
 test("a head without a task asks for one", async () => {
-  const model = await AutoModelForTokenClassification.fromConfig(tinyConfig, { labels });
+  const model = await AutoModelForNextSentencePrediction.fromConfig(tinyConfig, { labels });
   expect(() => defaultTask(model)).toThrow(expect.objectContaining({ code: "ERR_ARGUMENT" }));
   model.dispose();
 });

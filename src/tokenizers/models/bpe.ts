@@ -63,6 +63,10 @@ export class Bpe implements Model {
     this.#byteIds = options.byteFallback ? this.#fallbackIds() : null;
   }
 
+  get continuingSubwordPrefix(): string | undefined {
+    return this.#options.continuingSubwordPrefix ?? undefined;
+  }
+
   get size(): number {
     return this.#tokens.length;
   }

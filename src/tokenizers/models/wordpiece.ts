@@ -60,6 +60,10 @@ export class WordPiece implements Model {
     this.#unknown = unknown;
   }
 
+  get continuingSubwordPrefix(): string {
+    return this.#prefix;
+  }
+
   get size(): number {
     return this.#tokens.length;
   }
