@@ -47,14 +47,15 @@ export interface JobFacts {
   tokens: number;
 }
 
-/** Makes the model with a head for the labels of the training rows, with fresh weights. */
+/** Makes the model with a head for the labels of all rows, with fresh weights. */
 export async function freshModel(workload: TaskWorkload, data: string): Promise<Model> {
   const entry = taskEntry(workload.task);
   const { settings } = workload;
   const tokenizer = await tokenizerOf(workload, data);
-  const { train } = await rowsOf(workload, data);
+  const { train, evaluate } = await rowsOf(workload, data);
+  const labels = entry.labels?.([...train, ...evaluate], settings);
   const config = { ...configOf(workload, tokenizer), ...entry.config?.(settings) };
-  return await entry.auto.fromConfig(config, { labels: entry.labels?.(train, settings), seed: 1 });
+  return await entry.auto.fromConfig(config, { labels, seed: 1 });
 }
 
 /** Writes model and job into the folder. */

@@ -2,12 +2,13 @@
 import { type Command, Option } from "commander";
 import { setThreads } from "../tensor/device.js";
 import type { Device } from "../tensor/tensor.js";
-import { count } from "./task-options.js";
+import { count, list } from "./task-options.js";
 
 export interface CommonValues {
   device?: Device;
   threads?: number;
   format?: string;
+  columns?: string[];
   verbose?: boolean;
 }
 
@@ -19,6 +20,11 @@ export function addCommonOptions(command: Command): void {
     .addOption(
       new Option("--format <kind>", "kind of the files, where their names do not tell")
         .choices(FORMATS)
+        .helpGroup("Data:"),
+    )
+    .addOption(
+      new Option("--columns <names>", "names of the columns, with commas, where files do not tell")
+        .argParser(list)
         .helpGroup("Data:"),
     )
     .addOption(new Option("--device <name>", "cpu, cuda, cuda:1, ... (default: auto)").helpGroup("Machine:"))

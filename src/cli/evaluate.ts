@@ -27,8 +27,8 @@ export function addEvaluateCommand(program: Command): void {
 
 async function runEvaluate(entry: TaskEntry, files: string[], values: EvaluateValues): Promise<void> {
   const { model, tokenizer, settings, task } = await openTrained(entry, values);
-  const { format, limit, json, seed, batchSize: evalBatchSize = 32 } = values;
-  const rows = await readTaskRows(files, entry, settings, { format, limit, labels: "required" });
+  const { format, columns, limit, json, seed, batchSize: evalBatchSize = 32 } = values;
+  const rows = await readTaskRows(files, entry, settings, { format, columns, limit, labels: "required" });
   const prepared = await preparedTask(task, { evaluate: { rows, files } }, { model, tokenizer });
   const args = { evalBatchSize, seed };
   const metrics = await new Trainer({ model, tokenizer, task: prepared, eval: rows, args }).evaluate();

@@ -85,7 +85,7 @@ async function predictFile(file: string, limit: number, parts: PredictParts): Pr
   const { entry, trained, trainer, output, values } = parts;
   const { settings, model } = trained;
   const name = file === STDIN ? "standard input" : file;
-  const rows = file === STDIN ? stdinRows(values.format) : fileRows(file, entry, settings, values.format);
+  const rows = file === STDIN ? stdinRows(values) : fileRows(file, entry, settings, values);
   let done = 0;
   for await (const chunk of chunks(rows, Math.min(CHUNK, limit), PAUSE_MS)) {
     const wanted = chunk.slice(0, limit - done);

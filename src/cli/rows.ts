@@ -5,9 +5,14 @@ import { neededColumns, type TaskEntry, type TaskSettings } from "../tasks/entry
 import { nearestName } from "./nearest-name.js";
 import { optionFlag } from "./task-options.js";
 
-export interface RowsOptions {
+export interface ReadingOptions {
   /** The kind of the files, where their names do not tell. */
   format?: string;
+  /** Names of the columns, where the files do not tell; "" leaves one out. */
+  columns?: string[];
+}
+
+export interface RowsOptions extends ReadingOptions {
   /** Only so many rows, the first ones: numbers of rows in messages stay those of the files. */
   limit?: number;
   labels: "required" | "none";
@@ -18,10 +23,14 @@ export function readingOf(
   entry: TaskEntry,
   settings: TaskSettings,
   file: string,
-  format: string | undefined,
+  { format, columns }: ReadingOptions,
 ): TableOptions {
   const reading = entry.reading?.(settings, file) ?? {};
-  return format === undefined ? reading : { ...reading, format: format as TableFormat };
+  return {
+    ...reading,
+    ...(format !== undefined && { format: format as TableFormat }),
+    ...(columns !== undefined && { columns: columns.map((name) => (name === "" ? null : name)) }),
+  };
 }
 
 /**
@@ -32,12 +41,12 @@ export async function readTaskRows(
   files: readonly string[],
   entry: TaskEntry,
   settings: TaskSettings,
-  { format, limit = Number.POSITIVE_INFINITY, labels }: RowsOptions,
+  { limit = Number.POSITIVE_INFINITY, labels, ...reading }: RowsOptions,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const file of files) {
     const found: Row[] = [];
-    for await (const row of readRows(file, readingOf(entry, settings, file, format))) {
+    for await (const row of readRows(file, readingOf(entry, settings, file, reading))) {
       found.push(row);
       if (rows.length + found.length >= limit) break;
     }
@@ -59,17 +68,17 @@ export function checkColumns(
   settings: TaskSettings,
   labels: "required" | "none",
 ): void {
-  for (const { option, column } of neededColumns(entry, settings, labels)) {
+  for (const { option, names } of neededColumns(entry, settings, labels)) {
     // One row without it is that row's fault, and said so by the task.
-    if (rows.some((row) => Object.hasOwn(row, column))) continue;
-    const names = Object.keys(rows[0]);
-    const near = nearestName(column, names);
+    if (names.some((name) => rows.some((row) => Object.hasOwn(row, name)))) continue;
+    const there = Object.keys(rows[0]);
+    const near = nearestName(names[0], there);
     const suggestion = near === undefined ? "" : ` (did you mean "${near}"?)`;
-    const known = names.map((name) => `"${name}"`).join(", ");
+    const quoted = (list: readonly string[]) => list.map((name) => `"${name}"`);
     throw new AthanorError(
       "ERR_DATA",
-      `${file}: ${entry.name} needs the column "${column}"${suggestion}, got ${known}; ` +
-        `${optionFlag(option.name)} names another`,
+      `${file}: ${entry.name} needs the column ${quoted(names).join(" or ")}${suggestion}, ` +
+        `got ${quoted(there).join(", ")}; ${optionFlag(option.name)} names another`,
     );
   }
 }

@@ -5,7 +5,7 @@ import { type Row, readRows } from "../data/index.js";
 import { AthanorError } from "../errors.js";
 import type { TaskEntry, TaskSettings } from "../tasks/entry.js";
 import { usage } from "./errors.js";
-import { readingOf } from "./rows.js";
+import { type ReadingOptions, readingOf } from "./rows.js";
 
 /** The name that stands for standard input. */
 export const STDIN = "-";
@@ -15,16 +15,18 @@ export function fileRows(
   file: string,
   entry: TaskEntry,
   settings: TaskSettings,
-  format: string | undefined,
+  reading: ReadingOptions,
 ): AsyncIterable<Row> {
-  return readRows(file, readingOf(entry, settings, file, format));
+  return readRows(file, readingOf(entry, settings, file, reading));
 }
 
 /** The rows of standard input: JSON Lines, lines of text, CSV or TSV. @throws ERR_ARGUMENT, ERR_DATA with the line */
-export function stdinRows(format = "jsonl"): AsyncIterable<Row> {
+export function stdinRows({ format = "jsonl", columns }: ReadingOptions): AsyncIterable<Row> {
   if (format === "csv" || format === "tsv") {
     const delimiter = format === "csv" ? "," : "\t";
-    return process.stdin.pipe(parse({ columns: true, bom: true, delimiter })) as AsyncIterable<Row>;
+    return process.stdin.pipe(
+      parse({ columns: columns ?? true, bom: true, delimiter }),
+    ) as AsyncIterable<Row>;
   }
   if (format === "text") return lineRows((text) => ({ text }));
   if (format === "jsonl") return lineRows(jsonRow);

@@ -19,6 +19,7 @@ function commandOption({ name, kind, description, default: standard }: TaskOptio
   const group = "Options of the task:";
   if (kind === "flag") return new Option(flag, text).helpGroup(group);
   if (kind === "text") return new Option(`${flag} <name>`, text).helpGroup(group);
+  if (kind === "list") return new Option(`${flag} <names>`, text).argParser(list).helpGroup(group);
   if (kind === "integer") return new Option(`${flag} <n>`, text).argParser(integer).helpGroup(group);
   if (kind === "number") return new Option(`${flag} <x>`, text).argParser(number).helpGroup(group);
   return new Option(`${flag} <word>`, text).choices(kind).helpGroup(group);
@@ -26,9 +27,14 @@ function commandOption({ name, kind, description, default: standard }: TaskOptio
 
 /** The settings of the task among the values that Commander has read. */
 export function taskSettings(entry: TaskEntry, values: object): TaskSettings {
-  const all = values as Record<string, string | number | boolean | undefined>;
+  const all = values as TaskSettings;
   const given = entry.options.filter(({ name }) => all[name] !== undefined);
   return Object.fromEntries(given.map(({ name }) => [name, all[name]]));
+}
+
+/** A parser of Commander's for texts with commas between. */
+export function list(value: string): string[] {
+  return value.split(",").map((part) => part.trim());
 }
 
 /** A parser of Commander's for whole numbers from 0. */

@@ -37,10 +37,10 @@ export async function readParts(
   settings: TaskSettings,
   values: TrainValues,
 ): Promise<TrainRows> {
-  const { train: files, eval: evalFiles, evalShare, limit, format, seed } = values;
+  const { train: files, eval: evalFiles, evalShare, limit, format, columns, seed } = values;
   if (evalFiles && evalShare !== undefined) throw usage("--eval and --eval-share exclude each other", "both");
   const read = (names: string[]) =>
-    readTaskRows(names, entry, settings, { format, limit, labels: "required" });
+    readTaskRows(names, entry, settings, { format, columns, limit, labels: "required" });
   const rows = await read(files);
   if (evalFiles) return { train: { rows, files }, eval: { rows: await read(evalFiles), files: evalFiles } };
   if (evalShare === undefined) return { train: { rows, files } };
@@ -55,7 +55,7 @@ export async function trainedParts(
   values: TrainValues,
   rows: TrainRows,
   say: (line: string) => void,
-): Promise<{ model: Model; tokenizer: Tokenizer }> {
+): Promise<{ model: Model; tokenizer: Tokenizer; labels?: string[] }> {
   const tokenizer = await loadTokenizer(tokenizerName(values));
   const checkpoint = await checkpointConfig(values);
   const { files } = rows.train;
@@ -71,7 +71,7 @@ export async function trainedParts(
   const classes = labels ? `, ${labels.length} ${labels.length === 1 ? "label" : "labels"}` : "";
   say(`${rows.train.rows.length} rows to train on${evaluated}${classes}`);
   say(`${(size / 1e6).toFixed(1)} million parameters, from ${from}, on ${model.device}`);
-  return { model, tokenizer };
+  return { model, tokenizer, labels };
 }
 
 /** Each label of the evaluation rows must be one of the model's. @throws ERR_DATA naming those that are not */

@@ -36,8 +36,8 @@ async function runTrain(entry: TaskEntry, values: TrainValues): Promise<void> {
   const task = entry.make(settings, say);
   await checkOutput(values);
   const parts = await readParts(entry, settings, values);
-  const args = trainingArgs(values, parts.eval && entry.best(settings));
-  const { model, tokenizer } = await trainedParts(entry, settings, values, parts, say);
+  const { model, tokenizer, labels } = await trainedParts(entry, settings, values, parts, say);
+  const args = trainingArgs(values, parts.eval && entry.best(settings, labels));
   const sources = { train: parts.train, ...(parts.eval && { evaluate: parts.eval }) };
   const prepared = await preparedTask(task, sources, { model, tokenizer });
   const interrupt = new Interrupt(say);

@@ -4,8 +4,8 @@ import type { TableOptions } from "../data/index.js";
 import type { AutoClass, ModelConfig } from "../models/index.js";
 import type { DataRow, Task } from "../training/task.js";
 
-/** What an option takes: any text, a number, true or false, or one of a list of words. */
-export type TaskOptionKind = "text" | "integer" | "number" | "flag" | readonly string[];
+/** What an option takes: any text, texts with commas between, a number, true or false, or one of a list of words. */
+export type TaskOptionKind = "text" | "list" | "integer" | "number" | "flag" | readonly string[];
 
 /** An option of a task, named as the task's factory has it. */
 export interface TaskOption {
@@ -16,12 +16,16 @@ export interface TaskOption {
   default?: string | number;
   /** The option names a column that rows must have: always, or where labels are needed, or that they may have. */
   column?: "input" | "label" | "optional";
+  /** Further names of columns that the task looks for where the option is not given. */
+  others?: readonly string[];
   /** Of the reading of rows, or of the model: not given to the factory. */
   elsewhere?: boolean;
 }
 
 /** Options by name, as they were given; those left out are absent. */
-export type TaskSettings = Readonly<Record<string, string | number | boolean | undefined>>;
+export type TaskSettings = Readonly<Record<string, TaskSetting | undefined>>;
+
+export type TaskSetting = string | number | boolean | readonly string[];
 
 /** A task of whatever predictions and results. */
 // biome-ignore lint/suspicious/noExplicitAny: a table of tasks knows nothing of their predictions
@@ -53,7 +57,10 @@ export interface TaskEntry {
   labels?(rows: readonly DataRow[], settings: TaskSettings): string[];
   /** Entries of the model's config that the options decide. */
   config?(settings: TaskSettings): Partial<ModelConfig>;
-  best(settings: TaskSettings): BestMetric;
+  /** `labels`: those of the model, where it has any. */
+  best(settings: TaskSettings, labels?: readonly string[]): BestMetric;
+  /** Defaults that depend on other options. */
+  defaults?(settings: TaskSettings): TaskSettings;
   /** How its files are read, where their extension does not tell. */
   reading?(settings: TaskSettings, file: string): TableOptions;
   /** Fields of a result that only those want to see who ask for all of it. */
@@ -62,22 +69,31 @@ export interface TaskEntry {
 
 /** The value of an option: as given, or its default. */
 export function settingOf(
-  entry: Pick<TaskEntry, "options">,
+  entry: Pick<TaskEntry, "options" | "defaults">,
   settings: TaskSettings,
   name: string,
-): string | number | boolean | undefined {
-  return settings[name] ?? entry.options.find((option) => option.name === name)?.default;
+): TaskSetting | undefined {
+  const standard = () => entry.options.find((option) => option.name === name)?.default;
+  return settings[name] ?? entry.defaults?.(settings)[name] ?? standard();
 }
 
-/** The names of the columns that rows must have. */
+/** A column that rows must have: one of these names. */
+export interface NeededColumn {
+  option: TaskOption;
+  names: readonly string[];
+}
+
+/** The columns that rows must have. */
 export function neededColumns(
   entry: TaskEntry,
   settings: TaskSettings,
   labels: "required" | "none",
-): { option: TaskOption; column: string }[] {
+): NeededColumn[] {
   return entry.options.flatMap((option) => {
-    const needed = option.column === "input" || (option.column === "label" && labels === "required");
-    return needed ? [{ option, column: String(settingOf(entry, settings, option.name)) }] : [];
+    const { name, column, others = [] } = option;
+    if (column !== "input" && !(column === "label" && labels === "required")) return [];
+    const standard = String(settingOf(entry, settings, name));
+    return [{ option, names: settings[name] === undefined ? [standard, ...others] : [standard] }];
   });
 }
 

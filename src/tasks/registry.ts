@@ -1,14 +1,18 @@
 // The table of tasks. A new task is a row here and a file.
 import { AthanorError } from "../errors.js";
 import { maskedLanguageModelingEntry } from "./entries/masked-language-modeling.js";
+import { multipleChoiceEntry } from "./entries/multiple-choice.js";
 import { preTrainingEntry } from "./entries/pre-training.js";
 import { questionAnsweringEntry } from "./entries/question-answering.js";
 import { textClassificationEntry } from "./entries/text-classification.js";
+import { tokenClassificationEntry } from "./entries/token-classification.js";
 import type { TaskEntry } from "./entry.js";
 
 /** All tasks, in the order in which to show them. */
 export const taskEntries: readonly TaskEntry[] = [
   textClassificationEntry,
+  tokenClassificationEntry,
+  multipleChoiceEntry,
   questionAnsweringEntry,
   maskedLanguageModelingEntry,
   preTrainingEntry,

@@ -1,9 +1,10 @@
 // The row of the table for text classification.
-import { classLabels } from "../../data/index.js";
-import { AthanorError } from "../../errors.js";
+import { GLUE_CONFIGS, type GlueName } from "../../data/index.js";
 import { AutoModelForSequenceClassification } from "../../models/index.js";
-import type { DataRow } from "../../training/task.js";
 import { factoryOptions, settingOf, type TaskEntry, type TaskSettings } from "../entry.js";
+import { labelNames } from "../labels.js";
+import { glueModel } from "../text-classification/glue.js";
+import { CLASS_METRICS } from "../text-classification/metrics.js";
 import { textClassification } from "../text-classification.js";
 
 const PROBLEMS = {
@@ -37,26 +38,40 @@ const options: TaskEntry["options"] = [
     elsewhere: true,
     description: "one class per text, any number of classes, or a number",
   },
+  {
+    name: "glue",
+    kind: Object.keys(GLUE_CONFIGS),
+    description: "a configuration of GLUE: its columns, labels and metrics; .tsv files are as GLUE has them",
+  },
+  {
+    name: "metrics",
+    kind: "list",
+    description: `with one class per text: ${CLASS_METRICS.join(", ")} (default: accuracy)`,
+  },
   { name: "maxLength", kind: "integer", description: "most tokens of a text; longer ones are cut" },
   { name: "emptyText", kind: ["error", "accept"], default: "error", description: "what an empty text is" },
 ];
 
-function problemOf(settings: TaskSettings): Problem {
-  return settingOf({ options }, settings, "problem") as Problem;
+const entry = { options, defaults };
+
+function glueOf(settings: TaskSettings): GlueName | undefined {
+  return settings.glue as GlueName | undefined;
 }
 
-/** Every name that any row lists, sorted. */
-function listedLabels(rows: readonly DataRow[], column: string): string[] {
-  const listed = rows.flatMap((row, index) => {
-    const value = Object.hasOwn(row, column) ? (row as Record<string, unknown>)[column] : undefined;
-    if (Array.isArray(value)) return value.map((label) => ({ label }));
-    throw new AthanorError(
-      "ERR_DATA",
-      `text-classification: row ${index} column "${column}" must be a list of labels, got ${String(value)}`,
-    );
-  });
-  return classLabels(listed, "label").labels;
+function defaults(settings: TaskSettings): TaskSettings {
+  const glue = glueOf(settings);
+  return glue === undefined ? {} : { textColumn: GLUE_CONFIGS[glue].texts[0] };
 }
+
+function problemOf(settings: TaskSettings): Problem {
+  return settingOf(entry, settings, "problem") as Problem;
+}
+
+// GLUE names several metrics for some; the first decides, as in the benchmark's average for one number per task.
+const GLUE_BEST: Partial<Record<GlueName, string>> = {
+  cola: "matthewsCorrelation",
+  stsb: "pearson",
+};
 
 export const textClassificationEntry: TaskEntry = {
   name: "text-classification",
@@ -66,17 +81,28 @@ export const textClassificationEntry: TaskEntry = {
   auto: AutoModelForSequenceClassification,
   autoName: "AutoModelForSequenceClassification",
   options,
+  defaults,
   make: (settings) => textClassification(factoryOptions({ options }, settings)),
   labels(rows, settings) {
-    const column = String(settingOf({ options }, settings, "labelColumn"));
-    const problem = problemOf(settings);
-    if (problem === "regression") return ["score"];
-    return problem === "multi-label" ? listedLabels(rows, column) : classLabels(rows, column).labels;
+    const glue = glueOf(settings);
+    if (glue !== undefined) return glueModel(glue).labels;
+    if (problemOf(settings) === "regression") return ["score"];
+    return labelNames(rows, String(settingOf(entry, settings, "labelColumn")));
   },
-  config: (settings) => ({ problem_type: PROBLEMS[problemOf(settings)] }),
-  best: (settings) =>
-    problemOf(settings) === "regression"
-      ? { name: "mse", greaterIsBetter: false }
-      : { name: "accuracy", greaterIsBetter: true },
+  config(settings) {
+    const glue = glueOf(settings);
+    return glue === undefined ? { problem_type: PROBLEMS[problemOf(settings)] } : glueModel(glue).config;
+  },
+  best(settings) {
+    const glue = glueOf(settings);
+    if (glue !== undefined) return { name: GLUE_BEST[glue] ?? "accuracy", greaterIsBetter: true };
+    if (problemOf(settings) === "regression") return { name: "mse", greaterIsBetter: false };
+    const [first = "accuracy"] = (settings.metrics as string[] | undefined) ?? [];
+    return { name: problemOf(settings) === "multi-label" ? "f1Micro" : first, greaterIsBetter: true };
+  },
+  reading: (settings, file) =>
+    settings.glue !== undefined && /\.tsv(\.gz)?$/i.test(file)
+      ? { format: "glue", task: glueOf(settings) }
+      : {},
   details: ["scores"],
 };
