@@ -3,6 +3,7 @@ import type { Peaks } from "./compare/machine.js";
 import type { EngineResult, WorkloadResult } from "./compare/result.js";
 import { type Target, targets } from "./compare/targets.js";
 import type { RunLine } from "./support/run-line.js";
+import { type TaskResult, taskHeader, taskNotes, taskRow } from "./tasks/result.js";
 
 /** A line of one of our own benchmarks: what benchmarks/support/runner.ts prints. */
 export interface BenchLine {
@@ -30,7 +31,7 @@ export interface PeerLine {
   [fact: string]: unknown;
 }
 
-export type ResultLine = RunLine | WorkloadResult | BenchLine | PeerLine;
+export type ResultLine = RunLine | WorkloadResult | BenchLine | PeerLine | TaskResult;
 
 /** A promise and what came of it. */
 export interface Verdict {
@@ -187,6 +188,11 @@ export function report(lines: ResultLine[]): string {
     ({ name }) => name,
   );
   if (results.length > 0) blocks.push(...comparison(results));
+  const tasks = latest(
+    lines.filter((line) => line.kind === "task"),
+    ({ name }) => name,
+  );
+  if (tasks.length > 0) blocks.push(tableOf(taskHeader, tasks.map(taskRow)), taskNotes(tasks));
   const benches = latest(
     lines.filter((line) => line.kind === "bench"),
     ({ program, op, variant, shape }) => JSON.stringify([program, op, variant, shape]),
@@ -239,7 +245,9 @@ function describeRuns(runs: RunLine[]): string {
   return [
     `Commit ${distinct(runs.map((run) => run.commit))}; ${distinct(runs.map((run) => run.date.slice(0, 10)))};`,
     `${cpu}, ${cores} cores, ${threads} threads; Node ${node};`,
-    `${distinct(runs.map((run) => String(run.samples)))} samples each.`,
+    ...(runs.some(({ samples }) => samples > 0)
+      ? [`${distinct(runs.map((run) => String(run.samples)))} samples each.`]
+      : []),
     `Peaks measured in the same runs: ${range("fma1")} GFLOP/s on one thread, ${range("fma")} on ${threads},`,
     `${range("fma256")} with AVX2's vectors; memory ${range("read1")} and ${range("read")} GB/s.`,
   ].join("\n");

@@ -44,9 +44,9 @@ export class Milestones {
 
   /** Inside of an epoch, after a number of steps. */
   afterStep(step: number): Due {
-    const { evalEvery, saveEvery } = this.parts.args;
-    const { evalDelay } = this.parts.args;
-    return { evaluate: isDue(evalEvery, step) && step >= evalDelay, save: isDue(saveEvery, step) };
+    const { evalEvery, evalDelay, saveEvery } = this.parts.args;
+    const save = isDue(saveEvery, step) || this.parts.callbacks.saveWanted;
+    return { evaluate: isDue(evalEvery, step) && step >= evalDelay, save };
   }
 
   /** After an epoch, or where the run is over: its last state is kept by whoever saves at all. */
@@ -104,6 +104,7 @@ export class Milestones {
   async #save(outputFolder: string, better: boolean): Promise<string> {
     const { args, data, model, optimizer, tokenizer, callbacks } = this.parts;
     const { state } = this;
+    callbacks.saveWanted = false;
     if (better && state.best) state.best.folder = join(outputFolder, `checkpoint-${state.now.step}`);
     const { seed, calls } = model.generator;
     const stored = {

@@ -5,7 +5,7 @@ import { BertTokenizer } from "../../src/tokenizers/index.js";
 import type { TrainEvent } from "../../src/training/index.js";
 import { uniform } from "../support/random.js";
 
-const words =
+export const words =
   "the a card cash pin lost fee charged new stolen where when is my why was change app it code".split(" ");
 
 export const tinyConfig = {

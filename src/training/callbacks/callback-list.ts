@@ -18,6 +18,8 @@ const functionOf = {
 export class CallbackList {
   /** Why a callback ended the run. */
   stopped: string | undefined;
+  /** Whether a callback has asked for a checkpoint. */
+  saveWanted = false;
   readonly #callbacks: TrainerCallback[];
   #context: RunContext | undefined;
 
@@ -42,11 +44,14 @@ export class CallbackList {
     this.#callbacks.push(callback);
   }
 
-  async begin(context: Omit<RunContext, "stop">): Promise<void> {
+  async begin(context: Omit<RunContext, "stop" | "save">): Promise<void> {
     const stop = (reason: string) => {
       this.stopped ??= reason;
     };
-    this.#context = { ...context, stop };
+    const save = () => {
+      this.saveWanted = true;
+    };
+    this.#context = { ...context, stop, save };
     for (const callback of this.#callbacks) await callback.onTrainBegin?.(this.#context);
   }
 

@@ -12,6 +12,8 @@ export interface RunContext {
   readonly firstStep: number;
   /** Ends the run after this event, as if its last step had been made; no further parameter changes. */
   stop(reason: string): void;
+  /** Saves a checkpoint after the step that is under way, whatever `saveEvery` says; needs an outputFolder. */
+  save(): void;
 }
 
 /** How a run ended. */

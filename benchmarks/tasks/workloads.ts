@@ -1,0 +1,197 @@
+// What the tasks are compared on: a task of the table, its data, a small fresh model and how it is trained.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Row, readTable, type TableOptions } from "../../src/data/index.js";
+import type { ModelConfig } from "../../src/models/index.js";
+import type { TaskSettings } from "../../src/tasks/entry.js";
+import { BertTokenizer, type Tokenizer } from "../../src/tokenizers/index.js";
+import type { TrainingArgs } from "../../src/training/index.js";
+
+/** A file below the data folder, and which of its rows. */
+export interface DataPart {
+  file: string;
+  reading?: TableOptions;
+  rows?: number;
+}
+
+export interface TaskWorkload {
+  /** TASK/DATA. */
+  name: string;
+  task: string;
+  settings: TaskSettings;
+  vocabulary: "bert-base-uncased" | "bert-base-chinese" | "bert-base-cased";
+  /** Over BERT with four layers, 256 wide, without dropout. */
+  config?: Partial<ModelConfig>;
+  train: DataPart;
+  /** Absent: the training rows, for runs that show that a task can be learnt by heart. */
+  evaluate?: DataPart;
+  args: TrainingArgs;
+  /** The metric to show, and what it must reach where the training rows are learnt by heart. */
+  metric: string;
+  atLeast?: number;
+  /** Changes rows as they are read. */
+  row?: (row: Row) => Row;
+}
+
+const args: TrainingArgs = {
+  ...{ epochs: 3, batchSize: 32, learningRate: 5e-4, warmupRatio: 0.1, weightDecay: 0.01, seed: 42 },
+  ...{ evalBatchSize: 32, maxGradNorm: 1, evalEvery: "no" },
+};
+
+// 200 rows, again and again: what fresh weights cannot generalise, they can learn by heart.
+const byHeart: TrainingArgs = { ...args, epochs: 30, batchSize: 16, weightDecay: 0 };
+
+const reading = { task: "question-answering", metric: "exact", atLeast: 95 };
+
+const classification = { task: "text-classification", metric: "accuracy" };
+
+export const taskWorkloads: readonly TaskWorkload[] = [
+  {
+    name: "text-classification/sst2",
+    ...classification,
+    settings: { textColumn: "sentence" },
+    vocabulary: "bert-base-uncased",
+    train: { file: "classification/sst2/train.tsv.gz", rows: 8000 },
+    evaluate: { file: "classification/sst2/test.tsv.gz" },
+    args,
+  },
+  {
+    name: "text-classification/chnsenticorp",
+    ...classification,
+    settings: { textColumn: "text_a", maxLength: 128 },
+    vocabulary: "bert-base-chinese",
+    train: { file: "classification/chnsenticorp-zh/train.tsv.gz", rows: 2000 },
+    evaluate: { file: "classification/chnsenticorp-zh/test.tsv.gz" },
+    args,
+  },
+  {
+    name: "token-classification/wnut17",
+    ...{ task: "token-classification", metric: "f1" },
+    settings: {},
+    vocabulary: "bert-base-uncased",
+    train: { file: "ner/wnut17/wnut17train.conll.gz" },
+    evaluate: { file: "ner/wnut17/emerging.dev.conll.gz" },
+    args,
+  },
+  {
+    name: "token-classification/weibo",
+    ...{ task: "token-classification", metric: "f1" },
+    settings: { positionDigits: true, joiner: "" },
+    vocabulary: "bert-base-chinese",
+    train: { file: "ner/weibo-zh/weiboNER_2nd_conll.train.gz", reading: { format: "conll" } },
+    evaluate: { file: "ner/weibo-zh/weiboNER_2nd_conll.test.gz", reading: { format: "conll" } },
+    args: { ...args, epochs: 6 },
+  },
+  {
+    name: "token-classification/ud-english",
+    ...{ task: "token-classification", metric: "accuracy" },
+    settings: { tagsColumn: "upos" },
+    vocabulary: "bert-base-uncased",
+    train: { file: "pos/ud-english-ewt/en_ewt-ud-dev.conllu.gz" },
+    evaluate: { file: "pos/ud-english-ewt/en_ewt-ud-test.conllu.gz" },
+    args,
+  },
+  {
+    name: "token-classification/ud-chinese",
+    ...{ task: "token-classification", metric: "accuracy" },
+    settings: { tagsColumn: "upos", joiner: "" },
+    vocabulary: "bert-base-chinese",
+    train: { file: "pos/ud-chinese-gsdsimp/zh_gsdsimp-ud-dev.conllu.gz" },
+    evaluate: { file: "pos/ud-chinese-gsdsimp/zh_gsdsimp-ud-test.conllu.gz" },
+    args: { ...args, epochs: 6 },
+  },
+  {
+    name: "multiple-choice/codah",
+    ...{ task: "multiple-choice", metric: "accuracy", atLeast: 0.95 },
+    settings: {},
+    vocabulary: "bert-base-uncased",
+    train: {
+      file: "multiple-choice/codah/fold_0/train.tsv.gz",
+      reading: { columns: ["category", "prompt", "ending0", "ending1", "ending2", "ending3", "label"] },
+      rows: 200,
+    },
+    args: byHeart,
+  },
+  {
+    name: "question-answering/xquad-en",
+    ...reading,
+    settings: { maxLength: 384, stride: 128 },
+    vocabulary: "bert-base-uncased",
+    train: { file: "qa/xquad/xquad.en.json.gz", reading: { format: "squad" }, rows: 200 },
+    args: byHeart,
+  },
+  {
+    name: "question-answering/cmrc2018",
+    ...reading,
+    settings: { maxLength: 384, stride: 128, language: "zh" },
+    vocabulary: "bert-base-chinese",
+    train: { file: "qa/cmrc2018-zh/cmrc2018_trial.json.gz", reading: { format: "squad" }, rows: 200 },
+    args: byHeart,
+  },
+  {
+    name: "masked-language-modeling/wikitext-2",
+    ...{ task: "masked-language-modeling", metric: "perplexity" },
+    settings: { maxLength: 128 },
+    vocabulary: "bert-base-uncased",
+    train: { file: "lm/wikitext-2/valid.txt.gz" },
+    // Outputs as wide as the vocabulary are written to a file: a part of the test split is enough.
+    evaluate: { file: "lm/wikitext-2/test.txt.gz", rows: 400 },
+    args: { ...args, batchSize: 16 },
+  },
+  {
+    name: "pre-training/wikitext-2",
+    ...{ task: "pre-training", metric: "mlmLoss" },
+    settings: { maxLength: 128 },
+    vocabulary: "bert-base-uncased",
+    train: { file: "lm/wikitext-2/valid.txt.gz" },
+    evaluate: { file: "lm/wikitext-2/test.txt.gz", rows: 400 },
+    args: { ...args, batchSize: 16 },
+  },
+];
+
+/** A workload made smaller, to see that all works. */
+export interface Cut {
+  rows?: number;
+  epochs?: number;
+}
+
+/** The workload of a name, cut short where that is asked. */
+export function taskWorkload(name: string, { rows, epochs }: Cut): TaskWorkload {
+  const workload = taskWorkloads.find((one) => one.name === name);
+  if (!workload) throw new Error(`no workload ${name}`);
+  const { train, evaluate, args } = workload;
+  const part = (whole: DataPart): DataPart => (rows === undefined ? whole : { ...whole, rows });
+  return {
+    ...{ ...workload, train: part(train), evaluate: evaluate && part(evaluate) },
+    args: epochs === undefined ? args : { ...args, epochs },
+  };
+}
+
+/** The config of a workload's model. */
+export function configOf({ config }: TaskWorkload, tokenizer: Tokenizer): ModelConfig {
+  return {
+    ...{ model_type: "bert", vocab_size: tokenizer.vocabSize, hidden_size: 256, num_hidden_layers: 4 },
+    ...{ num_attention_heads: 4, intermediate_size: 1024, max_position_embeddings: 512 },
+    ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
+    ...config,
+  };
+}
+
+export async function tokenizerOf({ vocabulary }: TaskWorkload, data: string): Promise<Tokenizer> {
+  const text = await readFile(join(data, "vocab", vocabulary, "vocab.txt"), "utf8");
+  const options = { modelMaxLength: 512, doLowerCase: !vocabulary.endsWith("-cased") };
+  return BertTokenizer.fromVocabulary(text.trimEnd().split("\n"), options);
+}
+
+/** The rows to train on and to evaluate on. */
+export async function rowsOf(
+  workload: TaskWorkload,
+  data: string,
+): Promise<{ train: Row[]; evaluate: Row[] }> {
+  const read = async ({ file, reading, rows }: DataPart): Promise<Row[]> => {
+    const all = await readTable(join(data, file), reading);
+    return all.slice(0, rows).map(workload.row ?? ((row) => row));
+  };
+  const train = await read(workload.train);
+  return { train, evaluate: workload.evaluate ? await read(workload.evaluate) : train };
+}

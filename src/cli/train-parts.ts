@@ -1,0 +1,108 @@
+// What a training run needs before it begins: a folder for its results, rows, a model and its tokenizer.
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Row, split } from "../data/index.js";
+import { AthanorError } from "../errors.js";
+import type { LoadReport, Model } from "../models/index.js";
+import type { TaskEntry, TaskSettings } from "../tasks/entry.js";
+import type { Tokenizer } from "../tokenizers/index.js";
+import { usage } from "./errors.js";
+import { checkpointConfig, chooseLabels, loadTokenizer, makeModel, tokenizerName } from "./model.js";
+import { nearestName } from "./nearest-name.js";
+import { inFiles, type RowSource } from "./prepared-task.js";
+import { readTaskRows } from "./rows.js";
+import type { TrainValues } from "./train-options.js";
+
+export interface TrainRows {
+  train: RowSource;
+  eval?: RowSource;
+}
+
+/** Checkpoints of two runs in one folder would be taken for one another's. @throws ERR_ARGUMENT */
+export async function checkOutput({ output, resume, overwrite }: TrainValues): Promise<void> {
+  if (resume && overwrite) throw usage("--resume and --overwrite exclude each other", "both");
+  const names = await readdir(output).catch(() => []);
+  const checkpoints = names.filter((name) => /^checkpoint-\d+$/.test(name));
+  if (checkpoints.length === 0 || resume) return;
+  if (!overwrite) {
+    const needed = `--output must be a folder without checkpoints, or come with --resume or --overwrite`;
+    throw usage(needed, `${checkpoints.join(", ")} in ${output}`);
+  }
+  for (const name of checkpoints) await rm(join(output, name), { recursive: true, force: true });
+}
+
+/** The rows to train on and to evaluate on. Rejects with ERR_DATA. */
+export async function readParts(
+  entry: TaskEntry,
+  settings: TaskSettings,
+  values: TrainValues,
+): Promise<TrainRows> {
+  const { train: files, eval: evalFiles, evalShare, limit, format, columns, seed } = values;
+  if (evalFiles && evalShare !== undefined) throw usage("--eval and --eval-share exclude each other", "both");
+  const read = (names: string[]) =>
+    readTaskRows(names, entry, settings, { format, columns, limit, labels: "required" });
+  const rows = await read(files);
+  if (evalFiles) return { train: { rows, files }, eval: { rows: await read(evalFiles), files: evalFiles } };
+  if (evalShare === undefined) return { train: { rows, files } };
+  const { train, test } = split(rows as Row[], { test: evalShare, seed });
+  return { train: { rows: train, files }, eval: { rows: test, files } };
+}
+
+/** The model to train and its tokenizer; `say` gets a line about each. */
+export async function trainedParts(
+  entry: TaskEntry,
+  settings: TaskSettings,
+  values: TrainValues,
+  rows: TrainRows,
+  say: (line: string) => void,
+): Promise<{ model: Model; tokenizer: Tokenizer; labels?: string[] }> {
+  const tokenizer = await loadTokenizer(tokenizerName(values));
+  const checkpoint = await checkpointConfig(values);
+  const { files } = rows.train;
+  const found = await inFiles(files, () => entry.labels?.(rows.train.rows, settings));
+  const labels = chooseLabels(checkpoint, found);
+  if (labels && rows.eval) await checkLabels(entry, settings, rows.eval, labels);
+  const onReport = (report: LoadReport) => say(reportLine(report));
+  const taskConfig = entry.config?.(settings) ?? {};
+  const model = await makeModel(entry, values, { tokenizer, labels, checkpoint, taskConfig, onReport });
+  const size = [...model.parameters().values()].reduce((sum, { size }) => sum + size, 0);
+  const from = values.model ?? "fresh weights";
+  const evaluated = rows.eval ? `, ${rows.eval.rows.length} to evaluate on` : "";
+  const classes = labels ? `, ${labels.length} ${labels.length === 1 ? "label" : "labels"}` : "";
+  say(`${rows.train.rows.length} rows to train on${evaluated}${classes}`);
+  say(`${(size / 1e6).toFixed(1)} million parameters, from ${from}, on ${model.device}`);
+  return { model, tokenizer, labels };
+}
+
+/** Each label of the evaluation rows must be one of the model's. @throws ERR_DATA naming those that are not */
+async function checkLabels(
+  entry: TaskEntry,
+  settings: TaskSettings,
+  { rows, files }: RowSource,
+  labels: readonly string[],
+): Promise<void> {
+  const found = (await inFiles(files, () => entry.labels?.(rows, settings))) ?? [];
+  const unknown = found.find((label) => !labels.includes(label));
+  if (unknown === undefined) return;
+  const near = nearestName(unknown, labels);
+  const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
+  const known = labels.length > 12 ? `${labels.slice(0, 12).join(", ")}, ...` : labels.join(", ");
+  throw new AthanorError(
+    "ERR_DATA",
+    `${files.join(", ")}: needs labels that the training rows have (${known}), got "${unknown}"${hint}`,
+  );
+}
+
+function reportLine({ missing, unexpected, mismatched }: LoadReport): string {
+  const parts = [
+    ["fresh", missing],
+    ["of another shape and fresh", mismatched.map(({ name }) => name)],
+    ["not used", unexpected],
+  ] as const;
+  const said = parts.filter(([, names]) => names.length > 0);
+  return `weights ${said.map(([what, names]) => `${what}: ${shortened(names)}`).join("; ")}`;
+}
+
+function shortened(names: readonly string[]): string {
+  return names.length > 4 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ");
+}

@@ -1,0 +1,96 @@
+// The other tasks by the same commands: they train, evaluate and answer.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { inFolder } from "../data/temporary.js";
+import { athanor, tinyModelArgs, writeTinyFiles } from "./command.js";
+
+/** Trains for a few steps and returns the arguments that name the model. */
+async function trained(folder: string, task: string, train: string, ...more: string[]): Promise<string[]> {
+  const files = ["--train", train, "--eval", train, "--output", join(folder, "m"), "--json"];
+  const steps = ["--max-steps", "4", "--batch-size", "8"];
+  const outcome = await athanor(["train", task, ...tinyModelArgs(folder), ...files, ...steps, ...more]);
+  expect(outcome).toMatchObject({ code: 0 });
+  expect(JSON.parse(outcome.stdout).steps).toBe(4);
+  return ["--model", join(folder, "m")];
+}
+
+const squad = JSON.stringify({
+  data: ["card", "pin"].map((answer) => ({
+    title: answer,
+    paragraphs: [
+      {
+        context: `the ${answer} is new`,
+        qas: [{ id: answer, question: "where is it", answers: [{ text: answer, answer_start: 4 }] }],
+      },
+    ],
+  })),
+});
+
+test("question answering reads SQuAD's files and answers with ranges", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const file = join(folder, "squad.json");
+    await writeFile(file, squad);
+    const model = await trained(folder, "question-answering", file, "--max-length", "16", "--stride", "2");
+    const metrics = await athanor(["evaluate", "question-answering", ...model, file, "--json"]);
+    expect(JSON.parse(metrics.stdout)).toMatchObject({ rows: 2, exact: expect.any(Number) });
+    const stdin = '{"id": "a", "question": "where is it", "context": "my card is lost"}\n';
+    const asked = await athanor(["predict", "question-answering", ...model], { stdin });
+    const answer = JSON.parse(asked.stdout);
+    expect(answer).toEqual({
+      ...{ id: "a", text: "my card is lost".slice(answer.start, answer.end) },
+      ...{ start: expect.any(Number), end: expect.any(Number), score: expect.any(Number) },
+    });
+    const other = await athanor([
+      "evaluate",
+      "masked-language-modeling",
+      ...model,
+      join(folder, "train.csv"),
+    ]);
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^ERR_CHECKPOINT: .* must be a model trained for masked-language-modeling/,
+      ),
+    });
+  });
+}, 60_000);
+
+test("masked language modelling fills masks", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const file = join(folder, "lines.txt");
+    await writeFile(file, "my card is lost\nwhere is the new pin\nwhy was the cash fee charged\n".repeat(8));
+    const task = "masked-language-modeling";
+    const model = await trained(folder, task, file, "--line-by-line", "--probability", "0.3");
+    const metrics = await athanor(["evaluate", task, ...model, file]);
+    expect(metrics.stdout).toMatch(/^perplexity +\d/m);
+    const asked = await athanor(["predict", task, ...model, "--format", "text", "--top-k", "2"], {
+      stdin: "my [MASK] is lost\n",
+    });
+    const { masks } = JSON.parse(asked.stdout);
+    expect(masks).toHaveLength(1);
+    expect(masks[0].candidates).toHaveLength(2);
+    const none = await athanor(["predict", task, ...model, "--format", "text"], { stdin: "my card\n" });
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("[MASK]") });
+  });
+}, 60_000);
+
+test("pre-training from documents", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const file = join(folder, "books.txt");
+    const documents = [
+      "my card is lost\nwhere is it\nthe new card",
+      "why was the fee charged\nthe pin is new",
+    ];
+    await writeFile(file, `${[...documents, ...documents].join("\n\n")}\n`);
+    const model = await trained(folder, "pre-training", file, "--max-length", "20");
+    const metrics = await athanor(["evaluate", "pre-training", ...model, file, "--json"]);
+    expect(JSON.parse(metrics.stdout)).toMatchObject({
+      mlmLoss: expect.any(Number),
+      nspAccuracy: expect.any(Number),
+    });
+  });
+}, 60_000);
