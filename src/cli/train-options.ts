@@ -47,7 +47,7 @@ export function addTrainOptions(command: Command): void {
       "rows to train on: .csv .tsv .jsonl .json .txt .conll .conllu .parquet, each also .gz",
     ).makeOptionMandatory(),
     data("--eval <files...>", "rows to evaluate on"),
-    data("--eval-share <x>", "instead of --eval: this share of the training rows", number),
+    data("--eval-share <x>", "instead of --eval: this share, or number, of the training rows", number),
     data("--limit <n>", "only the first rows of each", count),
     model("--model <name>", "start from a checkpoint: a folder, or a repository of the Hugging Face Hub"),
     model("--tokenizer <name>", "a folder, a repository or a vocab.txt (default: the model's)"),

@@ -1,5 +1,5 @@
 // What a training run needs before it begins: a folder for its results, rows, a model and its tokenizer.
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Row, split } from "../data/index.js";
 import { AthanorError } from "../errors.js";
@@ -18,10 +18,14 @@ export interface TrainRows {
   eval?: RowSource;
 }
 
-/** Checkpoints of two runs in one folder would be taken for one another's. @throws ERR_ARGUMENT */
+/**
+ * Makes the output folder. Checkpoints of two runs in one folder would be taken for one another's. Rejects with
+ * ERR_ARGUMENT, and ERR_CHECKPOINT for a folder that cannot be made.
+ */
 export async function checkOutput({ output, resume, overwrite }: TrainValues): Promise<void> {
   if (resume && overwrite) throw usage("--resume and --overwrite exclude each other", "both");
   const names = await readdir(output).catch(() => []);
+  await makeFolder(output);
   const checkpoints = names.filter((name) => /^checkpoint-\d+$/.test(name));
   if (checkpoints.length === 0 || resume) return;
   if (!overwrite) {
@@ -29,6 +33,17 @@ export async function checkOutput({ output, resume, overwrite }: TrainValues): P
     throw usage(needed, `${checkpoints.join(", ")} in ${output}`);
   }
   for (const name of checkpoints) await rm(join(output, name), { recursive: true, force: true });
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new AthanorError("ERR_CHECKPOINT", `${folder}: needs a folder that can be written, got ${code}`, {
+      cause,
+    });
+  }
 }
 
 /** The rows to train on and to evaluate on. Rejects with ERR_DATA. */

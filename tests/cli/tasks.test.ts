@@ -94,3 +94,61 @@ test("pre-training from documents", async () => {
     });
   });
 }, 60_000);
+
+test("token classification reads CoNLL, and tags plain text", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const file = join(folder, "train.conll");
+    const sentence = (word: string, tag: string) => `my\tO\n${word}\t${tag}\nis\tO\n\n`;
+    await writeFile(file, `${sentence("card", "B-THING")}${sentence("app", "B-THING")}`.repeat(4));
+    const task = "token-classification";
+    const model = await trained(folder, task, file);
+    const metrics = await athanor(["evaluate", task, ...model, file, "--json"]);
+    expect(JSON.parse(metrics.stdout)).toMatchObject({ rows: 8, f1: expect.any(Number) });
+    const stdin = '{"text": "my card is lost"}\n{"tokens": ["the", "pin"]}\n';
+    const asked = await athanor(["predict", task, ...model], { stdin });
+    const [first, second] = asked.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(first).toMatchObject({ text: "my card is lost", entities: expect.any(Array) });
+    expect(second.words).toHaveLength(2);
+    const wrong = await athanor(["evaluate", task, ...model, join(folder, "train.csv")]);
+    expect(wrong).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('needs the column "tokens" or "words", got "text", "label"'),
+    });
+  });
+}, 60_000);
+
+test("multiple choice with columns that the file does not name", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const file = join(folder, "choices.tsv");
+    await writeFile(
+      file,
+      "my card\tis lost\tis new\twhy\t0\nthe pin\tthe app\tis stolen\tcode\t1\n".repeat(4),
+    );
+    const task = "multiple-choice";
+    const columns = ["--columns", "prompt,ending0,ending1,ending2,label"];
+    const model = await trained(folder, task, file, ...columns);
+    const asked = await athanor(["predict", task, ...model, file, ...columns, "--limit", "2", "--scores"]);
+    const [first] = asked.stdout.split("\n").map((line) => line && JSON.parse(line));
+    expect(first.scores).toHaveLength(3);
+    expect(Math.max(...first.scores)).toBe(first.score);
+  });
+}, 60_000);
+
+test("a configuration of GLUE by name: columns, labels and metrics", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const file = join(folder, "train.jsonl");
+    const rows = ["my card is new", "the pin was stolen"].map((sentence, label) => ({ sentence, label }));
+    await writeFile(file, rows.map((row) => JSON.stringify(row)).join("\n"));
+    const model = await trained(folder, "text-classification", file, "--glue", "cola");
+    const metrics = await athanor(["evaluate", "text-classification", ...model, file, "--json"]);
+    expect(JSON.parse(metrics.stdout)).toMatchObject({ rows: 2, matthewsCorrelation: expect.any(Number) });
+    const asked = await athanor(["predict", "text-classification", ...model, file]);
+    expect(JSON.parse(asked.stdout.split("\n")[0]).label).toMatch(/^(un)?acceptable$/);
+  });
+}, 60_000);

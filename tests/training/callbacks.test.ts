@@ -276,3 +276,19 @@ test("a callback's failure ends the run", async () => {
     ),
   ).toHaveLength(3);
 });
+
+test("a callback asks for a checkpoint where none is due, and a run goes on from it to the same bits", async () => {
+  await inFolder(async (outputFolder) => {
+    const args: TrainingArgs = { epochs: 2, outputFolder, saveEvery: "no", evalEvery: "no" };
+    const asking: TrainerCallback = {
+      onStepEnd: ({ step }, run) => step === 2 && run.save(),
+    } as TrainerCallback;
+    const whole = await outcome({ args, callbacks: [asking] });
+    const saved = whole.events.filter(({ type }) => type === "save");
+    expect(saved).toHaveLength(1);
+    // The step after the one that was told of is under way already.
+    expect(saved[0].step).toBe(3);
+    const resumed = await outcome({ args: { ...args, resume: join(outputFolder, "checkpoint-3") } });
+    expect(resumed.bits).toEqual(whole.bits);
+  });
+});
