@@ -36,6 +36,22 @@ KERNEL_CHECK(gather_rows, "a bad index is found, the first of several, wherever 
   }
 }
 
+// More than all threads of a launch take at once (1,024 blocks of 256): the first of two that one thread meets.
+KERNEL_CHECK(gather_rows, "a bad index is found, the first of a thread's") {
+  constexpr size_t at_once = 1024 * 256;
+  std::vector<int32_t> index(at_once + 300, 3);
+  index[7] = 20, index[at_once + 7] = 21;
+  check.fails("gather_rows: index 20 outside 0..9", [&] {
+    DeviceArray<int32_t> device(index);
+    check_indices(check.cuda, index_check, on_device(device), static_cast<int64_t>(index.size()), 10);
+  });
+  index[7] = 3;
+  check.fails("gather_rows: index 21 outside 0..9", [&] {
+    DeviceArray<int32_t> device(index);
+    check_indices(check.cuda, index_check, on_device(device), static_cast<int64_t>(index.size()), 10);
+  });
+}
+
 KERNEL_CHECK(gather_rows, "good indices pass, also none of no rows") {
   std::vector<int32_t> index = check.random.integers(5000, 0, 9);
   index[0] = 0, index[4999] = 9;
