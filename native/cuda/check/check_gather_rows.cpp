@@ -117,6 +117,7 @@ KERNEL_CHECK(gather_rows, "rows of every length, unit and stride") {
   for (int64_t bytes : {1, 2, 3, 4, 6, 8, 12, 15, 16, 17, 32, 4080, 4096, 4112}) {
     check_gather(check, 5, bytes, bytes, 9);
     check_gather(check, 5, bytes, bytes + 16, 9);
+    check_gather(check, 5, bytes, (bytes + 31) / 16 * 16, 9);  // the row length alone limits the unit
   }
   for (size_t shift : {1, 2, 4, 8}) {
     check_gather(check, 5, 64, 64, 9, shift, 0);
