@@ -1,5 +1,5 @@
 // Compiles every CUDA source for all architectures of a release, as the published binary has them, and writes to
-// native/cuda/release.txt which sources compiled and what each costs in seconds and bytes:
+// native/cuda/release.txt which sources compiled and what each costs in seconds of a core and bytes:
 //
 //   node scripts/compile-release.mjs [--check] [FILE.cu...]
 //
@@ -69,11 +69,14 @@ function targetsOf(path) {
   return path.endsWith("_hopper.cu") ? [binary("90a")] : release;
 }
 
+// Seconds of one core, as they do not depend on what else runs.
 async function compile(path) {
   const object = join(folder, "release.o");
-  const began = performance.now();
-  await execute("nvcc", [...flags, ...targetsOf(path), "-c", path, "-o", object], { maxBuffer: 1 << 28 });
-  const seconds = (performance.now() - began) / 1000;
+  const command = ["nvcc", ...flags, ...targetsOf(path), "-c", path, "-o", object];
+  const timed = ["-c", 'TIMEFORMAT="%U %S"; time "$@"', "-", ...command];
+  const { stderr } = await execute("bash", timed, { maxBuffer: 1 << 28 });
+  const [user, system] = stderr.trim().split("\n").at(-1).split(" ").map(Number);
+  const seconds = user + system;
   const bytes = statSync(object).size;
   rmSync(object);
   return { seconds, bytes };
@@ -108,8 +111,8 @@ function total() {
 
 function writeTable() {
   const lines = [
-    "# What was last compiled for all release architectures: hash of the source and its headers, seconds, KiB of the",
-    `# object, file. Written by scripts/compile-release.mjs with nvcc ${version}.`,
+    "# What was last compiled for all release architectures: hash of the source and its headers, seconds of a",
+    `# core, KiB of the object, file. Written by scripts/compile-release.mjs with nvcc ${version}.`,
     `# ${total()}`,
     ...[...recorded.keys()].sort().map(row),
   ];

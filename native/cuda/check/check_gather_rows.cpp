@@ -36,6 +36,22 @@ KERNEL_CHECK(gather_rows, "a bad index is found, the first of several, wherever 
   }
 }
 
+// More than all threads of a launch take at once (1,024 blocks of 256): the first of two that one thread meets.
+KERNEL_CHECK(gather_rows, "a bad index is found, the first of a thread's") {
+  constexpr size_t at_once = 1024 * 256;
+  std::vector<int32_t> index(at_once + 300, 3);
+  index[7] = 20, index[at_once + 7] = 21;
+  check.fails("gather_rows: index 20 outside 0..9", [&] {
+    DeviceArray<int32_t> device(index);
+    check_indices(check.cuda, index_check, on_device(device), static_cast<int64_t>(index.size()), 10);
+  });
+  index[7] = 3;
+  check.fails("gather_rows: index 21 outside 0..9", [&] {
+    DeviceArray<int32_t> device(index);
+    check_indices(check.cuda, index_check, on_device(device), static_cast<int64_t>(index.size()), 10);
+  });
+}
+
 KERNEL_CHECK(gather_rows, "good indices pass, also none of no rows") {
   std::vector<int32_t> index = check.random.integers(5000, 0, 9);
   index[0] = 0, index[4999] = 9;
@@ -101,6 +117,7 @@ KERNEL_CHECK(gather_rows, "rows of every length, unit and stride") {
   for (int64_t bytes : {1, 2, 3, 4, 6, 8, 12, 15, 16, 17, 32, 4080, 4096, 4112}) {
     check_gather(check, 5, bytes, bytes, 9);
     check_gather(check, 5, bytes, bytes + 16, 9);
+    check_gather(check, 5, bytes, (bytes + 31) / 16 * 16, 9);  // the row length alone limits the unit
   }
   for (size_t shift : {1, 2, 4, 8}) {
     check_gather(check, 5, 64, 64, 9, shift, 0);
