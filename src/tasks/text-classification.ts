@@ -6,7 +6,7 @@ import type { Example } from "../models/batch.js";
 import type { TextOrPair } from "../tokenizers/batch.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { choiceOption, columnOf, rowFault, wholeOption } from "./rows.js";
-import { checkGlueModel, glueColumns, glueMetrics } from "./text-classification/glue.js";
+import { checkGlueModel, glueColumns, glueLabelReader, glueMetrics } from "./text-classification/glue.js";
 import { labelReader, TASK } from "./text-classification/labels.js";
 import { classificationMetrics, predictions, type TextClassification } from "./text-classification/scores.js";
 
@@ -52,12 +52,14 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
     columns[name] = options[name] ?? columns[name];
   choiceOption(TASK, "emptyText", emptyText, ["error", "accept"]);
   if (maxLength !== undefined) wholeOption(TASK, "maxLength", maxLength, 1);
-  const reading = { ...columns, acceptEmpty: emptyText === "accept" };
+  const needsPair = glue !== undefined && glueColumns(glue).pairColumn !== undefined;
+  const reading = { ...columns, needsPair, acceptEmpty: emptyText === "accept" };
   return {
     name: "text-classification",
     async prepare(rows, context) {
       if (glue !== undefined) checkGlueModel(glue, context.model);
-      const labelOf = context.labels === "required" ? labelReader(context.model) : undefined;
+      const reader = () => (glue ? glueLabelReader(glue, context.model) : labelReader(context.model));
+      const labelOf = context.labels === "required" ? reader() : undefined;
       const texts: TextOrPair[] = [];
       const labels: Example["labels"][] = [];
       for (const [index, row] of rows.entries()) {
@@ -72,7 +74,7 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
     metrics(predicted, examples, model) {
       return glue === undefined
         ? classificationMetrics(predicted, examples, model)
-        : glueMetrics(glue, predicted, examples);
+        : glueMetrics(glue, predicted, examples, model);
     },
   };
 }
@@ -103,12 +105,14 @@ async function encode(
 interface TextColumns {
   textColumn: string;
   pairColumn: string;
+  /** Whether a row without its second text is a defect. */
+  needsPair: boolean;
   acceptEmpty: boolean;
 }
 
 function textOf(row: DataRow, index: number, columns: TextColumns): TextOrPair {
   if (typeof row !== "object" || row === null) throw rowFault(TASK, index, undefined, "an object", row);
-  const { textColumn, pairColumn, acceptEmpty } = columns;
+  const { textColumn, pairColumn, needsPair, acceptEmpty } = columns;
   const checked = (name: string): string => {
     const text = columnOf(row, name);
     if (typeof text !== "string") throw rowFault(TASK, index, name, `a text${among(row, text)}`, text);
@@ -118,7 +122,7 @@ function textOf(row: DataRow, index: number, columns: TextColumns): TextOrPair {
   };
   const text = checked(textColumn);
   const pair = columnOf(row, pairColumn);
-  return pair === undefined || pair === null ? text : [text, checked(pairColumn)];
+  return needsPair || (pair !== undefined && pair !== null) ? [text, checked(pairColumn)] : text;
 }
 
 /** The columns that there are, where one is missing. */

@@ -88,6 +88,38 @@ test("every configuration has its columns and a model that fits", async () => {
   });
 });
 
+test("a model with GLUE's classes in another order keeps its own; metrics go by GLUE's", async () => {
+  const row = { sentence1: "a", sentence2: "b" };
+  const learning = (model: Model) => ({ ...contextOf(tokenizer, "train"), model });
+  const nli = modelOf({}, ["CONTRADICTION", "ENTAILMENT", "NEUTRAL"]);
+  const rows = [0, 1, 2, "neutral"].map((label) => ({ ...row, label }));
+  const read = await textClassification({ glue: "mnli" }).prepare(rows, learning(nli));
+  expect(read.map(({ labels }) => labels)).toEqual([1, 2, 0, 2]);
+
+  const swapped = modelOf({}, ["equivalent", "not_equivalent"]);
+  const task = textClassification({ glue: "mrpc" });
+  const pairs = [0, 1, 1].map((label) => ({ ...row, label }));
+  const own = (await task.prepare(pairs, learning(swapped))).map(({ labels }) => labels as number);
+  expect(own).toEqual([1, 0, 0]);
+  // Of two equivalent pairs one is found, and nothing else taken for one: precision 1, recall 1/2.
+  expect(metricsOf(task, swapped, [1, 0, 1], own)).toEqual({ accuracy: 2 / 3, f1: 2 / 3 });
+
+  const unnamed = modelOf({}, ["LABEL_0", "LABEL_1", "LABEL_2"]);
+  const same = await textClassification({ glue: "mnli" }).prepare(rows, learning(unnamed));
+  expect(same.map(({ labels }) => labels)).toEqual([0, 1, 2, 1]);
+  const wrong = () => textClassification({ glue: "mnli" }).prepare([{ ...row, label: 3 }], learning(nli));
+  expect(await errorOf(wrong)).toMatchObject({ code: "ERR_DATA", message: expect.stringContaining("got 3") });
+});
+
+test("a pair of GLUE must have its second text", async () => {
+  const context = { ...contextOf(tokenizer, "train"), model: modelOf({}, ["not_equivalent", "equivalent"]) };
+  const prepare = () => textClassification({ glue: "mrpc" }).prepare([{ sentence1: "a", label: 1 }], context);
+  expect(await errorOf(prepare)).toMatchObject({
+    code: "ERR_DATA",
+    message: expect.stringContaining('textClassification: row 0 column "sentence2" must be a text'),
+  });
+});
+
 describe("metrics of other data", () => {
   const task = textClassification();
   test("two classes: of class 1", () => {

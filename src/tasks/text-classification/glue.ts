@@ -5,7 +5,7 @@ import { accuracy, glue, matthewsCorrelation } from "../../metrics/index.js";
 import type { Example } from "../../models/batch.js";
 import type { TrainableModel } from "../../training/task.js";
 import { choiceOption } from "../rows.js";
-import { labelNames, type Problem, problemOf, TASK } from "./labels.js";
+import { type LabelReader, labelNames, labelReader, type Problem, problemOf, TASK } from "./labels.js";
 import { bestOf, correlations, type TextClassification } from "./scores.js";
 
 /** Where a configuration's texts and labels lie, under the names of `readGlue` and of the Hub's data set. */
@@ -53,20 +53,49 @@ export function checkGlueModel(name: GlueName, model: TrainableModel): void {
   );
 }
 
-/** The benchmark's metrics; Matthews' correlation for "ax", as on its leaderboard. */
+/**
+ * The model's id for each of GLUE's. They differ where the model names the same classes in another order, as many
+ * models for MNLI do; a model with other names has GLUE's ids.
+ */
+function modelIds(labels: readonly string[], model: TrainableModel): number[] {
+  const names = labelNames(model).map((name) => name.toLowerCase());
+  const places = labels.map((label) => names.indexOf(label));
+  return places.includes(-1) ? labels.map((_, id) => id) : places;
+}
+
+/** Reads labels that are names or ids of GLUE as the model's ids; whatever else as the model's own reader does. */
+export function glueLabelReader(name: GlueName, model: TrainableModel): LabelReader {
+  const read = labelReader(model);
+  const labels: readonly string[] | null = configOf(name).labels;
+  if (labels === null) return read;
+  const ids = modelIds(labels, model);
+  return (value, row, column) => {
+    const id = typeof value === "string" ? labels.indexOf(value) : value;
+    return Number.isInteger(id) ? (ids[id as number] ?? read(value, row, column)) : read(value, row, column);
+  };
+}
+
+/**
+ * The benchmark's metrics, over its own ids: F1 is that of its class 1. Matthews' correlation for "ax", as on its
+ * leaderboard.
+ */
 export function glueMetrics(
   name: GlueName,
   predicted: readonly TextClassification[],
   examples: readonly Example[],
+  model: TrainableModel,
 ): Record<string, number> {
-  const wanted = examples.map(({ labels }) => labels as number);
-  if (name === "stsb") {
+  const own = examples.map(({ labels }) => labels as number);
+  const { labels } = configOf(name);
+  if (name === "stsb" || labels === null) {
     return correlations(
       predicted.map(({ score }) => score),
-      wanted,
+      own,
     );
   }
-  const found = predicted.map(({ scores }) => bestOf(scores));
+  const ids = modelIds(labels, model);
+  const wanted = own.map((id) => ids.indexOf(id));
+  const found = predicted.map(({ scores }) => ids.indexOf(bestOf(scores)));
   if (name !== "ax") return glue(name, found, wanted);
   return { matthewsCorrelation: matthewsCorrelation(found, wanted), accuracy: accuracy(found, wanted) };
 }

@@ -23,7 +23,8 @@ export function labelNames(model: TrainableModel): string[] {
   return Array.from({ length: count }, (_, id) => `LABEL_${id}`);
 }
 
-type LabelReader = (value: unknown, row: number, name: string) => number | number[];
+/** A label of a row as ids or numbers. Throws ERR_DATA naming row and column. */
+export type LabelReader = (value: unknown, row: number, name: string) => number | number[];
 
 /** Reads labels as the model's config wants them. @throws ERR_DATA for a model with one class */
 export function labelReader(model: TrainableModel): LabelReader {
