@@ -36,7 +36,8 @@ KERNEL_CHECK(gather_rows, "a bad index is found, the first of several, wherever 
   }
 }
 
-// More than all threads of a launch take at once (1,024 blocks of 256): the first of two that one thread meets.
+// More than all threads of a launch take at once (1,024 blocks of 256): the first of two that one thread
+// meets.
 KERNEL_CHECK(gather_rows, "a bad index is found, the first of a thread's") {
   constexpr size_t at_once = 1024 * 256;
   std::vector<int32_t> index(at_once + 300, 3);
