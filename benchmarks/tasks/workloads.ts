@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Row, readTable, type TableOptions } from "../../src/data/index.js";
 import type { ModelConfig } from "../../src/models/index.js";
 import type { TaskSettings } from "../../src/tasks/entry.js";
+import { CODAH_COLUMNS } from "../../src/tasks/index.js";
 import { BertTokenizer, type Tokenizer } from "../../src/tokenizers/index.js";
 import type { TrainingArgs } from "../../src/training/index.js";
 
@@ -29,8 +30,6 @@ export interface TaskWorkload {
   /** The metric to show, and what it must reach where the training rows are learnt by heart. */
   metric: string;
   atLeast?: number;
-  /** Changes rows as they are read. */
-  row?: (row: Row) => Row;
 }
 
 const args: TrainingArgs = {
@@ -107,7 +106,7 @@ export const taskWorkloads: readonly TaskWorkload[] = [
     vocabulary: "bert-base-uncased",
     train: {
       file: "multiple-choice/codah/fold_0/train.tsv.gz",
-      reading: { columns: ["category", "prompt", "ending0", "ending1", "ending2", "ending3", "label"] },
+      reading: { columns: CODAH_COLUMNS },
       rows: 200,
     },
     args: byHeart,
@@ -189,8 +188,7 @@ export async function rowsOf(
   data: string,
 ): Promise<{ train: Row[]; evaluate: Row[] }> {
   const read = async ({ file, reading, rows }: DataPart): Promise<Row[]> => {
-    const all = await readTable(join(data, file), reading);
-    return all.slice(0, rows).map(workload.row ?? ((row) => row));
+    return (await readTable(join(data, file), reading)).slice(0, rows);
   };
   const train = await read(workload.train);
   return { train, evaluate: workload.evaluate ? await read(workload.evaluate) : train };

@@ -11,8 +11,6 @@ import { tokenClassification } from "./token-classification.js";
 
 const TASKS: [head: string, make: () => Task][] = [
   ["ForSequenceClassification", textClassification],
-  ["ForTokenClassification", tokenClassification as () => Task],
-  ["ForMultipleChoice", multipleChoice],
   ["ForMaskedLM", maskedLanguageModeling],
   ["ForPreTraining", preTraining],
   ["ForTokenClassification", tokenClassification as () => Task],

@@ -41,7 +41,7 @@ test("the best checkpoint is chosen by what the task measures", () => {
   const best = (name: string, settings = {}, labels?: string[]) =>
     taskEntry(name).best(settings, labels).name;
   expect(best("text-classification", { glue: "cola" })).toBe("matthewsCorrelation");
-  expect(best("text-classification", { metrics: ["f1", "accuracy"] })).toBe("f1");
+  expect(best("text-classification", { problem: "multi-label" })).toBe("f1_micro");
   expect(best("token-classification", {}, ["O", "B-PER"])).toBe("f1");
   expect(best("token-classification", {}, ["NOUN", "VERB"])).toBe("accuracy");
 });
