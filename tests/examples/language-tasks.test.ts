@@ -1,4 +1,4 @@
-// The examples of the tasks in their short form: each runs to its end and says what it found.
+// The examples of the language tasks in their short form: each runs to its end and says what it found.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
@@ -13,8 +13,6 @@ test.each([
     "masked-language-modeling",
     [/perplexity \d+\.\d, accuracy 0\.\d+/, /0\.\d+ {2}the film was released in the/],
   ],
-  ["text-classification", [/step 2 of 2: loss/, /accuracy [01]\.\d{4}, f1_macro/, /label: '/]],
-  ["multiple-choice", [/24 rows to train on/, /accuracy [01]\.\d{3}, loss/, /\([01]\.\d\d\)/]],
   ["pre-training", [/mlmLoss \d+\.\d+, perplexity/, /nspAccuracy [01]\.\d+/, /follows: 0\.\d+; the mask: /]],
 ])("%s", async (name, lines) => {
   const file = repositoryFile(`dist/examples/${name}.js`);
