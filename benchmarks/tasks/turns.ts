@@ -151,7 +151,7 @@ function resultOf(
   const { parameters, rows, examples, steps, tokens } = job;
   const apart = torch?.losses.map((loss, i) => Math.abs(loss - ours.losses[i]));
   return {
-    ...{ kind: "task", name, model: "BERT, 4 layers, 256 wide", parameters, rows, examples, steps, tokens },
+    ...{ kind: "task", name, model: "BERT, 2 layers, 128 wide", parameters, rows, examples, steps, tokens },
     ...{ epochs: args.epochs ?? 1, metric, atLeast, turnSteps, ours, torch },
     difference: apart && Math.max(...apart),
   };
