@@ -22,7 +22,7 @@ test.each<[string, object[], string, RegExp]>([
     "a row without text",
     [{ label: "card" }],
     "ERR_DATA",
-    /row 0 column "text" must be a text, got undefined/,
+    /row 0 column "text" must be a text \(columns: label\), got undefined/,
   ],
   [
     "an empty text",
@@ -41,7 +41,7 @@ test.each<[string, object[], string, RegExp]>([
     "an unknown label",
     [...rows, { text, label: "fee" }],
     "ERR_DATA",
-    /row 12.* one of the model's 3 labels, got "fee"/,
+    /row 12.* one of the model's 3 labels \(card, cash, pin\), got "fee"/,
   ],
   ["a label out of range", [{ text, label: 3 }], "ERR_DATA", /got 3/],
   ["a label named as a prototype's field", [{ text, label: "toString" }], "ERR_DATA", /got "toString"/],
