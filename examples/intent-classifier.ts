@@ -9,8 +9,8 @@ import { classLabels, type Row, readTable, split } from "../src/data/index.js";
 import { AutoModelForSequenceClassification, type Model } from "../src/models/index.js";
 import { type TextClassification, textClassification } from "../src/tasks/index.js";
 import { AutoTokenizer, BertTokenizer, type Tokenizer } from "../src/tokenizers/index.js";
-import { Trainer, type TrainingArgs } from "../src/training/index.js";
-import { Progress } from "./progress.js";
+import { progressBar, type TrainEvent, Trainer, type TrainingArgs } from "../src/training/index.js";
+import { bundled } from "./small-bert.js";
 
 const HELP = `Fine-tunes a text classifier.  npm start -- [options]
 
@@ -27,9 +27,6 @@ const HELP = `Fine-tunes a text classifier.  npm start -- [options]
   --resume               go on from the checkpoint of a run that was stopped
   --help                 this text
 `;
-
-// From dist/examples/ to examples/ of the repository.
-const bundled = (path: string) => new URL(`../../examples/${path}`, import.meta.url);
 
 /** Four layers, 256 wide: 11 million parameters, most of them word embeddings. */
 const smallBert = {
@@ -128,21 +125,28 @@ function trainingArgs(seed: number): TrainingArgs {
   };
 }
 
+/** Plain lines where there is no terminal for the bar. */
+function show({ type, step, totalSteps, epoch, loss, tokensPerSecond }: TrainEvent): void {
+  if (type !== "log" || process.stdout.isTTY) return;
+  const speed = Math.round(tokensPerSecond);
+  console.log(
+    `step ${step}/${totalSteps} | epoch ${epoch.toFixed(2)} | loss ${loss.toFixed(3)} | ${speed} tokens/s`,
+  );
+}
+
 /** Trains; returns false when Ctrl-C ended it. */
 async function train(trainer: Trainer<TextClassification>): Promise<boolean> {
   const abort = new AbortController();
   const stop = () => abort.abort();
   process.once("SIGINT", stop);
-  const progress = new Progress();
   let saved = options.resume;
   try {
     for await (const event of trainer.run({ signal: abort.signal })) {
-      progress.show(event);
+      show(event);
       saved ||= event.type === "save";
     }
     return true;
   } catch (error) {
-    progress.stop();
     if ((error as { code?: string }).code !== "ERR_ABORTED") throw error;
     const left = saved ? "--resume goes on from the last epoch's checkpoint." : "There is no checkpoint yet.";
     console.log(`Stopped by Ctrl-C. ${left}`);
@@ -182,7 +186,10 @@ async function main(): Promise<void> {
   console.log(`${(size / 1e6).toFixed(1)} million parameters, from ${from}`);
   const task = textClassification({ textColumn: options["text-column"], labelColumn });
   const args = trainingArgs(seed);
-  const trainer = new Trainer({ model, tokenizer, task, train: rows, eval: test, args });
+  const trainer = new Trainer({
+    ...{ model, tokenizer, task, train: rows, eval: test, args },
+    callbacks: [progressBar({ stream: process.stdout })],
+  });
   if (!(await train(trainer))) {
     process.exitCode = 130;
     return;

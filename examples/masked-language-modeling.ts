@@ -2,17 +2,9 @@
 //
 //   node dist/examples/masked-language-modeling.js                               bundled lines of WikiText-2, fresh weights
 //   node dist/examples/masked-language-modeling.js --model FOLDER --train books.txt --test other.txt --whole-word
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
-import {
-  AutoModelForMaskedLM,
-  AutoTokenizer,
-  BertTokenizer,
-  maskedLanguageModeling,
-  readPlainText,
-  Trainer,
-} from "../src/index.js";
+import { AutoModelForMaskedLM, maskedLanguageModeling, readPlainText, Trainer } from "../src/index.js";
+import { bundled, loadModel, saveModel } from "./small-bert.js";
 
 const text = { type: "string" } as const;
 const flag = { type: "boolean", default: false } as const;
@@ -24,25 +16,9 @@ const { values: options } = parseArgs({
   },
 });
 
-// From dist/examples/ to examples/ of the repository.
-const bundled = (path: string) => new URL(`../../examples/${path}`, import.meta.url);
-
-async function loadModel() {
-  if (options.model !== undefined) {
-    const tokenizer = await AutoTokenizer.fromPretrained(options.model);
-    return { tokenizer, model: await AutoModelForMaskedLM.fromPretrained(options.model) };
-  }
-  const vocabulary = gunzipSync(await readFile(bundled("vocab/bert-base-uncased/vocab.txt.gz"))).toString();
-  const tokenizer = BertTokenizer.fromVocabulary(vocabulary.trimEnd().split("\n"), { modelMaxLength: 512 });
-  const width = options.quick ? 16 : 128;
-  const model = await AutoModelForMaskedLM.fromConfig({
-    ...{ model_type: "bert", vocab_size: 30522, max_position_embeddings: 512 },
-    ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
-  });
-  return { tokenizer, model };
-}
-
-const { model, tokenizer } = await loadModel();
+const { model, tokenizer } = await loadModel(AutoModelForMaskedLM, {
+  ...{ model: options.model, width: options.quick ? 16 : 128, positions: 512 },
+});
 const lines = await readPlainText(options.train ?? bundled("wikitext/train.txt.gz"));
 const held = await readPlainText(options.test ?? bundled("wikitext/test.txt.gz"));
 const task = maskedLanguageModeling({
@@ -69,8 +45,5 @@ for await (const { type, step, totalSteps, loss, metrics } of trainer.run()) {
 const mask = tokenizer.idToToken(tokenizer.maskTokenId as number);
 const [{ masks }] = await trainer.predict([{ text: `The film was released in the ${mask} States .` }]);
 for (const { sequence, score } of masks[0].candidates) console.log(`${score.toFixed(3)}  ${sequence}`);
-if (options.output !== undefined) {
-  await model.savePretrained(options.output);
-  await tokenizer.save(options.output);
-}
+await saveModel(model, tokenizer, options.output);
 model.dispose();

@@ -4,18 +4,9 @@
 //   node dist/examples/multiple-choice.js --model FOLDER --train train.csv --test val.csv     SWAG's files
 //
 // Fresh weights cannot generalise from 200 rows: by default the rows trained on are evaluated too.
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
-import {
-  AutoModelForMultipleChoice,
-  AutoTokenizer,
-  BertTokenizer,
-  CODAH_COLUMNS,
-  readCsv,
-  readTable,
-  Trainer,
-} from "../src/index.js";
+import { AutoModelForMultipleChoice, CODAH_COLUMNS, readCsv, readTable, Trainer } from "../src/index.js";
+import { bundled, loadModel, saveModel } from "./small-bert.js";
 
 const text = { type: "string" } as const;
 const { values: options } = parseArgs({
@@ -26,32 +17,15 @@ const { values: options } = parseArgs({
   },
 });
 
-// From dist/examples/ to examples/ of the repository.
-const bundled = (path: string) => new URL(`../../examples/${path}`, import.meta.url);
-
-async function loadModel() {
-  if (options.model !== undefined) {
-    const tokenizer = await AutoTokenizer.fromPretrained(options.model);
-    return { tokenizer, model: await AutoModelForMultipleChoice.fromPretrained(options.model) };
-  }
-  const vocabulary = gunzipSync(await readFile(bundled("vocab/bert-base-uncased/vocab.txt.gz"))).toString();
-  const tokenizer = BertTokenizer.fromVocabulary(vocabulary.trimEnd().split("\n"), { modelMaxLength: 128 });
-  const width = options.quick ? 32 : 128;
-  const model = await AutoModelForMultipleChoice.fromConfig({
-    ...{ model_type: "bert", vocab_size: 30522, max_position_embeddings: 128 },
-    ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
-    ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
-  });
-  return { tokenizer, model };
-}
-
 /** Files of SWAG have a header and are tables like any other; those of CODAH have none. */
 async function readRows(file: string | URL) {
   if (/codah/.test(String(file))) return readCsv(file, { separator: "\t", columns: CODAH_COLUMNS });
   return readTable(file);
 }
 
-const { model, tokenizer } = await loadModel();
+const { model, tokenizer } = await loadModel(AutoModelForMultipleChoice, {
+  ...{ model: options.model, width: options.quick ? 32 : 128, positions: 128, dropout: 0 },
+});
 const all = await readRows(options.train ?? bundled("codah/train.tsv.gz"));
 const train = options.quick ? all.slice(0, 24) : all;
 const test = options.test === undefined ? train : await readRows(options.test);
@@ -73,8 +47,5 @@ console.log(`accuracy ${accuracy.toFixed(3)}, loss ${loss.toFixed(3)}`);
 const [row] = test as Record<string, string>[];
 const [{ choice, score }] = (await trainer.predict([row])) as { choice: number; score: number }[];
 console.log(`\n${row.prompt ?? row.sent1}\n${row[`ending${choice}`]} (${score.toFixed(2)})`);
-if (options.output !== undefined) {
-  await model.savePretrained(options.output);
-  await tokenizer.save(options.output);
-}
+await saveModel(model, tokenizer, options.output);
 model.dispose();

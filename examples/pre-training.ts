@@ -15,6 +15,7 @@ import {
   Trainer,
   trainWordPiece,
 } from "../src/index.js";
+import { bundled, saveModel } from "./small-bert.js";
 
 const text = { type: "string" } as const;
 const { values: options } = parseArgs({
@@ -25,9 +26,6 @@ const { values: options } = parseArgs({
     ...{ quick: { type: "boolean", default: false } },
   },
 });
-
-// From dist/examples/ to examples/ of the repository.
-const bundled = (path: string) => new URL(`../../examples/${path}`, import.meta.url);
 
 /** Sentences with blank rows between documents; of WikiText, articles of many sentences. */
 async function documents(name: "train" | "test"): Promise<{ text: string }[]> {
@@ -85,8 +83,5 @@ const [{ follows, masks }] = await trainer.predict([
 console.log(
   `follows: ${follows.toFixed(2)}; the mask: ${masks[0].candidates.map(({ token }) => token).join(", ")}`,
 );
-if (options.output !== undefined) {
-  await model.savePretrained(options.output);
-  await tokenizer.save(options.output);
-}
+await saveModel(model, tokenizer, options.output);
 model.dispose();

@@ -4,17 +4,9 @@
 //   node dist/examples/question-answering.js --model FOLDER --train train-v2.0.json --test dev-v2.0.json --squad2
 //
 // Fresh weights cannot generalise from 250 questions: by default the rows trained on are evaluated too.
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
-import {
-  AutoModelForQuestionAnswering,
-  AutoTokenizer,
-  BertTokenizer,
-  questionAnswering,
-  readSquad,
-  Trainer,
-} from "../src/index.js";
+import { AutoModelForQuestionAnswering, questionAnswering, readSquad, Trainer } from "../src/index.js";
+import { bundled, loadModel, saveModel } from "./small-bert.js";
 
 const text = { type: "string" } as const;
 const flag = { type: "boolean", default: false } as const;
@@ -30,27 +22,9 @@ const { values: options } = parseArgs({
   },
 });
 
-// From dist/examples/ to examples/ of the repository.
-const bundled = (path: string) => new URL(`../../examples/${path}`, import.meta.url);
-
-async function loadModel() {
-  if (options.model !== undefined) {
-    const tokenizer = await AutoTokenizer.fromPretrained(options.model);
-    return { tokenizer, model: await AutoModelForQuestionAnswering.fromPretrained(options.model) };
-  }
-  const vocabulary = gunzipSync(await readFile(bundled("vocab/bert-base-uncased/vocab.txt.gz"))).toString();
-  const tokenizer = BertTokenizer.fromVocabulary(vocabulary.trimEnd().split("\n"), { modelMaxLength: 384 });
-  const width = options.quick ? 32 : 128;
-  const model = await AutoModelForQuestionAnswering.fromConfig({
-    ...{ model_type: "bert", vocab_size: 30522, max_position_embeddings: 384 },
-    ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
-    // Dropout only slows the learning by heart that is shown here.
-    ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
-  });
-  return { tokenizer, model };
-}
-
-const { model, tokenizer } = await loadModel();
+const { model, tokenizer } = await loadModel(AutoModelForQuestionAnswering, {
+  ...{ model: options.model, width: options.quick ? 32 : 128, positions: 384, dropout: 0 },
+});
 const all = await readSquad(options.train ?? bundled("xquad/train.json.gz"));
 const train = options.quick ? all.slice(0, 24) : all;
 const test = options.test === undefined ? train : await readSquad(options.test);
@@ -83,8 +57,5 @@ const [answer] = await trainer.predict([{ question, context }]);
 console.log(
   `\n${question}\n${answer.text} (characters ${answer.start} to ${answer.end}, ${answer.score.toFixed(2)})`,
 );
-if (options.output !== undefined) {
-  await model.savePretrained(options.output);
-  await tokenizer.save(options.output);
-}
+await saveModel(model, tokenizer, options.output);
 model.dispose();

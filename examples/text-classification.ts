@@ -2,13 +2,9 @@
 //
 //   node dist/examples/text-classification.js                                     BANKING77, fresh weights
 //   node dist/examples/text-classification.js --glue mrpc --model FOLDER --train MRPC/train.tsv --test MRPC/dev.tsv
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
 import {
   AutoModelForSequenceClassification,
-  AutoTokenizer,
-  BertTokenizer,
   type GlueName,
   glueModelOptions,
   readGlue,
@@ -17,6 +13,7 @@ import {
   textClassification,
   textLabelNames,
 } from "../src/index.js";
+import { bundled, loadModel, saveModel } from "./small-bert.js";
 
 const text = { type: "string" } as const;
 const { values: options } = parseArgs({
@@ -27,9 +24,6 @@ const { values: options } = parseArgs({
   },
 });
 const glue = options.glue as GlueName | undefined;
-
-// From dist/examples/ to examples/ of the repository.
-const bundled = (path: string) => new URL(`../../examples/${path}`, import.meta.url);
 const read = (file: string | URL) => (glue === undefined ? readTable(file) : readGlue(glue, file));
 const train = await read(options.train ?? bundled("banking77/train.csv.gz"));
 const test = await read(options.test ?? bundled("banking77/test.csv.gz"));
@@ -39,22 +33,9 @@ const task =
   glue === undefined ? textClassification({ labelColumn: "category" }) : textClassification({ glue });
 const head = glue === undefined ? { labels: textLabelNames(train, "category") } : glueModelOptions(glue);
 
-async function loadModel() {
-  if (options.model !== undefined) {
-    const tokenizer = await AutoTokenizer.fromPretrained(options.model);
-    return { tokenizer, model: await AutoModelForSequenceClassification.fromPretrained(options.model, head) };
-  }
-  const vocabulary = gunzipSync(await readFile(bundled("vocab/bert-base-uncased/vocab.txt.gz"))).toString();
-  const tokenizer = BertTokenizer.fromVocabulary(vocabulary.trimEnd().split("\n"), { modelMaxLength: 128 });
-  const width = options.quick ? 32 : 128;
-  const config = {
-    ...{ model_type: "bert", vocab_size: 30522, max_position_embeddings: 128 },
-    ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
-  };
-  return { tokenizer, model: await AutoModelForSequenceClassification.fromConfig(config, head) };
-}
-
-const { model, tokenizer } = await loadModel();
+const { model, tokenizer } = await loadModel(AutoModelForSequenceClassification, {
+  ...{ model: options.model, width: options.quick ? 32 : 128, positions: 128, head },
+});
 const args = {
   epochs: options.quick ? 1 : Number(options.epochs),
   learningRate: Number(options["learning-rate"] ?? (options.model === undefined ? 1e-3 : 2e-5)),
@@ -73,8 +54,5 @@ console.log(
 );
 const [prediction] = await trainer.predict(test.slice(0, 1));
 console.log(prediction);
-if (options.output !== undefined) {
-  await model.savePretrained(options.output);
-  await tokenizer.save(options.output);
-}
+await saveModel(model, tokenizer, options.output);
 model.dispose();

@@ -5,19 +5,16 @@
 //   node dist/examples/token-classification.js --train en_ewt-ud-dev.conllu --test en_ewt-ud-test.conllu --tags upos
 //
 // Fresh weights find few names that they have not seen: without --test the rows trained on are evaluated too.
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
 import {
   AutoModelForTokenClassification,
-  AutoTokenizer,
-  BertTokenizer,
   readTable,
   Trainer,
   tokenClassification,
   tokenLabelNames,
   withoutPositionDigits,
 } from "../src/index.js";
+import { bundled, loadModel, saveModel } from "./small-bert.js";
 
 const text = { type: "string" } as const;
 const flag = { type: "boolean", default: false } as const;
@@ -28,31 +25,6 @@ const { values: options } = parseArgs({
     ...{ tags: { ...text, default: "tags" }, weibo: flag, quick: flag },
   },
 });
-
-// From dist/examples/ to examples/ of the repository.
-const bundled = (path: string) => new URL(`../../examples/${path}`, import.meta.url);
-
-async function loadModel(labels: string[]) {
-  if (options.model !== undefined) {
-    const tokenizer = await AutoTokenizer.fromPretrained(options.model);
-    const how = { labels, ignoreMismatchedSizes: true };
-    return { tokenizer, model: await AutoModelForTokenClassification.fromPretrained(options.model, how) };
-  }
-  const file = options.vocabulary ?? bundled("vocab/bert-base-uncased/vocab.txt.gz");
-  const words = gunzipSync(await readFile(file))
-    .toString()
-    .trimEnd()
-    .split("\n");
-  const tokenizer = BertTokenizer.fromVocabulary(words, { modelMaxLength: 256 });
-  const width = options.quick ? 32 : 128;
-  const config = {
-    ...{ model_type: "bert", vocab_size: words.length, max_position_embeddings: 256 },
-    ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
-    // Dropout only slows the learning by heart that is shown here.
-    ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
-  };
-  return { tokenizer, model: await AutoModelForTokenClassification.fromConfig(config, { labels }) };
-}
 
 /** Of the corpora that come without an extension, columns are as in CoNLL files. */
 async function readRows(file: string | URL) {
@@ -65,7 +37,10 @@ const all = await readRows(options.train ?? bundled("wnut17/train.conll.gz"));
 const train = options.quick ? all.slice(0, 40) : all;
 const test = options.test === undefined ? train : await readRows(options.test);
 const labels = tokenLabelNames([...train, ...test], options.tags);
-const { model, tokenizer } = await loadModel(labels);
+const { model, tokenizer } = await loadModel(AutoModelForTokenClassification, {
+  ...{ model: options.model, vocabulary: options.vocabulary, head: { labels } },
+  ...{ width: options.quick ? 32 : 128, positions: 256, dropout: 0 },
+});
 const task = tokenClassification({ tagsColumn: options.tags, joiner: options.weibo ? "" : " " });
 const args = {
   epochs: options.quick ? 2 : Number(options.epochs),
@@ -91,8 +66,5 @@ for (const { label, start, end, score } of entities) {
     `  ${label}: ${sentence.slice(start, end)} (characters ${start} to ${end}, ${score.toFixed(2)})`,
   );
 }
-if (options.output !== undefined) {
-  await model.savePretrained(options.output);
-  await tokenizer.save(options.output);
-}
+await saveModel(model, tokenizer, options.output);
 model.dispose();

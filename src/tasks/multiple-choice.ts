@@ -4,9 +4,9 @@ import { AthanorError } from "../errors.js";
 import { accuracy } from "../metrics/index.js";
 import type { Example } from "../models/batch.js";
 import type { DataRow, OutputValues, PrepareContext, Task } from "../training/task.js";
+import { bestOf, softmax } from "./class-scores.js";
 import { type ChoiceColumns, choiceTexts, labelOf, TASK } from "./multiple-choice/columns.js";
 import { wholeOption } from "./rows.js";
-import { bestOf, softmax } from "./text-classification/scores.js";
 
 export interface MultipleChoiceOptions extends ChoiceColumns {
   /** Most tokens of a context with one ending, at most what tokenizer and model take; longer pairs are cut. */

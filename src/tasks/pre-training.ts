@@ -59,11 +59,6 @@ export interface PreTrainingPrediction {
   pairLoss: number;
 }
 
-interface PairExample extends MaskableExample {
-  /** ALBERT's name of the label. */
-  sentenceOrderLabel?: number;
-}
-
 type Settings = ReturnType<typeof checked>;
 
 /**
@@ -128,14 +123,14 @@ async function pairExamples(
   tokenizer: Tokenizer,
   { model, rest }: PrepareContext,
   settings: Settings,
-): Promise<PairExample[]> {
+): Promise<MaskableExample[]> {
   const { objective, shortProbability, seed, wholeWord } = settings;
   const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
   const room = Math.min(settings.maxLength, most) - 3;
   const documents = await tokenizedDocuments(rows, tokenizer, settings, rest);
   requirePairs(documents, objective, rows.length);
   const random = new Random(seed);
-  const examples: PairExample[] = [];
+  const examples: MaskableExample[] = [];
   for (const number of documents.keys()) {
     const pairs = sentencePairs(documents, number, { objective, room, shortProbability }, random);
     for (const pair of pairs) examples.push(pairExample(pair, tokenizer, wholeWord));
@@ -149,7 +144,7 @@ function pairExample(
   { first, second, label }: SentencePair,
   tokenizer: Tokenizer,
   wholeWord: boolean,
-): PairExample {
+): MaskableExample {
   const a = segmentTokens(first, 0);
   const b = segmentTokens(second, a.wordsAfter);
   const [cls, sep] = [tokenizer.clsTokenId as number, tokenizer.sepTokenId as number];
@@ -173,7 +168,7 @@ async function questionExamples(
   { model, rest }: PrepareContext,
   { textColumn, pairColumn, maxLength: wanted }: Settings,
   masks: PreparedMasks,
-): Promise<PairExample[]> {
+): Promise<MaskableExample[]> {
   const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
   const texts = rows.map((row, i): TextOrPair => {
     const text = textOf(TASK, row, i, textColumn);
@@ -181,10 +176,10 @@ async function questionExamples(
     return pair === undefined || pair === null ? text : [text, textOf(TASK, row, i, pairColumn)];
   });
   const how = { truncation: "longest_first", maxLength: Math.min(wanted, most) } as const;
-  const examples: PairExample[] = [];
+  const examples: MaskableExample[] = [];
   for (const { ids, typeIds, specialTokensMask } of await tokenizer.encodeBatchAsync(texts, how)) {
     const labels = { labels: masks.toFill(ids, tokenizer), nextSentenceLabel: 0, sentenceOrderLabel: 0 };
-    const example: PairExample = { inputIds: ids, tokenTypeIds: typeIds, ...labels };
+    const example: MaskableExample = { inputIds: ids, tokenTypeIds: typeIds, ...labels };
     examples.push(masks.remember(example, tokenizer, specialTokensMask));
     await rest();
   }

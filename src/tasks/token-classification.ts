@@ -4,8 +4,8 @@ import { AthanorError } from "../errors.js";
 import type { Encoding } from "../tokenizers/encoding.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
+import { labelNames } from "./class-names.js";
 import { rowFault } from "./rows.js";
-import { labelNames } from "./text-classification/labels.js";
 import {
   type AlignmentOptions,
   alignLabels,

@@ -108,7 +108,7 @@ export interface TrainingArgs {
   loadBestAtEnd?: boolean;
   /** The metric that decides; default "loss". */
   metric?: string;
-  /** Default: true unless the metric is "loss" or ends with "_loss". */
+  /** Default: false for losses, perplexity, "mse" and "mae", else true. */
   greaterIsBetter?: boolean;
 }
 

@@ -115,3 +115,10 @@ export class Throughput {
     return last.time > first.time ? (tokens * 1000) / (last.time - first.time) : 0;
   }
 }
+
+const LESS_IS_BETTER = /loss$|^(?:.+_)?(?:perplexity|mse|mae)$/i;
+
+/** Whether a metric of this name is better when it is greater: all but losses, errors and perplexity. */
+export function isGreaterBetter(metric: string): boolean {
+  return !LESS_IS_BETTER.test(metric);
+}

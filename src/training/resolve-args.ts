@@ -9,6 +9,7 @@ import {
   checkedNumber,
   optionalInteger,
 } from "./checks.js";
+import { isGreaterBetter } from "./events.js";
 import { checkedRules } from "./group-rules.js";
 import { checkOptimizerOptions, optimizerNames } from "./optimizers/by-name.js";
 import { scheduleNames, scheduleOptionNames } from "./schedule.js";
@@ -166,7 +167,7 @@ function evaluation(args: TrainingArgs, hasEval: boolean) {
     if (args.saveEvery === "best") throw argumentFault("eval", 'given for saveEvery "best"', "none");
   }
   const { metric = "loss" } = args;
-  const greater = args.greaterIsBetter ?? !/(?:^|_)loss$/.test(metric);
+  const greater = args.greaterIsBetter ?? isGreaterBetter(metric);
   return {
     evalEvery,
     evalOnStart,

@@ -4,9 +4,11 @@ import { AthanorError } from "../../errors.js";
 import { accuracy, glue, matthewsCorrelation } from "../../metrics/index.js";
 import type { Example } from "../../models/batch.js";
 import type { TrainableModel } from "../../training/task.js";
+import { labelNames } from "../class-names.js";
+import { bestOf } from "../class-scores.js";
 import { choiceOption } from "../rows.js";
-import { type LabelReader, labelNames, labelReader, type Problem, problemOf, TASK } from "./labels.js";
-import { bestOf, correlations, type TextClassification } from "./scores.js";
+import { type LabelReader, labelReader, type Problem, problemOf, TASK } from "./labels.js";
+import { correlations, type TextClassification } from "./scores.js";
 
 /** Where a configuration's texts and labels lie, under the names of `readGlue` and of the Hub's data set. */
 export function glueColumns(name: GlueName): {

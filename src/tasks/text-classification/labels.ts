@@ -2,6 +2,7 @@
 import { classLabels } from "../../data/class-labels.js";
 import { AthanorError } from "../../errors.js";
 import type { DataRow, TrainableModel } from "../../training/task.js";
+import { labelNames } from "../class-names.js";
 import { columnOf, rowFault } from "../rows.js";
 
 export const TASK = "textClassification";
@@ -13,17 +14,6 @@ export function problemOf(model: TrainableModel): Problem {
   return (model.config.problem_type as Problem | null | undefined) ?? "single_label_classification";
 }
 
-/** The names of the model's classes by id. */
-export function labelNames(model: TrainableModel): string[] {
-  const { id2label, num_labels: count = 2 } = model.config as {
-    id2label?: Record<string, string>;
-    num_labels?: number;
-  };
-  if (id2label) return Array.from(Object.keys(id2label), (_, id) => id2label[id] ?? `LABEL_${id}`);
-  return Array.from({ length: count }, (_, id) => `LABEL_${id}`);
-}
-
-/** A label of a row as ids or numbers. Throws ERR_DATA naming row and column. */
 export type LabelReader = (value: unknown, row: number, name: string) => number | number[];
 
 /** Reads labels as the model's config wants them. @throws ERR_DATA for a model with one class */

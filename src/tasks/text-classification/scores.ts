@@ -2,7 +2,9 @@
 import { accuracy, f1, pearson, precision, recall, spearman } from "../../metrics/index.js";
 import type { Example } from "../../models/batch.js";
 import type { OutputValues, TrainableModel } from "../../training/task.js";
-import { labelNames, type Problem, problemOf } from "./labels.js";
+import { labelNames } from "../class-names.js";
+import { bestOf, softmax } from "../class-scores.js";
+import { type Problem, problemOf } from "./labels.js";
 
 /** The prediction for one row. */
 export interface TextClassification {
@@ -33,21 +35,6 @@ function scoresOf(values: Float32Array, problem: Problem): Float32Array {
   if (problem === "regression") return values;
   if (problem === "multi_label_classification") return values.map((value) => 1 / (1 + Math.exp(-value)));
   return softmax(values);
-}
-
-/** The id of the largest score, the first of equal ones. */
-export function bestOf(scores: ArrayLike<number>): number {
-  let best = 0;
-  for (let id = 1; id < scores.length; id++) if (scores[id] > scores[best]) best = id;
-  return best;
-}
-
-/** Probabilities of one row of logits. */
-export function softmax(values: Float32Array): Float32Array {
-  const largest = values[bestOf(values)];
-  const powers = values.map((value) => Math.exp(value - largest));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
 }
 
 /**

@@ -1,7 +1,7 @@
 // Entities out of the scores of tokens, by the rules of Transformers' TokenClassificationPipeline, its oddities
 // included: what is a part of a word is decided by the length of the token's text, in code points.
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
-import { bestOf } from "../text-classification/scores.js";
+import { bestOf } from "../class-scores.js";
 
 /** "none": every token; "simple": neighbours of one type; the others decide for whole words first. */
 export type Aggregation = "none" | "simple" | "first" | "average" | "max";

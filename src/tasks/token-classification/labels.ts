@@ -2,8 +2,8 @@
 import { classLabels } from "../../data/class-labels.js";
 import { AthanorError } from "../../errors.js";
 import type { DataRow, TrainableModel } from "../../training/task.js";
+import { labelNames } from "../class-names.js";
 import { columnOf, rowFault } from "../rows.js";
-import { labelNames } from "../text-classification/labels.js";
 import { TASK, type WordColumns } from "./words.js";
 
 /** Reads the labels of a row, one per word, as ids. */

@@ -1,8 +1,8 @@
 // From logits to results: the label of each word by its first token, entities, windows of a row put together.
 import { AthanorError } from "../../errors.js";
 import type { OutputValues, TrainableModel } from "../../training/task.js";
-import { labelNames } from "../text-classification/labels.js";
-import { bestOf, softmax } from "../text-classification/scores.js";
+import { labelNames } from "../class-names.js";
+import { bestOf, softmax } from "../class-scores.js";
 import { type Entity, withoutOverlaps } from "./entities.js";
 import type { TaggedWindow } from "./windows.js";
 import { TASK, type WordText } from "./words.js";

@@ -1,7 +1,7 @@
 // Metrics of token classification, over words: whole entities, or single labels.
 import { accuracy, seqeval } from "../../metrics/index.js";
 import type { DataRow, TrainableModel } from "../../training/task.js";
-import { labelNames } from "../text-classification/labels.js";
+import { labelNames } from "../class-names.js";
 import { areChunkLabels, tagReader } from "./labels.js";
 import type { TokenClassification } from "./results.js";
 import type { Settings } from "./settings.js";

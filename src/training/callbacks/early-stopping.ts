@@ -1,6 +1,7 @@
 // Early stopping: no better evaluation for a while.
 import { AthanorError } from "../../errors.js";
 import { checkedInteger, checkedNumber } from "../checks.js";
+import { isGreaterBetter } from "../events.js";
 import type { TrainerCallback } from "./callback.js";
 
 export interface EarlyStoppingOptions {
@@ -36,7 +37,7 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): TrainerCallba
     },
     onEvaluate({ metrics = {}, step }, { args, stop }) {
       const { metric = args.metric } = options;
-      const ofRun = metric === args.metric ? args.greaterIsBetter : !/(?:^|_)loss$/.test(metric);
+      const ofRun = metric === args.metric ? args.greaterIsBetter : isGreaterBetter(metric);
       const { greaterIsBetter = ofRun } = options;
       const value = metrics[metric];
       if (value === undefined) {

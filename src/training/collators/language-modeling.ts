@@ -89,14 +89,13 @@ function causal(example: MaskableExample): Example {
 
 /** What an example keeps beside ids and labels. */
 function kept(example: MaskableExample): Example {
-  const { row, positionIds, nextSentenceLabel } = example;
+  const { row, positionIds, nextSentenceLabel, sentenceOrderLabel } = example;
   const tokenTypeIds = example.tokenTypeIds ?? example.typeIds;
-  const order = (example as { sentenceOrderLabel?: number }).sentenceOrderLabel;
   return {
     ...(tokenTypeIds && { tokenTypeIds }),
     ...(positionIds && { positionIds }),
     ...(nextSentenceLabel !== undefined && { nextSentenceLabel }),
-    ...(order !== undefined && { sentenceOrderLabel: order }),
+    ...(sentenceOrderLabel !== undefined && { sentenceOrderLabel }),
     ...(row !== undefined && { row }),
   };
 }
