@@ -32,7 +32,7 @@ ${STYLE}</style>
 <h1>${escaped(title)}</h1>
 ${summary(run)}
 <div id="charts">${charts.map(({ title }) => `<figure><figcaption>${escaped(title)}</figcaption><div></div></figure>`).join("\n")}</div>
-${classes ? `<h2>Confusion matrix</h2>${confusionTable(classes)}` : ""}
+${classes ? `<h2>Confusion matrix</h2><div class="wide">${confusionTable(classes)}</div>` : ""}
 ${attention.length > 0 ? `<h2>Attention</h2>${attention.map(attentionSection).join("\n")}` : ""}
 <h2>Run</h2>
 ${details(run)}
@@ -55,7 +55,9 @@ function summary({ manifest }: RunLog): string {
     seconds,
     "training loss": loss,
     ...(best && { [`best ${best.metric}`]: `${Number(best.value.toPrecision(5))} at step ${best.step}` }),
-    ...metrics,
+    ...Object.fromEntries(
+      Object.entries(metrics ?? {}).map(([name, value]) => [`evaluation: ${name}`, value]),
+    ),
     started: startedAt,
   });
 }
@@ -119,6 +121,7 @@ table { border-collapse: collapse; } th { text-align: left; font-weight: 500; }
 .matrix { font-size: 12px; } .matrix td { min-width: 1.8em; text-align: right; padding: 1px 3px; border: 1px solid #eee; }
 .matrix th { padding-right: 6px; white-space: nowrap; } .matrix .score { text-align: right; border: 0; padding-left: 1em; }
 .matrix .column span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.wide { overflow-x: auto; }
 .map { font-size: 11px; max-width: 100%; height: auto; } .map image, .heads img { image-rendering: pixelated; }
 .heads { display: flex; flex-wrap: wrap; gap: 6px; } .heads img { border: 1px solid #ccc; }
 summary { cursor: pointer; }
