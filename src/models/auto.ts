@@ -72,8 +72,8 @@ function auto(head: HeadName): AutoClass {
         ...plainConfig(options.config ?? {}, "fromPretrained: config"),
       };
       if (options.labels) config = withLabels(config, options.labels);
-      const { parts, rules } = modelParts(config, head);
       const found = await resolveCheckpoint(folder);
+      const { parts, rules } = modelParts(config, head, (tensor) => found.has(tensor));
       const plan = planLoad(parts.store, found, rules, {
         folder,
         ignoreMismatchedSizes: options.ignoreMismatchedSizes,
@@ -122,3 +122,5 @@ export const AutoModelForMultipleChoice = auto("ForMultipleChoice");
 export const AutoModelForQuestionAnswering = auto("ForQuestionAnswering");
 /** Decoders that predict the next token: GPT-2. */
 export const AutoModelForCausalLM = auto("ForCausalLM");
+/** Encoder-decoders: T5, mT5, BART, mBART, Marian. */
+export const AutoModelForSeq2SeqLM = auto("ForSeq2SeqLM");

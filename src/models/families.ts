@@ -95,15 +95,23 @@ const families = new Map<string, Family>([
   ...generativeFamilies,
 ]);
 
-/** The parts of a model for a config and a head; nothing is allocated yet. */
-export function modelParts(config: ModelConfig, head: HeadName): { parts: ModelParts; rules: NameRules } {
+/**
+ * The parts of a model for a config and a head; nothing is allocated yet.
+ *
+ * @param stored whether a checkpoint is loaded that has a tensor of this name
+ */
+export function modelParts(
+  config: ModelConfig,
+  head: HeadName,
+  stored?: (name: string) => boolean,
+): { parts: ModelParts; rules: NameRules } {
   const family = familyOf(config);
   const { name, kind } = headOf(family, head, config);
   const store = new ParameterStore();
   const prefix = name === "Model" ? "" : family.prefix;
   const encoder = family.encoder(store, prefix, config, kind.pooler);
   const architecture = family.architectures?.[name] ?? family.className + name;
-  const parts = { config, architecture, store, encoder, head: kind.make(store, encoder, config) };
+  const parts = { config, architecture, store, encoder, head: kind.make(store, encoder, config, stored) };
   return { parts, rules: nameRules(family) };
 }
 

@@ -3,6 +3,24 @@ import { causalLanguageModel } from "./causal-language-model-head.js";
 import type { Family } from "./families.js";
 import { Gpt2Decoder } from "./gpt2.js";
 import { bare } from "./heads.js";
+import { bareEncoderDecoder, conditionalGeneration, shiftRight } from "./seq2seq-heads.js";
+import { makeT5, mt5Defaults, t5Defaults, t5Projection } from "./t5.js";
+
+function t5Family(className: string, defaults: typeof t5Defaults, scaled: boolean): Family {
+  const head = conditionalGeneration({ shift: shiftRight, projection: t5Projection(scaled) });
+  return {
+    className,
+    architectures: { ForSeq2SeqLM: `${className}ForConditionalGeneration` },
+    prefix: "",
+    encoder: (store, prefix, config) => makeT5(store, prefix, config, defaults),
+    heads: { Model: bareEncoderDecoder(), ForSeq2SeqLM: head },
+    rules: {
+      aliases: [[/^(encoder|decoder)\.embed_tokens\.weight$/, "shared.weight"]],
+      // A table that early files hold and nothing reads.
+      ignored: [/^lm_head\.weight$/, /EncDecAttention\.relative_attention_bias\.weight$/],
+    },
+  };
+}
 
 export const generativeFamilies: [string, Family][] = [
   [
@@ -17,4 +35,6 @@ export const generativeFamilies: [string, Family][] = [
       rules: { aliases: [], ignored: [/\.attn\.(bias|masked_bias)$/, /^lm_head\.weight$/] },
     },
   ],
+  ["t5", t5Family("T5", t5Defaults, true)],
+  ["mt5", t5Family("MT5", mt5Defaults, false)],
 ];

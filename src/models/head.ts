@@ -35,7 +35,13 @@ export interface Head {
 export interface HeadKind {
   /** Whether the encoder needs its pooler, if the family has one. */
   pooler: boolean;
-  make(store: ParameterStore, encoder: Encoder, config: ModelConfig): Head;
+  /** @param stored whether a checkpoint is loaded that has a tensor of this name */
+  make(
+    store: ParameterStore,
+    encoder: Encoder,
+    config: ModelConfig,
+    stored?: (name: string) => boolean,
+  ): Head;
 }
 
 /** A name stands for that head: what Transformers' Auto class gives for the family. */
