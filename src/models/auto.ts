@@ -80,8 +80,7 @@ function auto(head: HeadName): AutoClass {
       });
       const model = new Model(parts, options);
       try {
-        const fresh = new Set([...plan.report.missing, ...plan.report.mismatched.map(({ name }) => name)]);
-        if (fresh.size > 0) initialize(model, (name) => fresh.has(name), options.seed);
+        initialize(model, (name) => plan.fresh.has(name), options.seed);
         await readWeights(plan);
         if (dtype !== "f32") {
           model.reduce(dtype);

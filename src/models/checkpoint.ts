@@ -16,12 +16,16 @@ export interface NameRules {
   aliases: readonly [RegExp, string][];
   /** Names that may be there and mean nothing: stored buffers, second copies of tied tensors. */
   ignored: readonly RegExp[];
+  /** Names that may be missing without a word: buffers that start at zero. */
+  optional?: readonly RegExp[];
 }
 
 /** Which tensor of the checkpoint goes to which parameter. */
 export interface LoadPlan {
   matches: { parameter: Parameter; source: CheckpointTensor }[];
   report: LoadReport;
+  /** What the checkpoint does not give values to. */
+  fresh: ReadonlySet<string>;
 }
 
 const storedAs = new Map<SafetensorsDType, Stored>([
@@ -53,11 +57,15 @@ export function planLoad(
     }
   }
   const matches: LoadPlan["matches"] = [];
+  const fresh = new Set<string>();
   for (const parameter of store.all()) {
     const source = sources.get(parameter.name);
     if (!source) {
-      report.missing.push(parameter.name);
+      fresh.add(parameter.name);
+      if (!rules.optional?.some((pattern) => pattern.test(parameter.name)))
+        report.missing.push(parameter.name);
     } else if (!sameShape(parameter.shape, source.shape)) {
+      fresh.add(parameter.name);
       report.mismatched.push({ name: parameter.name, needed: [...parameter.shape], found: source.shape });
     } else if (!storedAs.has(source.dtype)) {
       const needed = [...storedAs.keys()].join(", ");
@@ -78,7 +86,7 @@ export function planLoad(
         "pass ignoreMismatchedSizes to start such parameters afresh",
     );
   }
-  return { matches, report };
+  return { matches, report, fresh };
 }
 
 function canonicalName(name: string, store: ParameterStore, rules: NameRules): string | undefined {

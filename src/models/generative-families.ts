@@ -1,10 +1,40 @@
 // The families that generate: decoders alone, and encoder-decoders. As rows of the table in families.ts.
+import { type BartVariant, bart, bartProjection, makeBart, marian, mbart } from "./bart.js";
 import { causalLanguageModel } from "./causal-language-model-head.js";
 import type { Family } from "./families.js";
 import { Gpt2Decoder } from "./gpt2.js";
 import { bare } from "./heads.js";
-import { bareEncoderDecoder, conditionalGeneration, shiftRight } from "./seq2seq-heads.js";
+import {
+  bareEncoderDecoder,
+  conditionalGeneration,
+  type Shift,
+  shiftAround,
+  shiftRight,
+} from "./seq2seq-heads.js";
 import { makeT5, mt5Defaults, t5Defaults, t5Projection } from "./t5.js";
+
+function bartFamily(className: string, variant: BartVariant, architecture: string, shift: Shift): Family {
+  const head = conditionalGeneration({ shift, projection: bartProjection });
+  return {
+    className,
+    architectures: { ForSeq2SeqLM: architecture },
+    prefix: "model.",
+    encoder: (store, prefix, config) => makeBart(store, prefix, config, variant),
+    // Marian alone does not read the source for want of a target.
+    heads: { Model: bareEncoderDecoder(variant.ownWords ? undefined : shift), ForSeq2SeqLM: head },
+    rules: {
+      aliases: [
+        [/^(model\.)?(encoder|decoder)\.embed_tokens\.weight$/, "$1shared.weight"],
+        [/^lm_head\.weight$/, "model.shared.weight"],
+      ],
+      ignored: [
+        /^(model\.)?(encoder|decoder)\.(version|embed_positions\.weight)$/,
+        /^(final_logits_bias|lm_head\.weight)$/,
+      ],
+      optional: [/^final_logits_bias$/],
+    },
+  };
+}
 
 function t5Family(className: string, defaults: typeof t5Defaults, scaled: boolean): Family {
   const head = conditionalGeneration({ shift: shiftRight, projection: t5Projection(scaled) });
@@ -36,5 +66,8 @@ export const generativeFamilies: [string, Family][] = [
     },
   ],
   ["t5", t5Family("T5", t5Defaults, true)],
+  ["bart", bartFamily("Bart", bart, "BartForConditionalGeneration", shiftRight)],
+  ["mbart", bartFamily("MBart", mbart, "MBartForConditionalGeneration", shiftAround)],
+  ["marian", bartFamily("Marian", marian, "MarianMTModel", shiftRight)],
   ["mt5", t5Family("MT5", mt5Defaults, false)],
 ];

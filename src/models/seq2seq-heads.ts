@@ -56,7 +56,7 @@ export const conditionalGeneration = ({ shift, projection }: Seq2SeqLayout): Hea
     return {
       lossOptions: ["labelSmoothing"],
       collate(examples, device) {
-        const labels = examples.map(({ labels: own }, b) => own === undefined ? own : targetLabels(own, b));
+        const labels = examples.map(({ labels: own }, b) => (own === undefined ? own : targetLabels(own, b)));
         requireAllOrNone(labels, "labels");
         const inputs = examples.map((example, b) => decoderInputs(example, b, labels[b], shift, config));
         const decoder = collateTargets(inputs, encoder, device);
