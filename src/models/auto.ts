@@ -120,3 +120,5 @@ export const AutoModelForSequenceClassification = auto("ForSequenceClassificatio
 export const AutoModelForTokenClassification = auto("ForTokenClassification");
 export const AutoModelForMultipleChoice = auto("ForMultipleChoice");
 export const AutoModelForQuestionAnswering = auto("ForQuestionAnswering");
+/** Decoders that predict the next token: GPT-2. */
+export const AutoModelForCausalLM = auto("ForCausalLM");

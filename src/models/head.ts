@@ -16,7 +16,9 @@ export type HeadName =
   | "ForSequenceClassification"
   | "ForTokenClassification"
   | "ForMultipleChoice"
-  | "ForQuestionAnswering";
+  | "ForQuestionAnswering"
+  | "ForCausalLM"
+  | "ForSeq2SeqLM";
 
 /** Named outputs; `logits` is there for every head but the bare model and question answering. */
 export type HeadOutput = Record<string, Tensor | undefined>;
@@ -25,6 +27,8 @@ export interface Head {
   /** Which options its loss has; none when left out. */
   readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
+  /** Heads of models that generate: hidden (N, C) -> (N, V). */
+  logits?(hidden: Tensor): Tensor;
   forward(encoded: EncoderOutput, batch: Batch, training: boolean, loss: HeadLoss): HeadOutput;
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AthanorError } from "../errors.js";
 import { type Priority, priorities } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
+import { type CacheOptions, KeyValueCache } from "../nn/key-value-cache.js";
 import type { ParameterStore, WeightType } from "../nn/parameter.js";
 import { cast } from "../tensor/ops/shape.js";
 import { Generator, withGenerator } from "../tensor/random.js";
@@ -13,7 +14,7 @@ import type { Device, Tensor } from "../tensor/tensor.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { type Batch, type BatchLabels, collateTokens, type Example } from "./batch.js";
 import { labelCount, type ModelConfig } from "./config.js";
-import type { Encoder, ForwardOptions } from "./encoder.js";
+import type { CachedDecoder, Encoder, EncoderOutputs, ForwardOptions } from "./encoder.js";
 import type { Head } from "./head.js";
 import { HeadLoss, type LossOptions } from "./loss-options.js";
 import { writeSafetensors } from "./safetensors.js";
@@ -40,6 +41,14 @@ export interface ModelOutput {
   sopLogits: Tensor;
   hiddenStates?: Tensor[];
   attentions?: Tensor[][];
+  /** Encoder-decoders: (S, C) */
+  encoderLastHiddenState: Tensor;
+  encoderHiddenStates?: Tensor[];
+  decoderHiddenStates?: Tensor[];
+  encoderAttentions?: Tensor[][];
+  decoderAttentions?: Tensor[][];
+  /** Per layer, one (H, L, S) tensor per sequence. */
+  crossAttentions?: Tensor[][];
 }
 
 export interface ModelParts {
@@ -259,8 +268,13 @@ export class Model {
    *
    * @returns token-level outputs have T rows in batch order
    */
-  forward(batch: Batch, options: ForwardOptions = {}): ModelOutput {
+  forward(batch: Batch, options?: ForwardOptions): ModelOutput;
+  /** With a cache the new tokens are all that is read of a batch. */
+  forward(batch: Pick<Batch, "inputIds">, options: ForwardOptions & { cache: KeyValueCache }): ModelOutput;
+  forward(given: Pick<Batch, "inputIds">, options: ForwardOptions = {}): ModelOutput {
     this.#requireLive("forward");
+    if (options.cache) return this.#decode(given.inputIds, options.cache, options.encoderOutputs);
+    const batch = given as Batch;
     return scope(() =>
       withGenerator(this.generator, () => {
         const recompute = this.gradientCheckpointing && this.training;
@@ -268,9 +282,60 @@ export class Model {
         const { hiddenStates, attentions } = encoded;
         // Assigned, not spread: an output may have properties that are made when they are read.
         const output: object = this.#head.forward(encoded, batch, this.training, this.#loss);
-        return Object.assign(output, { hiddenStates, attentions });
+        return Object.assign(output, { hiddenStates, attentions, ...encoded.others });
       }),
     ) as ModelOutput;
+  }
+
+  #decode(inputIds: Tensor, cache: KeyValueCache, encoderOutputs?: EncoderOutputs): ModelOutput {
+    const decoder = this.#requireDecoder("forward with a cache");
+    return scope(() => {
+      if (encoderOutputs) decoder.keepMemory?.(cache, encoderOutputs.lastHiddenState);
+      const hidden = cache.lastTokens(decoder.decode(inputIds, cache));
+      return { lastHiddenState: hidden, logits: this.#head.logits?.(hidden) } as ModelOutput;
+    });
+  }
+
+  /** The most tokens that a target (of a decoder alone: prompt and continuation) may have. */
+  get maxTargetLength(): number {
+    return this.#requireDecoder("maxTargetLength").positions;
+  }
+
+  /**
+   * A cache of this model's shape, on its device and queue, for `forward(batch, { cache })`; free it with `dispose()`.
+   *
+   * @throws ERR_ARGUMENT for a model that does not generate
+   */
+  createCache(options: Pick<CacheOptions, "rows" | "maxRows"> = {}): KeyValueCache {
+    const { layers, width } = this.#requireDecoder("createCache");
+    const dtype = this.dtype === "bf16" && this.#device !== "cpu" ? "bf16" : "f32";
+    return new KeyValueCache({ ...options, layers, width, device: this.#device, queue: this.#queue, dtype });
+  }
+
+  /**
+   * Encoder-decoders: what the encoder makes of the batch's sources, for `forward(batch, { encoderOutputs })`.
+   *
+   * @throws ERR_ARGUMENT for other models
+   */
+  encode(batch: Batch): EncoderOutputs {
+    const { encode } = this.#requireDecoder("encode");
+    if (!encode)
+      throw new AthanorError("ERR_ARGUMENT", "encode: needs a model with an encoder and a decoder");
+    const { decoder } = this.#encoder;
+    const run = () => encode.call(decoder, batch, this.training);
+    const lastHiddenState = scope(() => withGenerator(this.generator, run));
+    const lengths = Array.from({ length: batch.size }, (_, b) => batch.bounds[b + 1] - batch.bounds[b]);
+    return { lastHiddenState, offsets: batch.offsets, lengths };
+  }
+
+  #requireDecoder(method: string): CachedDecoder {
+    this.#requireLive(method);
+    const { decoder } = this.#encoder;
+    if (decoder && this.#head.logits) return decoder;
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `${method}: needs a model that generates (AutoModelForCausalLM, AutoModelForSeq2SeqLM), got ${this.architecture}`,
+    );
   }
 
   /**

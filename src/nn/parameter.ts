@@ -109,15 +109,20 @@ export class ParameterStore {
     return parameter;
   }
 
-  /** Declares several parameters of the same shape as one packed block. */
+  /**
+   * Declares several parameters of the same shape as one packed block.
+   *
+   * @param init for each name, or the same for all
+   */
   declarePacked(
     names: readonly string[],
     shape: readonly number[],
-    init: Init,
+    init: Init | readonly Init[],
     isWeight = false,
   ): PackedParameter {
+    const initOf = (i: number) => ("kind" in init ? init : init[i]);
     const packed = new PackedParameter(
-      names.map((name) => this.#register(new Parameter(name, shape, init, isWeight))),
+      names.map((name, i) => this.#register(new Parameter(name, shape, initOf(i), isWeight))),
     );
     this.#blocks.push(packed);
     return packed;

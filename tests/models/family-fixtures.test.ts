@@ -21,6 +21,8 @@ const outputTolerance = 2e-5; // absolute
 const gradientTolerance = 2e-5; // of the tensor's largest element
 const lossTolerance = 2e-5; // relative
 const normTolerance = 1e-6; // relative
+// The middle third of GPT-2's packed bias is that of keys, whose gradient is rounding alone (the fixtures' README).
+const noisyNormTolerance: Record<string, number> = { "attn.c_attn.bias": 1e-3 };
 
 const cases = modelCases().map((name) => ({ name, auto: autoClassOf(name) }));
 
@@ -171,7 +173,9 @@ describe.each(cases)("$name (transformers 5.18.0, torch 2.13.0)", ({ name, auto 
       if (c.gradient_is_rounding_noise.includes(parameter)) continue;
       const wanted = training.parameter_norm_after[parameter];
       const difference = Math.abs(norm(await t.data()) - wanted) / wanted;
-      if (!(difference <= normTolerance)) throw new Error(`${parameter}: norm off by ${difference}`);
+      const noisy = Object.keys(noisyNormTolerance).find((end) => parameter.endsWith(end));
+      const allowed = noisy === undefined ? normTolerance : noisyNormTolerance[noisy];
+      if (!(difference <= allowed)) throw new Error(`${parameter}: norm off by ${difference}`);
     }
     model.dispose();
   });

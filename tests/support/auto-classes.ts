@@ -2,6 +2,7 @@
 import {
   type AutoClass,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForMaskedLM,
   AutoModelForMultipleChoice,
   AutoModelForPreTraining,
@@ -11,6 +12,7 @@ import {
 } from "../../src/models/auto.js";
 
 const autoClasses: [RegExp, AutoClass][] = [
+  [/^gpt2-lm/, AutoModelForCausalLM],
   [/-model$/, AutoModel],
   [/-pretraining$/, AutoModelForPreTraining],
   [/-masked-lm(-untied)?$/, AutoModelForMaskedLM],
