@@ -1,5 +1,6 @@
 // The Auto classes: one per head, for whatever family a folder or config names.
 import { AthanorError } from "../errors.js";
+import { generationConfigOfModel, readGenerationConfig } from "../generation/config-file.js";
 import { type HubOptions, pretrainedFolder, takeHubOptions } from "../hub/index.js";
 import type { Priority } from "../native/contract.js";
 import type { WeightType } from "../nn/parameter.js";
@@ -73,6 +74,7 @@ function auto(head: HeadName): AutoClass {
       };
       if (options.labels) config = withLabels(config, options.labels);
       const { parts, rules } = modelParts(config, head);
+      const generationConfig = await readGenerationConfig(folder, config);
       const found = await resolveCheckpoint(folder);
       const plan = planLoad(parts.store, found, rules, {
         folder,
@@ -92,6 +94,7 @@ function auto(head: HeadName): AutoClass {
         model.dispose();
         throw error;
       }
+      model.generationConfig = generationConfig;
       model.loadReport = plan.report;
       const { missing, unexpected, mismatched } = plan.report;
       if (missing.length + unexpected.length + mismatched.length > 0) options.onReport?.(plan.report);
@@ -102,6 +105,7 @@ function auto(head: HeadName): AutoClass {
       const labelled = options.labels ? withLabels(plain, options.labels) : plain;
       const model = new Model(modelParts(labelled, head).parts, options);
       initialize(model, () => true, options.seed);
+      model.generationConfig = generationConfigOfModel(labelled);
       return model;
     },
   };
