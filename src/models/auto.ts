@@ -1,5 +1,6 @@
 // The Auto classes: one per head, for whatever family a folder or config names.
 import { AthanorError } from "../errors.js";
+import { generationConfigOfModel, readGenerationConfig } from "../generation/config-file.js";
 import { type HubOptions, pretrainedFolder, takeHubOptions } from "../hub/index.js";
 import type { Priority } from "../native/contract.js";
 import type { WeightType } from "../nn/parameter.js";
@@ -72,6 +73,7 @@ function auto(head: HeadName): AutoClass {
         ...plainConfig(options.config ?? {}, "fromPretrained: config"),
       };
       if (options.labels) config = withLabels(config, options.labels);
+      const generationConfig = await readGenerationConfig(folder, config);
       const found = await resolveCheckpoint(folder);
       const { parts, rules } = modelParts(config, head, (tensor) => found.has(tensor));
       const plan = planLoad(parts.store, found, rules, {
@@ -91,6 +93,7 @@ function auto(head: HeadName): AutoClass {
         model.dispose();
         throw error;
       }
+      model.generationConfig = generationConfig;
       model.loadReport = plan.report;
       const { missing, unexpected, mismatched } = plan.report;
       if (missing.length + unexpected.length + mismatched.length > 0) options.onReport?.(plan.report);
@@ -101,6 +104,7 @@ function auto(head: HeadName): AutoClass {
       const labelled = options.labels ? withLabels(plain, options.labels) : plain;
       const model = new Model(modelParts(labelled, head).parts, options);
       initialize(model, () => true, options.seed);
+      model.generationConfig = generationConfigOfModel(labelled);
       return model;
     },
   };

@@ -3,6 +3,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
+import {
+  type GenerationExample,
+  type GenerationResult,
+  generate,
+  type StreamedToken,
+  stream,
+} from "../generation/generate.js";
+import type { GenerateOptions, GenerationConfig } from "../generation/options.js";
 import { type Priority, priorities } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
 import { type CacheOptions, KeyValueCache } from "../nn/key-value-cache.js";
@@ -17,6 +25,7 @@ import { labelCount, type ModelConfig } from "./config.js";
 import type { CachedDecoder, Encoder, EncoderOutputs, ForwardOptions } from "./encoder.js";
 import type { Head } from "./head.js";
 import { HeadLoss, type LossOptions } from "./loss-options.js";
+import { generativeModel } from "./next-tokens.js";
 import { writeSafetensors } from "./safetensors.js";
 
 /** What a checkpoint did not have, had too much of, or had in another shape. */
@@ -83,6 +92,8 @@ export class Model {
    * for a third more work, and the same bits.
    */
   gradientCheckpointing = false;
+  /** What `generate` does where a call says nothing: generation_config.json in camelCase. */
+  generationConfig: GenerationConfig = {};
   readonly #store: ParameterStore;
   readonly #encoder: Encoder;
   readonly #head: Head;
@@ -326,6 +337,41 @@ export class Model {
     const lastHiddenState = scope(() => withGenerator(this.generator, run));
     const lengths = Array.from({ length: batch.size }, (_, b) => batch.bounds[b + 1] - batch.bounds[b]);
     return { lastHiddenState, offsets: batch.offsets, lengths };
+  }
+
+  /**
+   * Continues prompts, or writes what follows from sources: greedy search, sampling, beam search or beam sampling, by
+   * the options. Sources of any mix of lengths decode together and leave as they finish; what one gives does not depend
+   * on the others. Without gradients and dropout.
+   *
+   * @throws ERR_ARGUMENT for examples without tokens or longer than the model's positions, for options that contradict
+   *   each other, and where they forbid every token; ERR_ABORTED by the signal. Memory is freed in any case.
+   * @example
+   * const { sequences } = await model.generate([tokenizer.encode("Once upon")], { maxNewTokens: 20, numBeams: 4 });
+   * console.log(tokenizer.decode(sequences[0], { skipSpecialTokens: true }));
+   */
+  async generate(
+    examples: readonly GenerationExample[],
+    options: GenerateOptions = {},
+  ): Promise<GenerationResult> {
+    return generate(this.#generative("generate"), examples, options);
+  }
+
+  /**
+   * One sequence token by token, greedy or sampled; leaving the loop ends the work.
+   *
+   * @throws as generate; ERR_ARGUMENT for beams and for more than one sequence
+   * @example
+   * for await (const { token } of model.stream(tokenizer.encode("Once upon"), { maxNewTokens: 20 })) console.log(token);
+   */
+  async *stream(example: GenerationExample, options: GenerateOptions = {}): AsyncGenerator<StreamedToken> {
+    yield* stream(this.#generative("stream"), example, options);
+  }
+
+  #generative(method: string) {
+    const { encode } = this.#requireDecoder(method);
+    const vocabulary = this.#encoder.words.shape[0];
+    return generativeModel(this, { vocabulary, isEncoderDecoder: encode !== undefined });
   }
 
   #requireDecoder(method: string): CachedDecoder {

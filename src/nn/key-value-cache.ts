@@ -15,202 +15,14 @@
 //   logits = project(cache.lastTokens(x));                // (N, V), one row per sequence
 //   cache.end();
 import { AthanorError } from "../errors.js";
-import type { DType } from "../native/contract.js";
-import { getEngine } from "../native/load.js";
-import { attention, type RelativeBias } from "../tensor/ops/attention.js";
-import { cast, gatherRows } from "../tensor/ops/shape.js";
-import { noGrad, scope, untracked } from "../tensor/scope.js";
-import { adopt, handles, makeTensor, type Tensor } from "../tensor/tensor.js";
-import { RowPool } from "./row-pool.js";
+import { adopt, type Tensor } from "../tensor/tensor.js";
+import { CacheSequence, CacheSource, crossRowsOf } from "./cache-places.js";
+import { type CachedAttentionOptions, CacheStep } from "./cache-step.js";
+import { type CacheOptions, LayerRows, writeRows } from "./layer-rows.js";
 
-export interface CacheOptions {
-  /** Decoder layers. */
-  layers: number;
-  /** W = H·D, columns of keys and of values. */
-  width: number;
-  /** Columns of cross-attention's; default: width. */
-  crossWidth?: number;
-  /** Rows to begin with, default 256; the pools double as they fill. */
-  rows?: number;
-  /** The most rows of each pool; default: no limit but memory. */
-  maxRows?: number;
-  device?: string;
-  /** @internal The model's queue. */
-  queue?: number;
-  /** f32, or bf16 for a model whose activations are. */
-  dtype?: DType;
-}
-
-export interface CachedAttentionOptions {
-  heads: number;
-  /** Default 1 / sqrt(D). */
-  scale?: number;
-  relativeBias?: RelativeBias | null;
-}
-
-/** A source's place in the cache: its cross-attention rows and all rows of its hypotheses. */
-export class CacheSource {
-  /** Hypotheses that go on. */
-  readonly sequences = new Set<CacheSequence>();
-  /** Rows of the self-attention pool that belong to this source. */
-  readonly owned = new Set<number>();
-  released = false;
-
-  /** @internal */
-  constructor(
-    readonly crossBegin: number,
-    readonly crossLength: number,
-  ) {}
-}
-
-/** The past of one hypothesis: the rows of its tokens, in order. Nothing but indices. */
-export class CacheSequence {
-  #rows: Int32Array;
-  length: number;
-
-  /** @internal */
-  constructor(
-    readonly source: CacheSource,
-    rows = new Int32Array(16),
-    length = 0,
-  ) {
-    this.#rows = rows;
-    this.length = length;
-    source.sequences.add(this);
-  }
-
-  get rows(): Int32Array {
-    return this.#rows.subarray(0, this.length);
-  }
-
-  /** Another hypothesis with the same past. */
-  fork(): CacheSequence {
-    return new CacheSequence(this.source, this.#rows.slice(), this.length);
-  }
-
-  /** This hypothesis ends; rows that no other one shares can be used again. */
-  drop(): void {
-    this.source.sequences.delete(this);
-  }
-
-  /** @internal */
-  append(rows: Int32Array): void {
-    if (this.length + rows.length > this.#rows.length) {
-      const larger = new Int32Array(2 * (this.length + rows.length));
-      larger.set(this.rows);
-      this.#rows = larger;
-    }
-    this.#rows.set(rows, this.length);
-    this.length += rows.length;
-  }
-}
-
-/** Keys and values of all layers with the same rows. */
-class LayerRows {
-  readonly pool: RowPool;
-  keys: Tensor[] = [];
-  values: Tensor[] = [];
-
-  constructor(
-    private readonly name: string,
-    private readonly width: number,
-    rows: number,
-    private readonly options: CacheOptions,
-  ) {
-    this.pool = new RowPool(rows);
-    for (let layer = 0; layer < options.layers; layer++) {
-      this.keys.push(this.#make(rows));
-      this.values.push(this.#make(rows));
-    }
-  }
-
-  #make(rows: number): Tensor {
-    const { device = "cpu", queue = 0, dtype = "f32" } = this.options;
-    return untracked(() =>
-      noGrad(() => {
-        const zeros = makeTensor(null, "f32", [rows, this.width], device, queue);
-        getEngine().native.fill(handles.of(zeros), 0);
-        if (dtype === "f32") return zeros;
-        const reduced = cast(zeros, dtype);
-        zeros.dispose();
-        return reduced;
-      }),
-    );
-  }
-
-  /** Doubles the rows until `needed` more are free. @throws ERR_OUT_OF_MEMORY beyond maxRows */
-  grow(needed: number): void {
-    const { maxRows = Number.POSITIVE_INFINITY } = this.options;
-    const { capacity, free } = this.pool;
-    const least = capacity - free + needed;
-    if (least > maxRows) {
-      throw new AthanorError(
-        "ERR_OUT_OF_MEMORY",
-        `cache: ${this.name} needs ${least} rows, maxRows is ${maxRows}`,
-      );
-    }
-    let rows = Math.max(capacity, 1);
-    // A range may need more than the sum of the gaps.
-    while (rows < capacity + needed) rows *= 2;
-    rows = Math.min(rows, Math.max(maxRows, least));
-    for (const tensors of [this.keys, this.values]) {
-      tensors.forEach((old, layer) => {
-        const larger = this.#make(rows);
-        copyInto(larger, 0, old);
-        old.dispose();
-        tensors[layer] = larger;
-      });
-    }
-    this.pool.extend(rows);
-  }
-
-  dispose(): void {
-    for (const t of [...this.keys, ...this.values]) t.dispose();
-    this.keys = [];
-    this.values = [];
-  }
-}
-
-/** target[begin ...] = x, in place. */
-function copyInto(target: Tensor, begin: number, x: Tensor): void {
-  const { native } = getEngine();
-  scope(() => {
-    const rows = target.slice(begin, begin + x.shape[0]);
-    native.copy(handles.of(rows), handles.of(x));
-  });
-}
-
-/** target[rows[i]] = x[i], in place; rows ascending in stretches. */
-function writeRows(target: Tensor, rows: Int32Array, x: Tensor): void {
-  for (let begin = 0; begin < rows.length; ) {
-    let end = begin + 1;
-    while (end < rows.length && rows[end] === rows[end - 1] + 1) end++;
-    const [first, last] = [begin, end];
-    scope(() => copyInto(target, rows[first], x.slice(first, last)));
-    begin = end;
-  }
-}
-
-/** The tables of one step, on the host and as tensors. */
-interface Step {
-  sequences: readonly CacheSequence[];
-  tokens: number;
-  /** Rows that the step's tokens get, (T). */
-  newRows: Int32Array;
-  positionIds: Tensor;
-  /** Rows of x with each sequence's last token (N); none where that is all of x. */
-  last: Tensor | undefined;
-  /** Without any past: where each sequence's tokens begin (N+1). */
-  offsets: Tensor | undefined;
-  /** Otherwise each token is a query sequence (T+1) over its own past and itself, one after another (K), (T+1). */
-  queries: Tensor | undefined;
-  pastRows: Tensor | undefined;
-  pastOffsets: Tensor | undefined;
-  /** Cross-attention: tokens of one source are a query sequence (G+1) over its rows (K), (G+1). */
-  crossQueries: Tensor | undefined;
-  crossRows: Tensor | undefined;
-  crossOffsets: Tensor | undefined;
-}
+export { CacheSequence, CacheSource } from "./cache-places.js";
+export type { CachedAttentionOptions } from "./cache-step.js";
+export type { CacheOptions } from "./layer-rows.js";
 
 /** The cache of one generation or session; belongs to a model's queue. Free it with `dispose()`. */
 export class KeyValueCache {
@@ -220,7 +32,7 @@ export class KeyValueCache {
   readonly #sources = new Set<CacheSource>();
   readonly #device: string;
   #admitted: CacheSource[] = [];
-  #step: Step | undefined;
+  #step: CacheStep | undefined;
   #disposed = false;
 
   constructor(options: CacheOptions) {
@@ -324,7 +136,8 @@ export class KeyValueCache {
       for (const row of rows) sequence.source.owned.add(row);
       at += each[i];
     });
-    this.#step = untracked(() => this.#tables(sequences, each, past, newRows));
+    const plan = { sequences, counts: each, past, newRows };
+    this.#step = new CacheStep(plan, this.#cross.pool.capacity > 0, this.#device);
   }
 
   #takeRows(count: number): Int32Array {
@@ -356,63 +169,6 @@ export class KeyValueCache {
     }
   }
 
-  #tables(
-    sequences: readonly CacheSequence[],
-    counts: readonly number[],
-    past: readonly number[],
-    newRows: Int32Array,
-  ): Step {
-    const tokens = newRows.length;
-    const positions = sequences.flatMap((_, i) => Array.from({ length: counts[i] }, (_, j) => past[i] + j));
-    const offsets = running(counts);
-    const single = counts.every((count) => count === 1);
-    const fresh = past.every((length) => length === 0);
-    const step: Step = {
-      sequences,
-      tokens,
-      newRows,
-      positionIds: this.#upload(positions),
-      last: single ? undefined : this.#upload(offsets.slice(1).map((end) => end - 1)),
-      offsets: fresh ? this.#upload(offsets) : undefined,
-      queries: undefined,
-      pastRows: undefined,
-      pastOffsets: undefined,
-      crossQueries: undefined,
-      crossRows: undefined,
-      crossOffsets: undefined,
-    };
-    if (!fresh) {
-      const pasts = sequences.flatMap(({ rows }, i) =>
-        Array.from({ length: counts[i] }, (_, j) => rows.subarray(0, past[i] + j + 1)),
-      );
-      step.queries = this.#upload(running(pasts.map(() => 1)));
-      step.pastOffsets = this.#upload(running(pasts.map((rows) => rows.length)));
-      step.pastRows = this.#upload(pasts.flatMap((rows) => Array.from(rows)));
-    }
-    this.#crossTables(step, sequences, counts);
-    return step;
-  }
-
-  #crossTables(step: Step, sequences: readonly CacheSequence[], counts: readonly number[]): void {
-    if (this.#cross.pool.capacity === 0) return;
-    const groups: CacheSource[] = [];
-    const sizes: number[] = [];
-    sequences.forEach(({ source }, i) => {
-      if (groups[groups.length - 1] === source) sizes[sizes.length - 1] += counts[i];
-      else {
-        groups.push(source);
-        sizes.push(counts[i]);
-      }
-    });
-    step.crossQueries = this.#upload(running(sizes));
-    step.crossRows = this.#upload(groups.flatMap(crossRowsOf));
-    step.crossOffsets = this.#upload(running(groups.map((source) => source.crossLength)));
-  }
-
-  #upload(values: ArrayLike<number>): Tensor {
-    return makeTensor(Int32Array.from(values), "i32", [values.length], this.#device, 0);
-  }
-
   /** The place of each of the step's tokens in its sequence, from 0: i32 (T). */
   get positionIds(): Tensor {
     return this.#current("positionIds").positionIds;
@@ -427,52 +183,25 @@ export class KeyValueCache {
   selfAttention(layer: number, q: Tensor, k: Tensor, v: Tensor, options: CachedAttentionOptions): Tensor {
     const step = this.#current("selfAttention");
     this.#requireInference("selfAttention");
-    const [keys, values] = [this.#own.keys[layer], this.#own.values[layer]];
-    writeRows(keys, step.newRows, k);
-    writeRows(values, step.newRows, v);
-    const { queries, pastRows, pastOffsets, offsets } = step;
-    if (offsets) return attention(q, k, v, { ...options, offsets, causal: true });
-    return scope(() =>
-      attention(q, gatherRows(keys, pastRows as Tensor), gatherRows(values, pastRows as Tensor), {
-        ...options,
-        offsets: queries as Tensor,
-        keyOffsets: pastOffsets,
-      }),
-    );
+    return step.selfAttention(this.#own, layer, q, k, v, options);
   }
 
   /** The attention of the step's tokens to their sources: q (T, W) -> (T, W). */
   crossAttention(layer: number, q: Tensor, options: CachedAttentionOptions): Tensor {
-    const { crossQueries, crossRows, crossOffsets } = this.#current("crossAttention");
+    const step = this.#current("crossAttention");
     this.#requireInference("crossAttention");
-    if (!crossQueries) {
-      throw new AthanorError("ERR_ARGUMENT", "cache: crossAttention needs sources with a length, got none");
-    }
-    const rows = crossRows as Tensor;
-    return scope(() =>
-      attention(q, gatherRows(this.#cross.keys[layer], rows), gatherRows(this.#cross.values[layer], rows), {
-        ...options,
-        offsets: crossQueries,
-        keyOffsets: crossOffsets,
-      }),
-    );
+    return step.crossAttention(this.#cross, layer, q, options);
   }
 
   /** Of x (T, C) the rows of each sequence's last token: (N, C). */
   lastTokens(x: Tensor): Tensor {
-    const { last } = this.#current("lastTokens");
-    return last ? gatherRows(x, last) : x;
+    return this.#current("lastTokens").lastTokens(x);
   }
 
   /** Ends a step: its tables are freed. */
   end(): void {
-    const step = this.#step;
-    if (!step) return;
+    this.#step?.dispose();
     this.#step = undefined;
-    const { positionIds, last, offsets, queries, pastRows, pastOffsets } = step;
-    const { crossQueries, crossRows, crossOffsets } = step;
-    const own = [positionIds, last, offsets, queries, pastRows, pastOffsets];
-    for (const t of [...own, crossQueries, crossRows, crossOffsets]) t?.dispose();
   }
 
   /** Frees all memory; twice is fine. */
@@ -489,7 +218,7 @@ export class KeyValueCache {
     this.dispose();
   }
 
-  #current(method: string): Step {
+  #current(method: string): CacheStep {
     if (!this.#step) {
       throw new AthanorError("ERR_ARGUMENT", `cache: ${method} needs a step, call begin first`);
     }
@@ -505,15 +234,4 @@ export class KeyValueCache {
       throw new AthanorError("ERR_ARGUMENT", `cache: ${method} has no gradient, call it within noGrad`);
     }
   }
-}
-
-function crossRowsOf({ crossBegin, crossLength }: CacheSource): number[] {
-  return Array.from({ length: crossLength }, (_, i) => crossBegin + i);
-}
-
-/** Sums from 0: where each part begins, and where the last one ends. */
-function running(counts: readonly number[]): number[] {
-  const sums = [0];
-  for (const count of counts) sums.push(sums[sums.length - 1] + count);
-  return sums;
 }
