@@ -2,12 +2,12 @@
 // and without, all rows together and each alone.
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { GenerateOptions } from "../../src/generation/options.js";
-import { AutoModelForCausalLM } from "../../src/models/auto.js";
+import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/models/auto.js";
 import type { Model } from "../../src/models/model.js";
 import { memory, synchronize } from "../../src/tensor/device.js";
 import { type GenerationCase, generationFixture } from "./cases.js";
 
-const families = ["gpt2"];
+const families = ["gpt2", "t5", "bart", "marian"];
 
 /** Whether the original's result for these options depends on the padding of a prompt. */
 function seesPadding({ options }: GenerationCase, isEncoderDecoder: boolean): boolean {
@@ -31,7 +31,8 @@ describe.each(families)("%s", (name) => {
   let model: Model;
   let live = 0;
   beforeAll(async () => {
-    model = await AutoModelForCausalLM.fromPretrained(fixture.folder);
+    const auto = isEncoderDecoder ? AutoModelForSeq2SeqLM : AutoModelForCausalLM;
+    model = await auto.fromPretrained(fixture.folder);
     // The first use makes packed copies of the weights, which stay with the model.
     await model.generate(examples, { maxNewTokens: 3, numBeams: 4 });
     await synchronize();
