@@ -1,6 +1,7 @@
 // model.generate and model.stream, over whatever can give next-token scores.
 import { AthanorError } from "../errors.js";
 import { type DecodingEvent, decode } from "./decoding.js";
+import { isNative, NativeScorer } from "./native-scorer.js";
 import type { NextTokenModel, Source } from "./next-token-model.js";
 import type { GenerateOptions, GenerationConfig } from "./options.js";
 import { HostScorer } from "./scorer.js";
@@ -151,7 +152,9 @@ function events(
 ): AsyncGenerator<DecodingEvent> {
   requireVocabulary(model, settings);
   const sources = sourcesOf(model, examples, settings, call);
-  return decode(model.nextTokens(settings.useCache), sources, settings, new HostScorer(settings));
+  const scorer =
+    settings.useNativeScores && isNative(settings) ? new NativeScorer(settings) : new HostScorer(settings);
+  return decode(model.nextTokens(settings.useCache), sources, settings, scorer);
 }
 
 /** @see Model.generate */

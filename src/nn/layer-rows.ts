@@ -99,14 +99,3 @@ function copyInto(target: Tensor, begin: number, x: Tensor): void {
     native.copy(handles.of(rows), handles.of(x));
   });
 }
-
-/** target[rows[i]] = x[i], in place; rows ascending in stretches. */
-export function writeRows(target: Tensor, rows: Int32Array, x: Tensor): void {
-  for (let begin = 0; begin < rows.length; ) {
-    let end = begin + 1;
-    while (end < rows.length && rows[end] === rows[end - 1] + 1) end++;
-    const [first, last] = [begin, end];
-    scope(() => copyInto(target, rows[first], x.slice(first, last)));
-    begin = end;
-  }
-}
