@@ -2,8 +2,7 @@
 import { AthanorError } from "../errors.js";
 import type { DType } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
-import { cast } from "../tensor/ops/shape.js";
-import { noGrad, scope, untracked } from "../tensor/scope.js";
+import { scope, untracked } from "../tensor/scope.js";
 import { handles, makeTensor, type Tensor } from "../tensor/tensor.js";
 import { RowPool } from "./row-pool.js";
 
@@ -44,18 +43,10 @@ export class LayerRows {
     }
   }
 
+  /** Nobody reads a row before it is written. */
   #make(rows: number): Tensor {
     const { device = "cpu", queue = 0, dtype = "f32" } = this.options;
-    return untracked(() =>
-      noGrad(() => {
-        const zeros = makeTensor(null, "f32", [rows, this.width], device, queue);
-        getEngine().native.fill(handles.of(zeros), 0);
-        if (dtype === "f32") return zeros;
-        const reduced = cast(zeros, dtype);
-        zeros.dispose();
-        return reduced;
-      }),
-    );
+    return untracked(() => makeTensor(null, dtype, [rows, this.width], device, queue));
   }
 
   /** Doubles the rows until `needed` more are free. @throws ERR_OUT_OF_MEMORY beyond maxRows */
