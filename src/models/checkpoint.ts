@@ -4,9 +4,11 @@ import { type Stored, storedNames } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
 import type { Parameter, ParameterStore } from "../nn/parameter.js";
 import { handles } from "../tensor/tensor.js";
+import { checkpointBytes } from "./checkpoint-bytes.js";
 import type { CheckpointTensor } from "./checkpoint-files.js";
 import type { LoadReport } from "./model.js";
 import type { SafetensorsDType } from "./safetensors.js";
+import { elementsOf } from "./safetensors-values.js";
 
 /** How a family spells its names on disk. */
 export interface NameRules {
@@ -113,6 +115,11 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
 export async function readWeights(plan: LoadPlan): Promise<void> {
   const byFile = new Map<string, number[]>();
   for (const { parameter, source } of plan.matches) {
+    if (source.strides) {
+      const bytes = await checkpointBytes(source);
+      parameter.tensor.set(elementsOf(source.dtype, bytes.buffer as ArrayBuffer) as Float32Array);
+      continue;
+    }
     const entries = byFile.get(source.file) ?? [];
     byFile.set(source.file, entries);
     const stored = storedNames.indexOf(storedAs.get(source.dtype) as Stored);
