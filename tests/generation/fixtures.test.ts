@@ -95,6 +95,38 @@ describe.each(families)("%s", (name) => {
     );
   });
 
+  test("an abort in mid-beam and a stream that is left free their memory", async () => {
+    const controller = new AbortController();
+    const stop = { process: (_: Float32Array, { length }: Int32Array) => length > 9 && controller.abort() };
+    const { signal } = controller;
+    const failing = model.generate(examples, {
+      numBeams: 4,
+      maxNewTokens: 18,
+      signal,
+      processors: [stop] as never,
+    });
+    await expect(failing).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    for await (const { token } of model.stream(examples[0], { maxNewTokens: 18 })) {
+      expect(token).toBeGreaterThanOrEqual(0);
+      break;
+    }
+    await synchronize();
+    expect(memory().live).toBe(live);
+  });
+
+  test.each(["bf16", "int8"] as const)("weights in %s: the cache changes nothing", async (dtype) => {
+    const auto = isEncoderDecoder ? AutoModelForSeq2SeqLM : AutoModelForCausalLM;
+    const reduced = await auto.fromPretrained(fixture.folder, { dtype });
+    const options = { numBeams: 3, maxNewTokens: 8 };
+    const cached = await reduced.generate(examples, options);
+    const whole = await reduced.generate(examples, { ...options, useCache: false });
+    expect(cached.sequences).toEqual(whole.sequences);
+    cached.scores?.forEach((score, i) => {
+      expect(Math.abs(score - (whole.scores?.[i] ?? 0))).toBeLessThan(1e-4);
+    });
+    reduced.dispose();
+  });
+
   test("what is saved generates the same", async () => {
     const folder = mkdtempSync(join(tmpdir(), "athanor-generation-"));
     model.generationConfig = { ...model.generationConfig, numBeams: 2, maxNewTokens: 5 };
