@@ -5,6 +5,7 @@ export * from "./generation/index.js";
 export * from "./metrics/index.js";
 export * from "./models/index.js";
 export type { Priority } from "./native/contract.js";
+export type { CacheSequence, CacheSource, KeyValueCache } from "./nn/key-value-cache.js";
 export * from "./tasks/index.js";
 export { type CustomContext, type CustomFunction, customFunction } from "./tensor/custom-function.js";
 export {

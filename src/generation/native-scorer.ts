@@ -18,6 +18,9 @@ import { contextOf, type Scorer } from "./scorer.js";
 import type { Search } from "./search.js";
 import type { Settings } from "./settings.js";
 
+/** The most that top_k chooses from a row on CUDA. */
+const mostOnGpu = 1024;
+
 const forbidden = Number.NEGATIVE_INFINITY;
 
 /** Whether all that is asked for has a native step, and none of these depend on what others forbid. */
@@ -76,7 +79,7 @@ export class NativeScorer implements Scorer {
 
   async #rows(logits: Tensor, rows: readonly Row[]): Promise<RowScores[]> {
     const [, vocabulary] = logits.shape;
-    const wanted = this.#wanted(vocabulary);
+    const wanted = this.#wanted(vocabulary, logits.device === "cpu" ? vocabulary : mostOnGpu);
     const best = untracked(() => scope(() => noGrad(() => this.#enqueue(logits, rows, wanted))));
     if (!best || wanted === undefined) return this.#all(logits, vocabulary);
     const [values, indices] = await Promise.all([best.values.data(), best.indices.data()]);
@@ -108,11 +111,13 @@ export class NativeScorer implements Scorer {
   }
 
   /** How many of each row can matter; undefined: any number. */
-  #wanted(vocabulary: number): number | undefined {
+  #wanted(vocabulary: number, most: number): number | undefined {
     const { doSample, numBeams, topK: k, eosTokenIds } = this.#settings;
-    if (doSample) return k > 0 ? Math.min(Math.max(k, this.#leastKept) + 1, vocabulary) : undefined;
-    if (numBeams === 1) return 1;
-    return Math.min(Math.max(2, 1 + eosTokenIds.length) * numBeams, vocabulary);
+    if (doSample && k === 0) return undefined;
+    const beams = Math.max(2, 1 + eosTokenIds.length) * numBeams;
+    const sampled = Math.max(k, this.#leastKept) + 1;
+    const wanted = Math.min(doSample ? sampled : numBeams === 1 ? 1 : beams, vocabulary);
+    return wanted > most ? undefined : wanted;
   }
 
   async #all(logits: Tensor, vocabulary: number): Promise<RowScores[]> {

@@ -91,7 +91,6 @@ export const harmlessEntries = new Set([
   "transformersVersion",
   "fromModelConfig",
   "maxCacheLen",
-  "maxTime",
   "maxMatchingNgramSize",
   "promptLookupNumTokens",
   "numAssistantTokens",
@@ -102,13 +101,14 @@ export const harmlessEntries = new Set([
   "assistantEnsembleWeight",
   "targetLookbehind",
   "isAssistant",
-  "tokenHealing",
-  "lowMemory",
   "useMtp",
 ]);
 
 /** Names that change what is generated and are not offered, with the values that mean "off". */
 export const unsupportedEntries: Record<string, unknown[]> = {
+  maxTime: [],
+  tokenHealing: [false],
+  lowMemory: [false],
   numBeamGroups: [1],
   diversityPenalty: [0],
   penaltyAlpha: [],

@@ -2,7 +2,7 @@
 import type { GenerativeModel } from "../generation/generate.js";
 import type { Admitted, NextTokenModel, Source } from "../generation/next-token-model.js";
 import type { CacheSequence, KeyValueCache } from "../nn/key-value-cache.js";
-import { gatherRows } from "../tensor/ops/shape.js";
+import { cast, gatherRows } from "../tensor/ops/shape.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 import type { Example } from "./batch.js";
@@ -108,7 +108,8 @@ class CachedTokens implements NextTokenModel<CacheSequence> {
     try {
       return inference(this.model, () => {
         const inputIds = integers(concatenated(tokens), this.model);
-        return this.model.forward({ inputIds }, { cache, encoderOutputs: this.#encoded }).logits;
+        const { logits } = this.model.forward({ inputIds }, { cache, encoderOutputs: this.#encoded });
+        return cast(logits, "f32");
       });
     } finally {
       this.#forgetEncoded();
@@ -170,9 +171,10 @@ class WholeSequences implements NextTokenModel<Whole> {
       end += all.length;
       return end;
     });
-    return inference(model, () =>
-      gatherRows(model.forward(model.collate(examples)).logits, integers(last, model)),
-    );
+    return inference(model, () => {
+      const { logits } = model.forward(model.collate(examples));
+      return cast(gatherRows(logits, integers(last, model)), "f32");
+    });
   }
 
   dispose(): void {}
