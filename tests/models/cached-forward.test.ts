@@ -54,3 +54,66 @@ describe("gpt2-lm", () => {
     model.dispose();
   });
 });
+
+describe.each([
+  "t5-relu-tied",
+  "t5-gated-gelu-untied",
+  "mt5-conditional",
+  "bart-conditional",
+  "mbart-conditional",
+  "marian-mt",
+  "marian-mt-own-words",
+])("%s", (name) => {
+  const sources = [
+    [7, 21, 3, 30, 15, 4, 9],
+    [12, 8, 33],
+  ];
+  const targets = [
+    [2, 11, 5, 6, 20],
+    [2, 9, 31],
+  ];
+
+  test("prefixes at once, then token by token; what beams of one source share", async () => {
+    const model = await load(name);
+    const batch = model.collate(sources.map((inputIds, b) => ({ inputIds, decoderInputIds: targets[b] })));
+    const whole = noGrad(() => model.forward(batch));
+    const rows = batch.decoder!.unpack(await whole.logits.data()) as Float32Array[];
+    const vocabulary = whole.logits.shape[1];
+    const row = (b: number, i: number) => rows[b].slice(i * vocabulary, (i + 1) * vocabulary);
+
+    const cache = model.createCache();
+    const encoderOutputs = noGrad(() =>
+      model.encode(model.collate(sources.map((inputIds) => ({ inputIds })))),
+    );
+    const [one, two] = cache.admit(encoderOutputs.lengths).map((source) => cache.start(source));
+    const step = (
+      sequences: Parameters<typeof cache.begin>[0],
+      tokens: readonly number[],
+      counts?: number[],
+      given = {},
+    ) => {
+      cache.begin(sequences, counts);
+      return noGrad(() => model.forward({ inputIds: ids(tokens) }, { cache, ...given })).logits;
+    };
+    await expectNear(step([one, two], [2, 11, 2], [2, 1], { encoderOutputs }), [...row(0, 1), ...row(1, 0)]);
+    await expectNear(step([two, one], [9, 5]), [...row(1, 1), ...row(0, 2)]);
+    const beam = one.fork();
+    const both = step([one, beam, two], [6, 6, 31]);
+    await expectNear(both, [...row(0, 3), ...row(0, 3), ...row(1, 2)]);
+    await expectNear(step([beam], [20]), row(0, 4));
+    cache.dispose();
+    model.dispose();
+  });
+
+  test("what the encoder gave serves again without a cache", async () => {
+    const model = await load(name);
+    const examples = sources.map((inputIds, b) => ({ inputIds, decoderInputIds: targets[b] }));
+    const batch = model.collate(examples);
+    const [whole, again] = noGrad(() => [
+      model.forward(batch),
+      model.forward(batch, { encoderOutputs: model.encode(batch) }),
+    ]);
+    expect(await again.logits.data()).toEqual(await whole.logits.data());
+    model.dispose();
+  });
+});
