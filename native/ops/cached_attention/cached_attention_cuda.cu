@@ -16,8 +16,8 @@ namespace athanor {
 namespace {
 
 constexpr int threads = 128, warps = threads / warp_size;
-constexpr int each = 4;               // elements of a lane
-constexpr int64_t least_keys = 64;    // of a stretch
+constexpr int each = 4;             // elements of a lane
+constexpr int64_t least_keys = 64;  // of a stretch
 constexpr int64_t most_stretches = 64;
 constexpr int64_t blocks_per_multiprocessor = 8;
 
@@ -75,7 +75,9 @@ __device__ float combined(const float* parts, int count, int stride, int size, i
 }
 
 // 0 where no key counts, also where 0 V is NaN.
-__device__ float quotient(float o, float total) { return total == 0.0f ? 0.0f : o / total; }
+__device__ float quotient(float o, float total) {
+  return total == 0.0f ? 0.0f : o / total;
+}
 
 // Heads of up to `size` elements.
 template <class T, int size>
@@ -150,8 +152,8 @@ __global__ void __launch_bounds__(threads)
   if (d >= head_size) return;
   const int64_t place = blockIdx.x;
   Part whole;
-  const float sum = combined(parts + place * stretches * (head_size + 2), stretches, head_size + 2, head_size,
-                             d, whole);
+  const float sum =
+      combined(parts + place * stretches * (head_size + 2), stretches, head_size + 2, head_size, d, whole);
   o[place * head_size + d] = from_float<T>(quotient(sum, whole.total));
 }
 
@@ -185,8 +187,8 @@ void cached_attention(Cuda cuda, const CachedAttention<T>& a) {
                       aligned_for<each>(a.keys, a.key_stride) && aligned_for<each>(a.values, a.value_stride);
   const int64_t places = a.queries * a.heads;
   arguments.stretches = stretches_of(cuda, a);
-  const Scratch<float> parts(
-      cuda, arguments.stretches > 1 ? places * arguments.stretches * (a.head_size + 2) : 0);
+  const Scratch<float> parts(cuda,
+                             arguments.stretches > 1 ? places * arguments.stretches * (a.head_size + 2) : 0);
   arguments.parts = parts.data();
   const unsigned blocks = static_cast<unsigned>(places * arguments.stretches);
   with_size(a.head_size, [&](auto size) {

@@ -128,7 +128,8 @@ __global__ void __launch_bounds__(threads) top_k_rows_kernel(TopK<T> a, Candidat
   const uint32_t before = static_cast<uint32_t>(row % a.group * a.width);
   const int64_t first = row * to.of_row;
   const auto put = [&](int place, int column, float f, uint32_t key) {
-    to.order[first + place] = Order{key} << 32 | static_cast<uint32_t>(~(before + static_cast<uint32_t>(column)));
+    to.order[first + place] =
+        Order{key} << 32 | static_cast<uint32_t>(~(before + static_cast<uint32_t>(column)));
     to.values[first + place] = f;
   };
   each_key([&](int column, float f, uint32_t key) {
