@@ -171,6 +171,8 @@ async function measure(workload: Workload, machine: Machine): Promise<object> {
           share_of_bound: Number((bound / time.median_ms).toPrecision(3)),
         }
       : {}),
+    ours_ms: samples.map(({ seconds }) => Math.round(1000 * seconds)),
+    transformers_ms: others.map(({ seconds }) => Math.round(1000 * seconds)),
     commit: describeCommit(),
     date: new Date().toISOString(),
     cpu: os.cpus()[0]?.model,
