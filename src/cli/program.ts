@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { addConvertCommand } from "./convert.js";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addPredictCommand } from "./predict.js";
+import { addReportCommand } from "./report.js";
 import { addTasksCommand } from "./tasks.js";
 import { addTrainCommand } from "./train.js";
 
@@ -21,6 +22,7 @@ export function makeProgram(): Command {
   addTrainCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
+  addReportCommand(program);
   addTasksCommand(program);
   addConvertCommand(program);
   for (const command of [program, ...allCommands(program)]) {
