@@ -169,7 +169,10 @@ export class Model {
   /** @internal Stores weights in fewer bits, for good: on a GPU "bf16" means all of them, and activations. */
   reduce(type: Exclude<WeightType, "f32">): void {
     if (type === "bf16" && this.device !== "cpu") this.#store.toBf16(false);
-    else this.#store.reduce(type);
+    else {
+      this.#store.reduce(type);
+      this.#head.vocabulary?.reduce(type);
+    }
     this.dtype = type;
     this.#parameters = undefined;
   }
@@ -305,7 +308,7 @@ export class Model {
     return scope(() => {
       if (encoderOutputs) decoder.keepMemory?.(cache, encoderOutputs.lastHiddenState);
       const hidden = cache.lastTokens(decoder.decode(inputIds, cache));
-      return { lastHiddenState: hidden, logits: this.#head.logits?.(hidden) } as ModelOutput;
+      return { lastHiddenState: hidden, logits: this.#head.vocabulary?.logits(hidden) } as ModelOutput;
     });
   }
 
@@ -379,7 +382,7 @@ export class Model {
   #requireDecoder(method: string): CachedDecoder {
     this.#requireLive(method);
     const { decoder } = this.#encoder;
-    if (decoder && this.#head.logits) return decoder;
+    if (decoder && this.#head.vocabulary) return decoder;
     throw new AthanorError(
       "ERR_ARGUMENT",
       `${method}: needs a model that generates (AutoModelForCausalLM, AutoModelForSeq2SeqLM), got ${this.architecture}`,
@@ -449,6 +452,7 @@ export class Model {
     this.#queue = queue;
     this.#device = target;
     this.#parameters = undefined;
+    if (this.dtype !== "f32") this.#head.vocabulary?.reduce(this.dtype);
     return this.setLoss(this.#loss.options);
   }
 
@@ -457,6 +461,7 @@ export class Model {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#store.dispose();
+    this.#head.vocabulary?.dispose();
     this.#loss.dispose();
     getEngine().native.removeQueue(this.queue);
   }

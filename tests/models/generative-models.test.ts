@@ -4,8 +4,10 @@ import { describe, expect, test } from "@jest/globals";
 import { AutoModelForCausalLM } from "../../src/index.js";
 import type { Example } from "../../src/models/batch.js";
 import type { Model } from "../../src/models/model.js";
+import { linear } from "../../src/tensor/ops/linear.js";
 import { Generator } from "../../src/tensor/random.js";
 import { noGrad, scope } from "../../src/tensor/scope.js";
+import { tensor } from "../../src/tensor/tensor.js";
 import { inFolder } from "../data/temporary.js";
 import { digestOf, load, sources, withModel } from "../support/generative-models.js";
 import { expectCode } from "../support/ops.js";
@@ -175,23 +177,32 @@ test.each(["t5-relu-tied", "bart-conditional"])(
 test.each(["bf16", "int8"] as const)("GPT-2 with weights in %s is near the one in f32", async (dtype) => {
   const sizes = { vocab_size: 300, n_embd: 128, n_head: 4, n_layer: 3, n_positions: 40 };
   const config = { model_type: "gpt2", ...sizes, initializer_range: 0.08 };
+  const squares = (x: Float32Array) => x.reduce((sum, v) => sum + v * v, 0);
+  const distance = (actual: Float32Array, wanted: Float32Array) =>
+    Math.sqrt(squares(actual.map((v, i) => v - wanted[i])) / squares(wanted));
   await inFolder(async (folder) => {
     await withModel(AutoModelForCausalLM.fromConfig(config, { seed: 3 }), (model) =>
       model.savePretrained(folder),
     );
     const examples = [{ inputIds: Array.from({ length: 30 }, (_, i) => (i * 37) % 300) }];
-    const hidden = (model: Model) =>
-      noGrad(() => model.forward(model.collate(examples)).lastHiddenState).data() as Promise<Float32Array>;
-    const full = await withModel(AutoModelForCausalLM.fromPretrained(folder), hidden);
+    const outputs = async (model: Model) => {
+      const { lastHiddenState, logits } = noGrad(() => model.forward(model.collate(examples)));
+      return (await Promise.all([lastHiddenState.data(), logits.data()])) as Float32Array[];
+    };
+    const full = await withModel(AutoModelForCausalLM.fromPretrained(folder), outputs);
     await withModel(AutoModelForCausalLM.fromPretrained(folder, { dtype }), async (model) => {
-      const reduced = await hidden(model);
-      const squares = (x: Float32Array) => x.reduce((sum, v) => sum + v * v, 0);
-      const off = Math.sqrt(squares(reduced.map((v, i) => v - full[i])) / squares(full));
-      expect(off).toBeLessThan(dtype === "bf16" ? 0.01 : 0.04);
-      expect(off).toBeGreaterThan(1e-4);
-      expect(model.parameters().get("transformer.h.0.mlp.c_fc.weight")!.dtype).toBe(
-        dtype === "bf16" ? "bf16" : "i8",
-      );
+      const reduced = await outputs(model);
+      const most = dtype === "bf16" ? [0.01, 0.01] : [0.04, 0.04];
+      for (const i of [0, 1]) {
+        const off = distance(reduced[i], full[i]);
+        expect(off).toBeLessThan(most[i]);
+        expect(off).toBeGreaterThan(1e-4);
+      }
+      const stored = (name: string) => model.parameters().get(`transformer.${name}.weight`)!.dtype;
+      expect(stored("h.0.mlp.c_fc")).toBe(dtype === "bf16" ? "bf16" : "i8");
+      expect(stored("wte")).toBe("f32"); // for look-ups; logits are made with a copy in fewer bits
+      const exact = linear(tensor(reduced[0], [30, 128]), model.parameters().get("transformer.wte.weight")!);
+      expect(distance(reduced[1], (await exact.data()) as Float32Array)).toBeGreaterThan(1e-4);
     });
   });
 });
