@@ -1,5 +1,5 @@
 // What a task head is, whatever its task and family.
-import type { ParameterStore } from "../nn/parameter.js";
+import type { ParameterStore, WeightType } from "../nn/parameter.js";
 import { dropout } from "../tensor/ops/norm.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Batch, BatchLabels, Example } from "./batch.js";
@@ -16,22 +16,41 @@ export type HeadName =
   | "ForSequenceClassification"
   | "ForTokenClassification"
   | "ForMultipleChoice"
-  | "ForQuestionAnswering";
+  | "ForQuestionAnswering"
+  | "ForCausalLM"
+  | "ForSeq2SeqLM";
 
 /** Named outputs; `logits` is there for every head but the bare model and question answering. */
 export type HeadOutput = Record<string, Tensor | undefined>;
+
+/** Logits over a vocabulary, and their weights in fewer bits. */
+export interface VocabularyLogits {
+  /** hidden (N, C) -> (N, V) */
+  logits(hidden: Tensor): Tensor;
+  /** Also after the model was moved. */
+  reduce(type: Exclude<WeightType, "f32">): void;
+  dispose(): void;
+}
 
 export interface Head {
   /** Which options its loss has; none when left out. */
   readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
+  /** Heads of models that generate: what makes logits of hidden states. */
+  readonly vocabulary?: VocabularyLogits;
   forward(encoded: EncoderOutput, batch: Batch, training: boolean, loss: HeadLoss): HeadOutput;
 }
 
 export interface HeadKind {
   /** Whether the encoder needs its pooler, if the family has one. */
   pooler: boolean;
-  make(store: ParameterStore, encoder: Encoder, config: ModelConfig): Head;
+  /** @param stored whether a checkpoint is loaded that has a tensor of this name */
+  make(
+    store: ParameterStore,
+    encoder: Encoder,
+    config: ModelConfig,
+    stored?: (name: string) => boolean,
+  ): Head;
 }
 
 /** A name stands for that head: what Transformers' Auto class gives for the family. */
