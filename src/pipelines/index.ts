@@ -1,0 +1,17 @@
+// Pipelines: re-exports only.
+export type {
+  ClassifiedText,
+  LabelScore,
+  TextClassificationCall,
+  TokenClassificationCall,
+  TokenEntity,
+} from "./classification.js";
+export type { CallOptions } from "./kind.js";
+export { type Pipeline, type PipelineOptions, type PipelineTask, pipeline } from "./pipeline.js";
+export type {
+  AskedQuestion,
+  FilledToken,
+  FillMaskCall,
+  FoundAnswer,
+  QuestionAnsweringCall,
+} from "./questions.js";
