@@ -1,6 +1,7 @@
 // The public API: re-exports only.
 export * from "./data/index.js";
 export { AthanorError, type ErrorCode } from "./errors.js";
+export * from "./generation/index.js";
 export * from "./metrics/index.js";
 export * from "./models/index.js";
 export type { Priority } from "./native/contract.js";

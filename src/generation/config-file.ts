@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { AthanorError } from "../errors.js";
 import type { GenerationConfig } from "./options.js";
 
-const fileName = "generation_config.json";
+export const generationConfigFile = "generation_config.json";
 
 function camelCase(name: string): string {
   return name.replace(/^_/, "").replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -15,6 +15,18 @@ function camelCase(name: string): string {
 export function generationConfigOf(parsed: object): GenerationConfig {
   const entries = Object.entries(parsed).filter(([name]) => name !== "__proto__");
   return Object.fromEntries(entries.map(([name, value]) => [camelCase(name), value])) as GenerationConfig;
+}
+
+function snakeCase(name: string): string {
+  return name === "fromModelConfig"
+    ? "_from_model_config"
+    : name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+}
+
+/** The text of a generation_config.json, which Transformers loads. */
+export function generationConfigText(config: GenerationConfig): string {
+  const entries = Object.entries(config).map(([name, value]) => [snakeCase(name), value] as const);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 
 const inModelConfig = [
@@ -45,7 +57,7 @@ export async function readGenerationConfig(
   folder: string,
   config: Record<string, unknown>,
 ): Promise<GenerationConfig> {
-  const file = join(folder, fileName);
+  const file = join(folder, generationConfigFile);
   let parsed: unknown;
   try {
     parsed = JSON.parse(await readFile(file, "utf8"));

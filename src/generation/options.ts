@@ -71,6 +71,8 @@ export interface GenerateOptions extends GenerationConfig {
   tokenizer?: TokenDecoder;
   /** The most hypotheses computed at once, beams counted; default 128. Others wait until some have finished. */
   batchRows?: number;
+  /** @internal False: all logits are read and processed in TypeScript, for tests of one against the other. */
+  useNativeScores?: boolean;
 }
 
 /** Names of generation_config.json that have no part in what is generated here. */

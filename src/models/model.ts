@@ -1,8 +1,10 @@
-// A model: configuration, named parameters on a queue of their own, and a forward over ragged batches.
+// A model: configuration, named parameters on a queue of their own, and a forward over ragged batches. Long because it
+// has all that is called on a model, in methods of a few lines.
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
+import { generationConfigFile, generationConfigText } from "../generation/config-file.js";
 import {
   type GenerationExample,
   type GenerationResult,
@@ -385,7 +387,8 @@ export class Model {
   }
 
   /**
-   * Writes config.json and model.safetensors, which Transformers loads as they are. Files are replaced only when
+   * Writes config.json, model.safetensors and, where the model generates, generation_config.json, which Transformers
+   * loads as they are. Files are replaced only when
    * the new ones are complete.
    *
    * @param options dtype: "f32" or "bf16" (rounded to nearest even); default as the weights are, which is f32
@@ -425,6 +428,10 @@ export class Model {
       })),
     );
     await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
+    if (this.#encoder.decoder) {
+      const file = join(folder, generationConfigFile);
+      await writeFileAtomic(file, generationConfigText(this.generationConfig));
+    }
   }
 
   /**

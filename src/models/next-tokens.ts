@@ -23,9 +23,9 @@ export function generativeModel(model: Model, shape: GenerativeShape): Generativ
     vocabulary,
     inputPositions: model.maxLength,
     decoderPositions: model.maxTargetLength,
-    nextTokens: (useCache) =>
+    nextTokens: (useCache, tokens) =>
       (useCache
-        ? new CachedTokens(model, shape)
+        ? new CachedTokens(model, shape, tokens)
         : new WholeSequences(model, shape)) as NextTokenModel<unknown>,
   };
 }
@@ -55,6 +55,9 @@ function concatenated(parts: readonly Int32Array[]): Int32Array {
   return all;
 }
 
+/** Rows that a cache has at once, where so many may be needed; it grows beyond. */
+const mostFirstRows = 2048;
+
 class CachedTokens implements NextTokenModel<CacheSequence> {
   readonly vocabulary: number;
   readonly #cache: KeyValueCache;
@@ -64,9 +67,10 @@ class CachedTokens implements NextTokenModel<CacheSequence> {
   constructor(
     private readonly model: Model,
     private readonly shape: GenerativeShape,
+    tokens: number,
   ) {
     this.vocabulary = shape.vocabulary;
-    this.#cache = untracked(() => model.createCache());
+    this.#cache = untracked(() => model.createCache({ rows: Math.min(tokens, mostFirstRows) }));
   }
 
   admit(sources: readonly Source[]): Admitted<CacheSequence>[] {
