@@ -6,6 +6,13 @@ export type {
   TokenClassificationCall,
   TokenEntity,
 } from "./classification.js";
+export type {
+  GeneratedTextEntry,
+  GenerationCall,
+  SummaryEntry,
+  TextGenerationCall,
+  TranslationEntry,
+} from "./generation.js";
 export type { CallOptions } from "./kind.js";
 export { type Pipeline, type PipelineOptions, type PipelineTask, pipeline } from "./pipeline.js";
 export type {

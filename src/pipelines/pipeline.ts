@@ -5,6 +5,7 @@ import { takeHubOptions } from "../hub/index.js";
 import type { FromPretrainedOptions, Model } from "../models/index.js";
 import { AutoTokenizer, type Tokenizer } from "../tokenizers/index.js";
 import { textClassificationKind, tokenClassificationKind } from "./classification.js";
+import { summarizationKind, textGenerationKind, textToTextKind, translationKind } from "./generation.js";
 import type { CallOptions, PipelineKind } from "./kind.js";
 import { fillMaskKind, questionAnsweringKind } from "./questions.js";
 
@@ -15,6 +16,10 @@ const kinds = {
   ner: tokenClassificationKind,
   "question-answering": questionAnsweringKind,
   "fill-mask": fillMaskKind,
+  "text-generation": textGenerationKind,
+  "text2text-generation": textToTextKind,
+  translation: translationKind,
+  summarization: summarizationKind,
 };
 
 /** What a pipeline does. */
