@@ -1,11 +1,14 @@
 // The table of tasks. A new task is a row here and a file.
 import { AthanorError } from "../errors.js";
+import { causalLanguageModelingEntry } from "./entries/causal-language-modeling.js";
 import { maskedLanguageModelingEntry } from "./entries/masked-language-modeling.js";
 import { multipleChoiceEntry } from "./entries/multiple-choice.js";
 import { preTrainingEntry } from "./entries/pre-training.js";
 import { questionAnsweringEntry } from "./entries/question-answering.js";
+import { summarizationEntry } from "./entries/summarization.js";
 import { textClassificationEntry } from "./entries/text-classification.js";
 import { tokenClassificationEntry } from "./entries/token-classification.js";
+import { translationEntry } from "./entries/translation.js";
 import type { TaskEntry } from "./entry.js";
 
 /** All tasks, in the order in which to show them. */
@@ -16,6 +19,9 @@ export const taskEntries: readonly TaskEntry[] = [
   questionAnsweringEntry,
   maskedLanguageModelingEntry,
   preTrainingEntry,
+  causalLanguageModelingEntry,
+  translationEntry,
+  summarizationEntry,
 ];
 
 /** The entry of a task. @throws ERR_ARGUMENT for another name */

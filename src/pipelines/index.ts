@@ -1,0 +1,24 @@
+// Pipelines: re-exports only.
+export type {
+  ClassifiedText,
+  LabelScore,
+  TextClassificationCall,
+  TokenClassificationCall,
+  TokenEntity,
+} from "./classification.js";
+export type {
+  GeneratedTextEntry,
+  GenerationCall,
+  SummaryEntry,
+  TextGenerationCall,
+  TranslationEntry,
+} from "./generation.js";
+export type { CallOptions } from "./kind.js";
+export { type Pipeline, type PipelineOptions, type PipelineTask, pipeline } from "./pipeline.js";
+export type {
+  AskedQuestion,
+  FilledToken,
+  FillMaskCall,
+  FoundAnswer,
+  QuestionAnsweringCall,
+} from "./questions.js";

@@ -1,0 +1,116 @@
+// A model with its tokenizer as one function: inputs in, plain objects out, with the names that Transformers' pipelines
+// give them.
+import { AthanorError } from "../errors.js";
+import { takeHubOptions } from "../hub/index.js";
+import type { FromPretrainedOptions, Model } from "../models/index.js";
+import { AutoTokenizer, type Tokenizer } from "../tokenizers/index.js";
+import { textClassificationKind, tokenClassificationKind } from "./classification.js";
+import { summarizationKind, textGenerationKind, textToTextKind, translationKind } from "./generation.js";
+import type { CallOptions, PipelineKind } from "./kind.js";
+import { fillMaskKind, questionAnsweringKind } from "./questions.js";
+
+const kinds = {
+  "text-classification": textClassificationKind,
+  "sentiment-analysis": textClassificationKind,
+  "token-classification": tokenClassificationKind,
+  ner: tokenClassificationKind,
+  "question-answering": questionAnsweringKind,
+  "fill-mask": fillMaskKind,
+  "text-generation": textGenerationKind,
+  "text2text-generation": textToTextKind,
+  translation: translationKind,
+  summarization: summarizationKind,
+};
+
+/** What a pipeline does. */
+export type PipelineTask = keyof typeof kinds;
+
+type Parts<Task extends PipelineTask> =
+  (typeof kinds)[Task] extends PipelineKind<infer Input, infer Options, infer Result>
+    ? { input: Input; options: Options; result: Result }
+    : never;
+
+/** A function for one input, or for a list of them, which are computed in batches without padding. */
+export interface Pipeline<Task extends PipelineTask> {
+  (input: Parts<Task>["input"], options?: Parts<Task>["options"]): Promise<Parts<Task>["result"]>;
+  (
+    inputs: readonly Parts<Task>["input"][],
+    options?: Parts<Task>["options"],
+  ): Promise<Parts<Task>["result"][]>;
+  readonly task: Task;
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  /** Frees the model, where the pipeline has loaded it. */
+  dispose(): void;
+}
+
+/** How the model is loaded, or a tokenizer for one that is. */
+export interface PipelineOptions extends FromPretrainedOptions {
+  /** Default: that of the model's folder. */
+  tokenizer?: Tokenizer;
+}
+
+/**
+ * A pipeline for a task, with a model of a folder or of the Hub, or one that is there already.
+ *
+ * Rejects as `fromPretrained` does; with ERR_ARGUMENT for an unknown task, a model without tokenizer, and ERR_CHECKPOINT for a
+ * checkpoint without the head that the task needs, whose answers would be random.
+ *
+ * @example
+ * const classify = await pipeline("text-classification", "./reviews-bert");
+ * await classify("What a film!"); // { label: "positive", score: 0.98 }
+ * await classify(["Good.", "Bad."], { topK: 2 });
+ */
+export async function pipeline<Task extends PipelineTask>(
+  task: Task,
+  modelOrFolder: string | Model,
+  options: PipelineOptions = {},
+): Promise<Pipeline<Task>> {
+  if (!Object.hasOwn(kinds, task)) {
+    const known = Object.keys(kinds).join(", ");
+    throw new AthanorError("ERR_ARGUMENT", `pipeline: task must be one of ${known}, got ${String(task)}`);
+  }
+  const kind = kinds[task] as unknown as PipelineKind<unknown, CallOptions, unknown>;
+  const { model, tokenizer, owned } = await partsOf(task, kind, modelOrFolder, options);
+  const call = async (input: unknown, callOptions: CallOptions = {}) => {
+    const list = Array.isArray(input);
+    if (list && input.length === 0) return [];
+    const found = await kind.run({ model, tokenizer }, list ? input : [input], callOptions);
+    return list ? found : found[0];
+  };
+  const dispose = () => {
+    if (owned) model.dispose();
+  };
+  return Object.assign(call, { task, model, tokenizer, dispose }) as unknown as Pipeline<Task>;
+}
+
+async function partsOf(
+  task: PipelineTask,
+  kind: PipelineKind<unknown, CallOptions, unknown>,
+  modelOrFolder: string | Model,
+  { tokenizer, ...options }: PipelineOptions,
+): Promise<{ model: Model; tokenizer: Tokenizer; owned: boolean }> {
+  if (typeof modelOrFolder !== "string") {
+    if (!modelOrFolder)
+      throw new AthanorError("ERR_ARGUMENT", "pipeline: needs a model or a folder, got neither");
+    if (tokenizer) return { model: modelOrFolder, tokenizer, owned: false };
+    throw new AthanorError("ERR_ARGUMENT", "pipeline: tokenizer must be given beside a model, got none");
+  }
+  const model = await kind.auto.fromPretrained(modelOrFolder, options);
+  try {
+    const { missing } = model.loadReport;
+    if (missing.length > 0) {
+      throw new AthanorError(
+        "ERR_CHECKPOINT",
+        `${modelOrFolder}: must be a model for ${task}, got one without ${missing.join(", ")}`,
+      );
+    }
+    const own =
+      tokenizer ??
+      (await AutoTokenizer.fromPretrained(modelOrFolder, takeHubOptions("pipeline", options).hub));
+    return { model, tokenizer: own, owned: true };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
