@@ -9,3 +9,4 @@ export type { ParameterChoice } from "./layers-by-name.js";
 export type { LossOptions } from "./loss-options.js";
 export { type LoadReport, Model, type ModelOutput } from "./model.js";
 export { type PaddedInputs, paddedBatch } from "./padded-batch.js";
+export { type PrunedHeads, pruneHeads } from "./prune-heads.js";

@@ -34,16 +34,18 @@ export type ParameterChoice =
       embeddings?: boolean;
     };
 
-/** @throws ERR_ARGUMENT where nothing is chosen: a misspelt name would go unnoticed */
-export function chosenParameters(
+/** Freezes parameters or trains them again. @throws ERR_ARGUMENT where none is chosen: a misspelt name would go unnoticed */
+export function requireGradients(
   who: string,
   parameters: ReadonlyMap<string, Tensor>,
   choice: ParameterChoice,
-): Tensor[] {
+  value: boolean,
+): void {
   const names = [...parameters.keys()];
   const wanted = chooser(who, names, choice);
   const chosen = names.filter(wanted);
-  if (chosen.length > 0) return chosen.map((name) => parameters.get(name)!);
+  for (const name of chosen) parameters.get(name)!.requiresGrad = value;
+  if (chosen.length > 0) return;
   const came = typeof choice === "object" && !isExpression(choice) ? JSON.stringify(choice) : String(choice);
   throw fault(who, "what is chosen must be part of the model", `${came}, which no parameter is`);
 }

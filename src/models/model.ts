@@ -16,7 +16,7 @@ import { type Batch, type BatchLabels, collateTokens, type Example } from "./bat
 import { labelCount, type ModelConfig } from "./config.js";
 import type { Encoder, ForwardOptions } from "./encoder.js";
 import type { Head } from "./head.js";
-import { chosenParameters, type ParameterChoice } from "./layers-by-name.js";
+import { type ParameterChoice, requireGradients } from "./layers-by-name.js";
 import { HeadLoss, type LossOptions } from "./loss-options.js";
 import { writeSafetensors } from "./safetensors.js";
 
@@ -81,9 +81,9 @@ export class Model {
    */
   gradientCheckpointing = false;
   /** LoRA or adapters, while they are attached. */
-  adapter: Adapter | undefined;
+  adapter?: Adapter;
   /** @internal */
-  readonly parts: Readonly<Pick<ModelParts, "headParameters" | "rebuild">>;
+  readonly parts: ModelParts;
   readonly #store: ParameterStore;
   readonly #encoder: Encoder;
   readonly #head: Head;
@@ -138,6 +138,11 @@ export class Model {
     return this.#store;
   }
 
+  /** @internal As they were set last. */
+  get lossOptions(): LossOptions {
+    return this.#loss.options;
+  }
+
   /** The most tokens that a sequence may have. */
   get maxLength(): number {
     return this.#encoder.positions;
@@ -180,10 +185,7 @@ export class Model {
     this.#parameters = undefined;
   }
 
-  /**
-   * @internal The f32 weights, which are parameters() but while training in mixed precision; without those of an
-   * adapter that is merged into the others.
-   */
+  /** @internal The f32 weights, also while training in mixed precision; without an adapter that is merged into them. */
   weights(): Map<string, Tensor> {
     this.#requireLive("weights");
     const values = this.#store.values();
@@ -234,24 +236,21 @@ export class Model {
   }
 
   /**
-   * Stops training parameters: those whose names match, or layers by number: `{ layers: 6, embeddings: true }` are the
-   * embeddings and the six lowest layers, `{ layers: [0, 11] }` the first and the last of twelve.
+   * Stops training parameters: those whose names match, or layers: `{ layers: 6, embeddings: true }` are the lowest six
+   * and the embeddings, `{ layers: [0, 11] }` the first and the last of twelve.
    *
    * @throws ERR_ARGUMENT where nothing is chosen, or a layer that there is not
    */
   freeze(choice: ParameterChoice): this {
-    for (const parameter of chosenParameters("freeze", this.parameters(), choice))
-      parameter.requiresGrad = false;
+    requireGradients("freeze", this.parameters(), choice, false);
     return this;
   }
 
   /** Trains parameters again. @throws ERR_ARGUMENT as freeze(); ERR_DTYPE for weights in fewer bits */
   unfreeze(choice: ParameterChoice): this {
-    if (this.dtype !== "f32") {
+    if (this.dtype !== "f32")
       throw new AthanorError("ERR_DTYPE", `unfreeze: needs weights in f32, got ${this.dtype}`);
-    }
-    for (const parameter of chosenParameters("unfreeze", this.parameters(), choice))
-      parameter.requiresGrad = true;
+    requireGradients("unfreeze", this.parameters(), choice, true);
     return this;
   }
 

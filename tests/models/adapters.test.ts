@@ -94,7 +94,8 @@ describe("LoRA", () => {
     const batch = model.collate(await examples());
     const logits = () => noGrad(() => model.forward(batch)).logits.data();
     const unmerged = await logits();
-    const merged = await (lora.merge().merge(), logits());
+    lora.merge().merge();
+    const merged = await logits();
     expectClose(merged, Array.from(unmerged), 2e-5, "merged");
     expect(differences(before, await bitsOf(model.parameters())).length).toBe(6);
     const peft = (await readSafetensors(join(fixture("lora"), "case.safetensors"))).get(
@@ -192,7 +193,7 @@ describe.each([
     const [train, held] = [tinyRows(200), tinyRows(60, 9)];
     const tokenizer = tinyTokenizer();
     const outputFolder = join(folder, name.replaceAll(/\W/g, "-"));
-    const args = { epochs: 8, learningRate: 1e-2, batchSize: 16, seed: 5 };
+    const args = { epochs: 12, learningRate: 1e-2, batchSize: 16, seed: 5 };
     const model = await tinyModel({}, 7);
     await model.savePretrained(join(outputFolder, "base"));
     const base = await bitsOf(model.parameters());
