@@ -32,7 +32,7 @@ export abstract class Adapter {
 
   /** @param declare makes the parameters and attaches what uses them */
   protected constructor(
-    protected readonly model: Model,
+    readonly model: Model,
     private readonly who: string,
     options: AdapterOptions,
     declare: (store: ParameterStore) => void,
