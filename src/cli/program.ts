@@ -1,6 +1,7 @@
 // The program `athanor`: its commands, and what they share.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addConvertCommand } from "./convert.js";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addPredictCommand } from "./predict.js";
 import { addReportCommand } from "./report.js";
@@ -23,6 +24,7 @@ export function makeProgram(): Command {
   addPredictCommand(program);
   addReportCommand(program);
   addTasksCommand(program);
+  addConvertCommand(program);
   for (const command of [program, ...allCommands(program)]) {
     command.helpOption("--help", "this text").helpCommand(false).copyInheritedSettings(program);
   }

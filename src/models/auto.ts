@@ -1,5 +1,6 @@
 // The Auto classes: one per head, for whatever family a folder or config names.
 import { AthanorError } from "../errors.js";
+import { generationConfigOfModel, readGenerationConfig } from "../generation/config-file.js";
 import { type HubOptions, pretrainedFolder, takeHubOptions } from "../hub/index.js";
 import type { Priority } from "../native/contract.js";
 import type { WeightType } from "../nn/parameter.js";
@@ -73,16 +74,16 @@ function auto(head: HeadName | NamedHead): AutoClass {
         ...plainConfig(options.config ?? {}, "fromPretrained: config"),
       };
       if (options.labels) config = withLabels(config, options.labels);
-      const { parts, rules } = modelParts(config, head);
+      const generationConfig = await readGenerationConfig(folder, config);
       const found = await resolveCheckpoint(folder);
+      const { parts, rules } = modelParts(config, head, (tensor) => found.has(tensor));
       const plan = planLoad(parts.store, found, rules, {
         folder,
         ignoreMismatchedSizes: options.ignoreMismatchedSizes,
       });
       const model = new Model(parts, options);
       try {
-        const fresh = new Set([...plan.report.missing, ...plan.report.mismatched.map(({ name }) => name)]);
-        if (fresh.size > 0) initialize(model, (name) => fresh.has(name), options.seed);
+        initialize(model, (name) => plan.fresh.has(name), options.seed);
         await readWeights(plan);
         if (dtype !== "f32") {
           model.reduce(dtype);
@@ -93,6 +94,7 @@ function auto(head: HeadName | NamedHead): AutoClass {
         model.dispose();
         throw error;
       }
+      model.generationConfig = generationConfig;
       model.loadReport = plan.report;
       const { missing, unexpected, mismatched } = plan.report;
       if (missing.length + unexpected.length + mismatched.length > 0) options.onReport?.(plan.report);
@@ -103,6 +105,7 @@ function auto(head: HeadName | NamedHead): AutoClass {
       const labelled = options.labels ? withLabels(plain, options.labels) : plain;
       const model = new Model(modelParts(labelled, head).parts, options);
       initialize(model, () => true, options.seed);
+      model.generationConfig = generationConfigOfModel(labelled);
       return model;
     },
   };
@@ -140,10 +143,12 @@ export function autoModelForHead(name: string, HeadClass: CustomHeadClass): Auto
 export const AutoModel = auto("Model");
 export const AutoModelForPreTraining = auto("ForPreTraining");
 export const AutoModelForMaskedLM = auto("ForMaskedLM");
-/** For BERT needs `is_decoder: true` in the config. */
-export const AutoModelForCausalLM = auto("LMHeadModel");
 export const AutoModelForNextSentencePrediction = auto("ForNextSentencePrediction");
 export const AutoModelForSequenceClassification = auto("ForSequenceClassification");
 export const AutoModelForTokenClassification = auto("ForTokenClassification");
 export const AutoModelForMultipleChoice = auto("ForMultipleChoice");
 export const AutoModelForQuestionAnswering = auto("ForQuestionAnswering");
+/** Decoders that predict the next token: GPT-2, and BERT with `is_decoder: true` in its config. */
+export const AutoModelForCausalLM = auto("ForCausalLM");
+/** Encoder-decoders: T5, mT5, BART, mBART, Marian. */
+export const AutoModelForSeq2SeqLM = auto("ForSeq2SeqLM");

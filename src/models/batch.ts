@@ -13,7 +13,9 @@ export interface Example {
   typeIds?: ArrayLike<number>;
   /** 0, 1, 2, ... when left out. */
   positionIds?: ArrayLike<number>;
-  /** A class, a number (regression), one number per class (multi-label) or one per token (-100: not counted). */
+  /** Encoder-decoders: what the decoder reads; made of the labels, as the family does it, when left out. */
+  decoderInputIds?: ArrayLike<number>;
+  /** Of an encoder-decoder the target's tokens. A class, a number (regression), one number per class (multi-label) or one per token (-100: not counted). */
   labels?: number | ArrayLike<number>;
   /** Question answering: tokens of the sequence; outside of it means not counted. */
   startPosition?: number;
@@ -32,6 +34,8 @@ export interface Example {
 export interface BatchLabels {
   tensors: Record<string, Tensor>;
   lossCount: number;
+  /** An encoder-decoder's targets. */
+  decoder?: Batch;
 }
 
 /**
@@ -60,6 +64,11 @@ export class Batch {
     readonly extra: Record<string, Tensor>,
     /** What the mean loss divides by: weights for gradient accumulation. 0 without labels. */
     readonly lossCount: number,
+    /**
+     * Of an encoder-decoder the targets, as the decoder reads them: logits have their tokens as rows, so that
+     * `batch.decoder.unpack` cuts them. None where the examples have neither labels nor decoderInputIds.
+     */
+    readonly decoder?: Batch,
   ) {}
 
   /** The head's labels, if the examples had any. */
@@ -104,6 +113,7 @@ export class Batch {
     for (const t of [this.inputIds, this.tokenTypeIds, this.positionIds, this.offsets, this.firstRows])
       t.dispose();
     for (const t of Object.values(this.extra)) t.dispose();
+    this.decoder?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -119,6 +129,8 @@ export interface CollateLimits {
   /** A token that takes no place in the count, its position being its id: RoBERTa's padding inside a sequence. */
   uncountedToken?: number;
   device: string;
+  /** What an example has too many of; default "tokens". */
+  what?: string;
 }
 
 /** Lays examples one after another. @throws ERR_ARGUMENT naming the example */
@@ -133,7 +145,7 @@ export function collateTokens(
     if (ids.length > limits.positions) {
       throw new AthanorError(
         "ERR_ARGUMENT",
-        `collate: example ${b} has ${ids.length} tokens, the model has positions for ${limits.positions}; truncate it`,
+        `collate: example ${b} has ${ids.length} ${limits.what ?? "tokens"}, the model has positions for ${limits.positions}; truncate it`,
       );
     }
     bounds[b + 1] = bounds[b] + ids.length;
@@ -168,6 +180,7 @@ export function collateTokens(
     tokens,
     labels.tensors,
     labels.lossCount,
+    labels.decoder,
   );
 }
 

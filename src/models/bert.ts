@@ -96,7 +96,7 @@ export class BertEncoder implements Encoder {
       this.#projection = new Linear(store, `${prefix}embeddings_project`, width, hidden, init);
     }
     this.#layers = Array.from({ length: sizes.layers }, (_, i) => {
-      const names = layerNames(`${prefix}encoder.layer.${i}`, crossAttention);
+      const names = layerNames(`${prefix}encoder.layer.${i}`, crossAttention === true);
       return new PostNormLayer(store, names, layerSizes(sizes, i));
     });
     if (pooler && variant.pooler) {

@@ -1,12 +1,18 @@
-// Finds the weights of a model folder: one model.safetensors, or several shards named by an index. The folder
-// may come from a stranger, so an index can only name files of its own folder.
+// Finds the weights of a model folder: one file, or several shards named by an index, of safetensors or, where there is
+// none, of PyTorch. The folder may come from a stranger, so an index can only name files of its own folder.
 
 import { readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { AthanorError } from "../errors.js";
 import type { SafetensorsDType } from "./safetensors-dtype.js";
-import { openCheckpointFile, readSafetensorsHeader, type SafetensorsFile } from "./safetensors-header.js";
+import {
+  openCheckpointFile,
+  readSafetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+} from "./safetensors-header.js";
 import { type JsonValue, jsonMembers } from "./strict-json.js";
+import { readTorchFile } from "./torch-file.js";
 
 /** Where the bytes of one tensor lie; `begin` and `end` are byte positions in `file`. */
 export interface CheckpointTensor {
@@ -15,15 +21,42 @@ export interface CheckpointTensor {
   shape: number[];
   begin: number;
   end: number;
+  /** Elements from one index to the next in each dimension, where they do not lie one after another. */
+  strides?: number[];
 }
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+/** How weights are stored, best first. */
+interface Format {
+  single: string;
+  index: string;
+  /** What a shard's name ends with. */
+  ending: string;
+  read(file: string): Promise<Map<string, CheckpointTensor>>;
+}
+
+const FORMATS: readonly Format[] = [
+  {
+    single: "model.safetensors",
+    index: "model.safetensors.index.json",
+    ending: ".safetensors",
+    async read(file) {
+      const header = await readSafetensorsHeader(file);
+      return new Map([...header.tensors].map(([name, entry]) => [name, located(header, entry)]));
+    },
+  },
+  {
+    single: "pytorch_model.bin",
+    index: "pytorch_model.bin.index.json",
+    ending: ".bin",
+    read: readTorchFile,
+  },
+];
 const MAX_INDEX_BYTES = 100_000_000;
 
 /**
  * All tensors of a model folder by name. `model.safetensors` is used where it exists, otherwise the shards of
- * `model.safetensors.index.json`; tensors of a shard that the index does not list are left out.
+ * `model.safetensors.index.json`, then `pytorch_model.bin` and `pytorch_model.bin.index.json`, of which nothing is
+ * executed; tensors of a shard that the index does not list are left out.
  *
  * Rejects with ERR_CHECKPOINT when there is neither (the message lists what was found), when a header is
  * wrong, when the index names anything but a file of its folder, or when index and shards do not agree.
@@ -34,14 +67,14 @@ const MAX_INDEX_BYTES = 100_000_000;
  */
 export async function resolveCheckpoint(folder: string): Promise<Map<string, CheckpointTensor>> {
   const names = await listFolder(folder);
-  if (names.includes(SINGLE)) {
-    const header = await readSafetensorsHeader(join(folder, SINGLE));
-    return new Map([...header.tensors.keys()].map((name) => [name, located(header, name)]));
+  for (const format of FORMATS) {
+    if (names.includes(format.single)) return await format.read(join(folder, format.single));
+    if (names.includes(format.index)) return await resolveShards(folder, format);
   }
-  if (names.includes(INDEX)) return await resolveShards(folder);
   const came = names.length === 0 ? "an empty folder" : names.slice(0, 12).join(", ");
   const more = names.length > 12 ? ` and ${names.length - 12} more` : "";
-  throw new AthanorError("ERR_CHECKPOINT", `${folder}: needs ${SINGLE} or ${INDEX}, got ${came}${more}`);
+  const needed = FORMATS.flatMap(({ single, index }) => [single, index]).join(" or ");
+  throw new AthanorError("ERR_CHECKPOINT", `${folder}: needs ${needed}, got ${came}${more}`);
 }
 
 async function listFolder(folder: string): Promise<string[]> {
@@ -54,20 +87,20 @@ async function listFolder(folder: string): Promise<string[]> {
   }
 }
 
-function located(header: SafetensorsFile, name: string): CheckpointTensor {
-  const { dtype, shape, begin, end } = header.tensors.get(name)!;
-  return { file: header.file, dtype, shape, begin, end };
+function located({ file }: SafetensorsFile, entry: SafetensorsEntry): CheckpointTensor {
+  const { dtype, shape, begin, end } = entry;
+  return { file, dtype, shape, begin, end };
 }
 
-async function resolveShards(folder: string): Promise<Map<string, CheckpointTensor>> {
-  const index = join(folder, INDEX);
-  const weightMap = await readWeightMap(index);
-  const headers = new Map<string, SafetensorsFile>();
+async function resolveShards(folder: string, format: Format): Promise<Map<string, CheckpointTensor>> {
+  const index = join(folder, format.index);
+  const weightMap = await readWeightMap(index, format.ending);
+  const shards = new Map<string, Map<string, CheckpointTensor>>();
   const owners = new Map<string, string>();
   for (const shard of new Set(weightMap.values())) {
-    const header = await readSafetensorsHeader(await shardPath(folder, index, shard));
-    headers.set(shard, header);
-    for (const name of header.tensors.keys()) {
+    const found = await format.read(await shardPath(folder, index, shard));
+    shards.set(shard, found);
+    for (const name of found.keys()) {
       const owner = owners.get(name);
       if (owner !== undefined)
         throw fault(index, name, "must be in one shard", `it in ${owner} and ${shard}`);
@@ -79,12 +112,12 @@ async function resolveShards(folder: string): Promise<Map<string, CheckpointTens
     const owner = owners.get(name);
     if (owner !== shard)
       throw fault(index, name, `must be in ${shard}`, owner ? `it in ${owner}` : "it nowhere");
-    tensors.set(name, located(headers.get(shard)!, name));
+    tensors.set(name, shards.get(shard)!.get(name)!);
   }
   return tensors;
 }
 
-async function readWeightMap(index: string): Promise<Map<string, string>> {
+async function readWeightMap(index: string, ending: string): Promise<Map<string, string>> {
   const handle = await openCheckpointFile(index);
   try {
     const { size } = await handle.stat();
@@ -95,7 +128,7 @@ async function readWeightMap(index: string): Promise<Map<string, string>> {
       );
     }
     const text = new TextDecoder("utf-8", { fatal: true }).decode(await handle.readFile());
-    return checkedWeightMap(index, new Map(jsonMembers(text)).get("weight_map"));
+    return checkedWeightMap(index, new Map(jsonMembers(text)).get("weight_map"), ending);
   } catch (cause) {
     if (cause instanceof AthanorError) throw cause;
     const message = `${index}: needs a JSON object in UTF-8, ${(cause as Error).message}`;
@@ -105,15 +138,15 @@ async function readWeightMap(index: string): Promise<Map<string, string>> {
   }
 }
 
-function checkedWeightMap(index: string, value: JsonValue | undefined): Map<string, string> {
+function checkedWeightMap(index: string, value: JsonValue | undefined, ending: string): Map<string, string> {
   if (!(value instanceof Map) || value.size === 0) {
     const came = value === undefined ? "none" : value instanceof Map ? "an empty one" : typeof value;
     throw new AthanorError("ERR_CHECKPOINT", `${index}: needs an object "weight_map", got ${came}`);
   }
   for (const [name, shard] of value) {
-    const plain = typeof shard === "string" && /^[^/\\:\0]+\.safetensors$/.test(shard);
-    if (!plain)
-      throw fault(index, name, "needs a plain file name ending in .safetensors", JSON.stringify(shard));
+    const plain = typeof shard === "string" && /^[^/\\:\0]+$/.test(shard) && shard.endsWith(ending);
+    if (!plain || shard === ending)
+      throw fault(index, name, `needs a plain file name ending in ${ending}`, JSON.stringify(shard));
   }
   return value as Map<string, string>;
 }

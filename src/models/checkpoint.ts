@@ -5,9 +5,11 @@ import { getEngine } from "../native/load.js";
 import type { Parameter, ParameterStore } from "../nn/parameter.js";
 import { untracked } from "../tensor/scope.js";
 import { handles, makeTensor, type Tensor } from "../tensor/tensor.js";
+import { checkpointBytes } from "./checkpoint-bytes.js";
 import type { CheckpointTensor } from "./checkpoint-files.js";
 import type { LoadReport } from "./model.js";
 import type { SafetensorsDType } from "./safetensors.js";
+import { elementsOf } from "./safetensors-values.js";
 
 /** How a family spells its names on disk. */
 export interface NameRules {
@@ -17,12 +19,16 @@ export interface NameRules {
   aliases: readonly [RegExp, string][];
   /** Names that may be there and mean nothing: stored buffers, second copies of tied tensors. */
   ignored: readonly RegExp[];
+  /** Names that may be missing without a word: buffers that start at zero. */
+  optional?: readonly RegExp[];
 }
 
 /** Which tensor of the checkpoint goes to which parameter. */
 export interface LoadPlan {
   matches: { parameter: Parameter; source: CheckpointTensor }[];
   report: LoadReport;
+  /** What the checkpoint does not give values to. */
+  fresh: ReadonlySet<string>;
 }
 
 const storedAs = new Map<SafetensorsDType, Stored>([
@@ -54,11 +60,15 @@ export function planLoad(
     }
   }
   const matches: LoadPlan["matches"] = [];
+  const fresh = new Set<string>();
   for (const parameter of store.all()) {
     const source = sources.get(parameter.name);
     if (!source) {
-      report.missing.push(parameter.name);
+      fresh.add(parameter.name);
+      if (!rules.optional?.some((pattern) => pattern.test(parameter.name)))
+        report.missing.push(parameter.name);
     } else if (!sameShape(parameter.shape, source.shape)) {
+      fresh.add(parameter.name);
       report.mismatched.push({ name: parameter.name, needed: [...parameter.shape], found: source.shape });
     } else if (!storedAs.has(source.dtype)) {
       const needed = [...storedAs.keys()].join(", ");
@@ -79,7 +89,7 @@ export function planLoad(
         "pass ignoreMismatchedSizes to start such parameters afresh",
     );
   }
-  return { matches, report };
+  return { matches, report, fresh };
 }
 
 function canonicalName(name: string, store: ParameterStore, rules: NameRules): string | undefined {
@@ -125,6 +135,11 @@ export async function replaceWeights({ matches }: LoadPlan): Promise<void> {
 async function readTensors(list: readonly { target: Tensor; source: CheckpointTensor }[]): Promise<void> {
   const byFile = new Map<string, number[]>();
   for (const { target, source } of list) {
+    if (source.strides) {
+      const bytes = await checkpointBytes(source);
+      target.set(elementsOf(source.dtype, bytes.buffer as ArrayBuffer) as Float32Array);
+      continue;
+    }
     const entries = byFile.get(source.file) ?? [];
     byFile.set(source.file, entries);
     const stored = storedNames.indexOf(storedAs.get(source.dtype) as Stored);

@@ -83,6 +83,13 @@ export function numberOf(
   return value;
 }
 
+/** @throws ERR_CHECKPOINT where an entry is set that would need another computation */
+export function refuseEntry(config: ModelConfig, name: string, what: string): void {
+  if (!config[name]) return;
+  const came = JSON.stringify(config[name]);
+  throw new AthanorError("ERR_CHECKPOINT", `config: ${name} must be left out for ${what}, got ${came}`);
+}
+
 /** How the weights of a head start. */
 export function headInit(config: ModelConfig): Init {
   return { kind: "normal", std: numberOf(config, "initializer_range", 0.02, 0, 1e3) };

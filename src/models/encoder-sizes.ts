@@ -21,9 +21,9 @@ export interface EncoderSizes extends PostNormLayerSizes {
   hiddenDropout: number;
   paddingIdx: number | null;
   /** Whether layers look at an encoder's output. */
-  crossAttention: boolean;
+  crossAttention?: boolean;
   /** Heads that are gone, by layer. */
-  prunedHeads: ReadonlyMap<number, ReadonlySet<number>>;
+  prunedHeads?: ReadonlyMap<number, ReadonlySet<number>>;
 }
 
 /** An entry's name, its default and another name that Transformers reads it under. */
@@ -113,7 +113,7 @@ export function encoderSizes(
 
 /** The sizes of a layer, fewer heads where some are pruned. */
 export function layerSizes(sizes: EncoderSizes, layer: number): PostNormLayerSizes {
-  return { ...sizes, heads: sizes.heads - (sizes.prunedHeads.get(layer)?.size ?? 0) };
+  return { ...sizes, heads: sizes.heads - (sizes.prunedHeads?.get(layer)?.size ?? 0) };
 }
 
 function wrong(what: string): AthanorError {

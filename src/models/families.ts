@@ -9,20 +9,25 @@ import type { ModelConfig } from "./config.js";
 import { DistilBertEncoder } from "./distilbert.js";
 import type { Encoder } from "./encoder.js";
 import { albertHeads, bertHeads, distilbertHeads, electraHeads, robertaHeads } from "./family-heads.js";
+import { generativeFamilies } from "./generative-families.js";
 import type { FamilyHeads, HeadKind, HeadName, NamedHead } from "./head.js";
 import type { ModelParts } from "./model.js";
 
-interface Family {
+export interface Family {
   /** Start of the architecture names: Bert in BertForMaskedLM. */
   className: string;
+  /** Names of architectures that are not made of className and head. */
+  architectures?: Partial<Record<HeadName, string>>;
   /** Prefix of the base model's parameters under a head. */
   prefix: string;
   encoder(store: ParameterStore, prefix: string, config: ModelConfig, pooler: boolean): Encoder;
   heads: FamilyHeads;
   /** The output layer of the masked language model, of which files may hold a second copy. */
-  decoder: string;
+  decoder?: string;
   /** The bias of that layer under the name that is kept. */
-  decoderBias: string;
+  decoderBias?: string;
+  /** How files spell its names, where that is not as encoders have it. */
+  rules?: Omit<NameRules, "prefix">;
 }
 
 const bertLike =
@@ -44,6 +49,7 @@ const families = new Map<string, Family>([
     "bert",
     {
       className: "Bert",
+      architectures: { ForCausalLM: "BertLMHeadModel" },
       prefix: "bert.",
       encoder: bertLike(bert),
       heads: bertHeads,
@@ -87,12 +93,18 @@ const families = new Map<string, Family>([
       decoderBias: "generator_lm_head.bias",
     },
   ],
+  ...generativeFamilies,
 ]);
 
-/** The parts of a model for a config and a head; nothing is allocated yet. */
+/**
+ * The parts of a model for a config and a head; nothing is allocated yet.
+ *
+ * @param stored whether a checkpoint is loaded that has a tensor of this name
+ */
 export function modelParts(
   config: ModelConfig,
   head: HeadName | NamedHead,
+  stored?: (name: string) => boolean,
 ): { parts: ModelParts; rules: NameRules } {
   const family = familyOf(config);
   const { name, kind } = typeof head === "object" ? head : headOf(family, head, config);
@@ -102,10 +114,10 @@ export function modelParts(
   const ofEncoder = new Set([...store.all()].map(({ name: parameter }) => parameter));
   const parts = {
     config,
-    architecture: family.className + name,
+    architecture: family.architectures?.[name as HeadName] ?? family.className + name,
     store,
     encoder,
-    head: kind.make(store, encoder, config),
+    head: kind.make(store, encoder, config, stored),
     headParameters: [...store.all()].map(({ name: own }) => own).filter((own) => !ofEncoder.has(own)),
     rebuild: (other: ModelConfig) => modelParts(other, head).parts,
   };
@@ -123,7 +135,8 @@ function headOf(family: Family, head: HeadName, config: ModelConfig): { name: He
 }
 
 /** Older spellings and second copies, alike in all families. */
-function nameRules({ prefix, decoder, decoderBias }: Family): NameRules {
+function nameRules({ prefix, decoder = "", decoderBias = "", rules }: Family): NameRules {
+  if (rules) return { prefix, ...rules };
   const escaped = decoder.replaceAll(".", "\\.");
   return {
     prefix,

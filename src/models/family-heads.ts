@@ -3,7 +3,6 @@
 import { AthanorError } from "../errors.js";
 import { activationOf } from "../nn/activation.js";
 import type { Activation } from "../tensor/ops/linear.js";
-import { causalLM } from "./causal-language-model.js";
 import { type ClassifierKind, firstTokenClassifier, pooledClassifier } from "./classifiers.js";
 import { labelCount, type ModelConfig, numberOf } from "./config.js";
 import { dropoutEntry, type FamilyHeads, hiddenDropout, noDropout } from "./head.js";
@@ -14,7 +13,7 @@ import {
   sequenceClassification,
   tokenClassification,
 } from "./heads.js";
-import { type LanguageModelLayout, maskedLM } from "./language-model-head.js";
+import { causalLM, type LanguageModelLayout, maskedLM } from "./language-model-head.js";
 import {
   preTraining,
   replacedTokens,
@@ -42,7 +41,7 @@ export const bertHeads: FamilyHeads = {
   Model: bare,
   ForPreTraining: preTraining(bertLanguageModel, nextSentence),
   ForMaskedLM: maskedLM(bertLanguageModel),
-  LMHeadModel: causalLM(bertLanguageModel),
+  ForCausalLM: causalLM(bertLanguageModel),
   ForNextSentencePrediction: sentencePair(nextSentence),
   ForSequenceClassification: sequenceClassification(bertClassifier),
   ForTokenClassification: tokenClassification(classifierDropout),

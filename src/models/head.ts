@@ -12,12 +12,13 @@ export type HeadName =
   | "Model"
   | "ForPreTraining"
   | "ForMaskedLM"
-  | "LMHeadModel"
   | "ForNextSentencePrediction"
   | "ForSequenceClassification"
   | "ForTokenClassification"
   | "ForMultipleChoice"
-  | "ForQuestionAnswering";
+  | "ForQuestionAnswering"
+  | "ForCausalLM"
+  | "ForSeq2SeqLM";
 
 /** Named outputs; `logits` is there for every head but the bare model and question answering. */
 export type HeadOutput = Record<string, Tensor | undefined>;
@@ -28,13 +29,21 @@ export interface Head {
   /** Which options its loss has; none when left out. */
   readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
+  /** Heads of models that generate: hidden (N, C) -> (N, V). */
+  logits?(hidden: Tensor): Tensor;
   forward(encoded: EncoderOutput, batch: Batch, training: boolean, loss: HeadLoss): HeadOutput;
 }
 
 export interface HeadKind {
   /** Whether the encoder needs its pooler, if the family has one. */
   pooler: boolean;
-  make(store: ParameterStore, encoder: Encoder, config: ModelConfig): Head;
+  /** @param stored whether a checkpoint is loaded that has a tensor of this name */
+  make(
+    store: ParameterStore,
+    encoder: Encoder,
+    config: ModelConfig,
+    stored?: (name: string) => boolean,
+  ): Head;
 }
 
 /** A head that is in no family's table. */

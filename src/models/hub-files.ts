@@ -1,12 +1,12 @@
-// The files of a model in a repository of the Hub: its configs and its weights as safetensors, nothing else.
+// The files of a model in a repository of the Hub: its configs and its weights, as safetensors where there are some.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
 import type { WantedFiles } from "../hub/index.js";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+const INDICES = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
+const WEIGHTS = ["model.safetensors", INDICES[0], "pytorch_model.bin", INDICES[1]];
 const CONFIG = "config.json";
 const OPTIONAL = ["generation_config.json"];
 
@@ -14,25 +14,23 @@ const OPTIONAL = ["generation_config.json"];
 export const MODEL_FILES: WantedFiles = {
   what: "a model",
   choose(names) {
-    const weights = [SINGLE, INDEX].find((name) => names.includes(name));
+    const weights = WEIGHTS.find((name) => names.includes(name));
     if (!names.includes(CONFIG) || weights === undefined) {
       const others = names.filter((name) => /\.(bin|h5|msgpack|safetensors|onnx|gguf)$/.test(name));
       const found = [names.includes(CONFIG) ? CONFIG : "", ...others].filter((name) => name !== "");
-      const hint =
-        weights === undefined && others.length > 0
-          ? " (only safetensors are read: save the model anew with a current Transformers, or name a revision " +
-            "that has them, such as refs/pr/1)"
-          : "";
       const came = found.join(", ") || "neither";
       throw new AthanorError(
         "ERR_HUB",
-        `the repository must hold ${CONFIG} and ${SINGLE} or ${INDEX}, got ${came}${hint}`,
+        `the repository must hold ${CONFIG} and ${WEIGHTS.join(" or ")}, got ${came}`,
       );
     }
     return [CONFIG, weights, ...OPTIONAL.filter((name) => names.includes(name))];
   },
   async more(folder) {
-    const text = await readFile(join(folder, INDEX), "utf8").catch(() => "{}");
+    const read = (index: string) => readFile(join(folder, index), "utf8");
+    const text = await read(INDICES[0])
+      .catch(() => read(INDICES[1]))
+      .catch(() => "{}");
     try {
       const { weight_map: shards } = JSON.parse(text);
       return [...new Set(Object.values(shards ?? {}).map(String))];

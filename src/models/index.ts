@@ -2,6 +2,7 @@ export * from "./adapters/index.js";
 export * from "./auto.js";
 export { Batch, type BatchLabels, type Example } from "./batch.js";
 export type { ModelConfig } from "./config.js";
+export { type ConvertOptions, type ConvertResult, convertCheckpoint } from "./convert.js";
 export type { CustomHead, CustomHeadClass, HeadContext, HeadInputs } from "./custom-head.js";
 export type { EncoderOutputs, ForwardOptions } from "./encoder.js";
 export type { HeadOutput } from "./head.js";

@@ -63,14 +63,15 @@ function recomputedLayer(layer: Layer, x: Tensor, inputs: LayerInputs): Tensor {
   return recomputed(run, x, offsets, ...relative, ...looked);
 }
 
-/** Cuts flat attention weights into one (H, L, L) tensor per sequence: views. */
-function perSequence(weights: Tensor, batch: Batch, heads: number): Tensor[] {
+/** Cuts flat attention weights into one (H, L, S) tensor per sequence: views. */
+export function perSequence(weights: Tensor, queries: Batch, heads: number, keys = queries): Tensor[] {
   const parts: Tensor[] = [];
   let begin = 0;
-  for (let b = 0; b < batch.size; b++) {
-    const length = batch.bounds[b + 1] - batch.bounds[b];
-    const end = begin + heads * length * length;
-    parts.push(weights.slice(begin, end).reshape([heads, length, length]));
+  for (let b = 0; b < queries.size; b++) {
+    const length = queries.bounds[b + 1] - queries.bounds[b];
+    const keyLength = keys.bounds[b + 1] - keys.bounds[b];
+    const end = begin + heads * length * keyLength;
+    parts.push(weights.slice(begin, end).reshape([heads, length, keyLength]));
     begin = end;
   }
   return parts;

@@ -3,8 +3,17 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
+import {
+  type GenerationExample,
+  type GenerationResult,
+  generate,
+  type StreamedToken,
+  stream,
+} from "../generation/generate.js";
+import type { GenerateOptions, GenerationConfig } from "../generation/options.js";
 import { type Priority, priorities } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
+import { type CacheOptions, KeyValueCache } from "../nn/key-value-cache.js";
 import type { ParameterStore, WeightType } from "../nn/parameter.js";
 import { cast } from "../tensor/ops/shape.js";
 import { Generator, withGenerator } from "../tensor/random.js";
@@ -14,10 +23,11 @@ import type { Adapter } from "./adapters/adapter.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { type Batch, type BatchLabels, collateTokens, type Example } from "./batch.js";
 import { labelCount, type ModelConfig } from "./config.js";
-import type { Encoder, ForwardOptions } from "./encoder.js";
+import type { CachedDecoder, Encoder, EncoderOutputs, ForwardOptions } from "./encoder.js";
 import type { Head } from "./head.js";
 import { type ParameterChoice, requireGradients } from "./layers-by-name.js";
 import { HeadLoss, type LossOptions } from "./loss-options.js";
+import { generativeModel } from "./next-tokens.js";
 import { writeSafetensors } from "./safetensors.js";
 
 /** What a checkpoint did not have, had too much of, or had in another shape. */
@@ -42,6 +52,14 @@ export interface ModelOutput {
   sopLogits: Tensor;
   hiddenStates?: Tensor[];
   attentions?: Tensor[][];
+  /** Encoder-decoders: (S, C) */
+  encoderLastHiddenState: Tensor;
+  encoderHiddenStates?: Tensor[];
+  decoderHiddenStates?: Tensor[];
+  encoderAttentions?: Tensor[][];
+  decoderAttentions?: Tensor[][];
+  /** Per layer, one (H, L, S) tensor per sequence. */
+  crossAttentions?: Tensor[][];
 }
 
 export interface ModelParts {
@@ -84,6 +102,8 @@ export class Model {
   adapter?: Adapter;
   /** @internal */
   readonly parts: ModelParts;
+  /** What `generate` does where a call says nothing: generation_config.json in camelCase. */
+  generationConfig: GenerationConfig = {};
   readonly #store: ParameterStore;
   readonly #encoder: Encoder;
   readonly #head: Head;
@@ -294,8 +314,13 @@ export class Model {
    *
    * @returns token-level outputs have T rows in batch order
    */
-  forward(batch: Batch, options: ForwardOptions = {}): ModelOutput {
+  forward(batch: Batch, options?: ForwardOptions): ModelOutput;
+  /** With a cache the new tokens are all that is read of a batch. */
+  forward(batch: Pick<Batch, "inputIds">, options: ForwardOptions & { cache: KeyValueCache }): ModelOutput;
+  forward(given: Pick<Batch, "inputIds">, options: ForwardOptions = {}): ModelOutput {
     this.#requireLive("forward");
+    if (options.cache) return this.#decode(given.inputIds, options.cache, options.encoderOutputs);
+    const batch = given as Batch;
     return scope(() =>
       withGenerator(this.generator, () => {
         const recompute = this.gradientCheckpointing && this.training;
@@ -309,9 +334,99 @@ export class Model {
         const hiddenStates = options.hiddenStates ? encoded.hiddenStates : undefined;
         // Assigned, not spread: an output may have properties that are made when they are read.
         const output: object = this.#head.forward(encoded, batch, this.training, this.#loss);
-        return Object.assign(output, { hiddenStates, attentions });
+        return Object.assign(output, { hiddenStates, attentions, ...encoded.others });
       }),
     ) as ModelOutput;
+  }
+
+  #decode(
+    inputIds: Tensor,
+    cache: KeyValueCache,
+    encoderOutputs?: ForwardOptions["encoderOutputs"],
+  ): ModelOutput {
+    const decoder = this.#requireDecoder("forward with a cache");
+    return scope(() => {
+      if (encoderOutputs) decoder.keepMemory?.(cache, encoderOutputs.lastHiddenState);
+      const hidden = cache.lastTokens(decoder.decode(inputIds, cache));
+      return { lastHiddenState: hidden, logits: this.#head.logits?.(hidden) } as ModelOutput;
+    });
+  }
+
+  /** The most tokens that a target (of a decoder alone: prompt and continuation) may have. */
+  get maxTargetLength(): number {
+    return this.#requireDecoder("maxTargetLength").positions;
+  }
+
+  /**
+   * A cache of this model's shape, on its device and queue, for `forward(batch, { cache })`; free it with `dispose()`.
+   *
+   * @throws ERR_ARGUMENT for a model that does not generate
+   */
+  createCache(options: Pick<CacheOptions, "rows" | "maxRows"> = {}): KeyValueCache {
+    const { layers, width } = this.#requireDecoder("createCache");
+    const dtype = this.dtype === "bf16" && this.#device !== "cpu" ? "bf16" : "f32";
+    return new KeyValueCache({ ...options, layers, width, device: this.#device, queue: this.#queue, dtype });
+  }
+
+  /**
+   * Encoder-decoders: what the encoder makes of the batch's sources, for `forward(batch, { encoderOutputs })`.
+   *
+   * @throws ERR_ARGUMENT for other models
+   */
+  encode(batch: Batch): EncoderOutputs {
+    const { encode } = this.#requireDecoder("encode");
+    if (!encode)
+      throw new AthanorError("ERR_ARGUMENT", "encode: needs a model with an encoder and a decoder");
+    const { decoder } = this.#encoder;
+    const run = () => encode.call(decoder, batch, this.training);
+    const lastHiddenState = scope(() => withGenerator(this.generator, run));
+    const lengths = Array.from({ length: batch.size }, (_, b) => batch.bounds[b + 1] - batch.bounds[b]);
+    return { lastHiddenState, offsets: batch.offsets, lengths };
+  }
+
+  /**
+   * Continues prompts, or writes what follows from sources: greedy search, sampling, beam search or beam sampling, by
+   * the options. Sources of any mix of lengths decode together and leave as they finish; what one gives does not depend
+   * on the others. Without gradients and dropout.
+   *
+   * @throws ERR_ARGUMENT for examples without tokens or longer than the model's positions, for options that contradict
+   *   each other, and where they forbid every token; ERR_ABORTED by the signal. Memory is freed in any case.
+   * @example
+   * const { sequences } = await model.generate([tokenizer.encode("Once upon")], { maxNewTokens: 20, numBeams: 4 });
+   * console.log(tokenizer.decode(sequences[0], { skipSpecialTokens: true }));
+   */
+  async generate(
+    examples: readonly GenerationExample[],
+    options: GenerateOptions = {},
+  ): Promise<GenerationResult> {
+    return generate(this.#generative("generate"), examples, options);
+  }
+
+  /**
+   * One sequence token by token, greedy or sampled; leaving the loop ends the work.
+   *
+   * @throws as generate; ERR_ARGUMENT for beams and for more than one sequence
+   * @example
+   * for await (const { token } of model.stream(tokenizer.encode("Once upon"), { maxNewTokens: 20 })) console.log(token);
+   */
+  async *stream(example: GenerationExample, options: GenerateOptions = {}): AsyncGenerator<StreamedToken> {
+    yield* stream(this.#generative("stream"), example, options);
+  }
+
+  #generative(method: string) {
+    const { encode } = this.#requireDecoder(method);
+    const vocabulary = this.#encoder.words.shape[0];
+    return generativeModel(this, { vocabulary, isEncoderDecoder: encode !== undefined });
+  }
+
+  #requireDecoder(method: string): CachedDecoder {
+    this.#requireLive(method);
+    const { decoder } = this.#encoder;
+    if (decoder && this.#head.logits) return decoder;
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `${method}: needs a model that generates (AutoModelForCausalLM, AutoModelForSeq2SeqLM), got ${this.architecture}`,
+    );
   }
 
   /**

@@ -64,10 +64,10 @@ export async function readSafetensors(file: string): Promise<Map<string, Safeten
     const tensors = new Map<string, SafetensorsTensor>();
     for (const entry of header.tensors.values()) {
       const { name, dtype, shape } = entry;
-      const make = makerOf(file, entry);
+      requireMaker(file, entry);
       const bytes = new Uint8Array(tensorBytes(dtype, shape) as number);
       await readFully(file, handle, bytes, entry.begin);
-      tensors.set(name, { name, dtype, shape, data: make(bytes.buffer) });
+      tensors.set(name, { name, dtype, shape, data: elementsOf(dtype, bytes.buffer) });
     }
     return tensors;
   } finally {
@@ -75,9 +75,13 @@ export async function readSafetensors(file: string): Promise<Map<string, Safeten
   }
 }
 
-function makerOf(file: string, { name, dtype }: SafetensorsEntry): (buffer: ArrayBuffer) => SafetensorsData {
-  const make = MAKERS[dtype];
-  if (make !== undefined) return make;
+/** The elements of a tensor from its bytes, for a type that has a typed array. */
+export function elementsOf(dtype: SafetensorsDType, bytes: ArrayBuffer): SafetensorsData {
+  return (MAKERS[dtype] as (buffer: ArrayBuffer) => SafetensorsData)(bytes);
+}
+
+function requireMaker(file: string, { name, dtype }: SafetensorsEntry): void {
+  if (MAKERS[dtype] !== undefined) return;
   const needed = `dtype must be one of ${Object.keys(MAKERS).join(", ")}`;
   throw new AthanorError(
     "ERR_CHECKPOINT",

@@ -49,6 +49,12 @@ function drawn(
   return (init.kind === "normal" ? normal : truncatedNormal)(shape, 0, init.std, options);
 }
 
+/**
+ * What a named tensor is: a parameter; a buffer that checkpoints hold and nobody trains; or one that is computed when
+ * the model is made and in no checkpoint.
+ */
+export type TensorRole = "parameter" | "stored" | "computed";
+
 /** One named tensor of a model. */
 export class Parameter {
   #tensor: Tensor | undefined;
@@ -61,6 +67,7 @@ export class Parameter {
     readonly init: Init,
     /** Whether it is used as the weight of products alone, and may be stored in fewer bits. */
     readonly isWeight = false,
+    readonly role: TensorRole = "parameter",
   ) {}
 
   get tensor(): Tensor {
@@ -135,15 +142,36 @@ export class ParameterStore {
     return parameter;
   }
 
-  /** Declares several parameters of the same shape as one packed block. */
+  /** A buffer that checkpoints hold under its name; nobody trains it, and parameters() does not have it. */
+  declareStored(name: string, shape: readonly number[], init: Init): Parameter {
+    return this.#declareBuffer(name, shape, init, "stored");
+  }
+
+  /** A buffer that is computed and never saved. */
+  declareComputed(name: string, shape: readonly number[], init: Init): Parameter {
+    return this.#declareBuffer(name, shape, init, "computed");
+  }
+
+  #declareBuffer(name: string, shape: readonly number[], init: Init, role: TensorRole): Parameter {
+    const buffer = this.#register(new Parameter(name, shape, init, false, role));
+    this.#blocks.push(buffer);
+    return buffer;
+  }
+
+  /**
+   * Declares several parameters of the same shape as one packed block.
+   *
+   * @param init for each name, or the same for all
+   */
   declarePacked(
     names: readonly string[],
     shape: readonly number[],
-    init: Init,
+    init: Init | readonly Init[],
     isWeight = false,
   ): PackedParameter {
+    const initOf = (i: number) => ("kind" in init ? init : init[i]);
     const packed = new PackedParameter(
-      names.map((name) => this.#register(new Parameter(name, shape, init, isWeight))),
+      names.map((name, i) => this.#register(new Parameter(name, shape, initOf(i), isWeight))),
     );
     this.#blocks.push(packed);
     return packed;
@@ -172,8 +200,9 @@ export class ParameterStore {
     return this.#named.get(name);
   }
 
+  /** All that a checkpoint holds. */
   all(): Iterable<Parameter> {
-    return this.#named.values();
+    return [...this.#named.values()].filter(({ role }) => role !== "computed");
   }
 
   /** Allocates what has no memory yet on a device and queue, with undefined contents; all of it requires gradients. */
@@ -182,18 +211,18 @@ export class ParameterStore {
       for (const block of this.#blocks) {
         if (block.hasMemory) continue;
         const tensor = makeTensor(null, "f32", block.shape, device, queue);
-        tensor.requiresGrad = true;
+        tensor.requiresGrad = !(block instanceof Parameter) || block.role === "parameter";
         block.attach(tensor);
       }
     });
   }
 
-  /** Gives fresh values to the named parameters, in order of declaration, one generator call each. */
+  /** Gives fresh values to the named parameters and to what is computed, in order of declaration, one generator call each. */
   initialize(wanted: (name: string) => boolean, generator: Generator, queue: number): void {
     const { native } = getEngine();
     scope(() => {
-      for (const { name, tensor, shape, init } of this.#named.values()) {
-        if (!wanted(name)) continue;
+      for (const { name, tensor, shape, init, role } of this.#named.values()) {
+        if (role !== "computed" && !wanted(name)) continue;
         const target = handles.of(tensor);
         if (init.kind === "constant") {
           native.fill(target, init.value);
@@ -306,11 +335,13 @@ export class ParameterStore {
 
   /** The values to save: masters where there are some. */
   values(): Map<string, Tensor> {
-    return new Map([...this.#named].map(([name, { tensor }]) => [name, masterOf(tensor) ?? tensor]));
+    return new Map([...this.all()].map(({ name, tensor }) => [name, masterOf(tensor) ?? tensor]));
   }
 
+  /** The parameters alone. */
   tensors(): Map<string, Tensor> {
-    return new Map([...this.#named].map(([name, parameter]) => [name, parameter.tensor]));
+    const parameters = [...this.#named.values()].filter(({ role }) => role === "parameter");
+    return new Map(parameters.map(({ name, tensor }) => [name, tensor]));
   }
 
   dispose(): void {

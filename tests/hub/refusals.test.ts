@@ -36,10 +36,15 @@ describe("refusals", () => {
       "this token may lack access",
     ],
     [
-      "no weights but pickled ones",
-      () => delete hub.repositories["org/model"].files["model.safetensors"],
+      "no weights that are read",
+      () => {
+        const { files } = hub.repositories["org/model"];
+        delete files["model.safetensors"];
+        delete files["pytorch_model.bin"];
+        files["tf_model.h5"] = "";
+      },
       {},
-      "got config.json, pytorch_model.bin (only safetensors are read",
+      "or pytorch_model.bin or pytorch_model.bin.index.json, got config.json, tf_model.h5",
     ],
     [
       "a file that is refused",

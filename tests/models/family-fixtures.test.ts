@@ -14,6 +14,7 @@ import {
   modelCase,
   modelCases,
   modelFolder,
+  realValues,
   unpadded,
 } from "../support/model-fixtures.js";
 import { expectClose } from "../support/ops.js";
@@ -22,6 +23,14 @@ const outputTolerance = 2e-5; // absolute
 const gradientTolerance = 2e-5; // of the tensor's largest element
 const lossTolerance = 2e-5; // relative
 const normTolerance = 1e-6; // relative
+// The middle third of GPT-2's packed bias is that of keys, whose gradient is rounding alone (the fixtures' README).
+const noisyNormTolerance: Record<string, number> = { "attn.c_attn.bias": 1e-3 };
+
+const hiddenStateNames: [theirs: string, ours: keyof ModelOutput][] = [
+  ["hidden_states", "hiddenStates"],
+  ["encoder_hidden_states", "encoderHiddenStates"],
+  ["decoder_hidden_states", "decoderHiddenStates"],
+];
 
 const cases = modelCases().map((name) => ({ name, auto: autoClassOf(name) }));
 
@@ -31,15 +40,6 @@ function outputNames(c: ModelCase): [theirs: string, ours: keyof ModelOutput][] 
   const camelCase = (name: string) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
   const own = names.filter((name) => name !== "loss" && !name.startsWith("grad_of_"));
   return own.map((name) => [name, camelCase(name) as keyof ModelOutput]);
-}
-
-/** Values at real tokens: token-level outputs lose their padding, others are as they are. */
-function expected(c: ModelCase, name: string): number[] {
-  const { shape, data } = c.tensors.get(`output.${name}`)!;
-  const ids = c.tensors.get("input.input_ids")!.shape;
-  const flat = ids.length === 3 ? [ids[0] * ids[1], ids[2]] : ids;
-  const tokenLevel = shape.length >= 2 && shape[0] === flat[0] && shape[1] === flat[1];
-  return tokenLevel ? unpadded(c, `output.${name}`) : data;
 }
 
 function expectWithin(
@@ -106,18 +106,19 @@ describe.each(cases)("$name (transformers 5.18.0, torch 2.13.0)", ({ name, auto 
     const batch = model.collate(examplesOf(c));
     const encoderOutputs = encoderOutputsOf(c);
     const output = noGrad(() => model.forward(batch, { hiddenStates: true, encoderOutputs }));
+    let checked = 0;
     for (const [theirs, ours] of outputNames(c)) {
       const t = output[ours] as Tensor;
-      expectWithin(await t.data(), expected(c, theirs), outputTolerance, theirs);
+      expectWithin(await t.data(), realValues(c, `output.${theirs}`), outputTolerance, theirs);
     }
-    for (const [i, hidden] of output.hiddenStates!.entries()) {
-      expectWithin(
-        await hidden.data(),
-        expected(c, `hidden_states.${i}`),
-        outputTolerance,
-        `hidden_states.${i}`,
-      );
+    for (const [theirs, ours] of hiddenStateNames) {
+      for (const [i, hidden] of (output[ours] as Tensor[] | undefined)?.entries() ?? []) {
+        const name = `output.${theirs}.${i}`;
+        expectWithin(await hidden.data(), realValues(c, name), outputTolerance, name);
+        checked++;
+      }
     }
+    expect(checked).toBe([...c.tensors.keys()].filter((key) => /hidden_states\.\d+$/.test(key)).length);
     const loss = await noGrad(() => lossOf(c, output)).item();
     expect(Math.abs(loss - c.loss) / Math.abs(c.loss)).toBeLessThanOrEqual(lossTolerance);
     model.dispose();
@@ -174,7 +175,9 @@ describe.each(cases)("$name (transformers 5.18.0, torch 2.13.0)", ({ name, auto 
       if (c.gradient_is_rounding_noise.includes(parameter)) continue;
       const wanted = training.parameter_norm_after[parameter];
       const difference = Math.abs(norm(await t.data()) - wanted) / wanted;
-      if (!(difference <= normTolerance)) throw new Error(`${parameter}: norm off by ${difference}`);
+      const noisy = Object.keys(noisyNormTolerance).find((end) => parameter.endsWith(end));
+      const allowed = noisy === undefined ? normTolerance : noisyNormTolerance[noisy];
+      if (!(difference <= allowed)) throw new Error(`${parameter}: norm off by ${difference}`);
     }
     model.dispose();
   });

@@ -8,11 +8,14 @@ import {
   AutoModelForNextSentencePrediction,
   AutoModelForPreTraining,
   AutoModelForQuestionAnswering,
+  AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
 } from "../../src/models/auto.js";
 
 const autoClasses: [RegExp, AutoClass][] = [
+  [/^gpt2-lm/, AutoModelForCausalLM],
+  [/^(t5|mt5|bart|mbart|marian)-(?!model)/, AutoModelForSeq2SeqLM],
   [/-model$/, AutoModel],
   [/-pretraining$/, AutoModelForPreTraining],
   [/-masked-lm(-untied)?$/, AutoModelForMaskedLM],

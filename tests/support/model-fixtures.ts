@@ -3,13 +3,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Example } from "../../src/models/batch.js";
-import type { EncoderOutputs } from "../../src/models/encoder.js";
+import type { ForwardOptions } from "../../src/models/encoder.js";
 import { readSafetensors } from "../../src/models/safetensors.js";
 import { tensor } from "../../src/tensor/tensor.js";
 
 export interface ModelCase {
   folder: string;
   class: string;
+  /** "seq2seq" for encoder-decoders. */
+  kind?: string;
   loss: number;
   no_weight_decay: string[];
   gradient_is_rounding_noise: string[];
@@ -65,6 +67,37 @@ export function unpadded(c: ModelCase, name: string): number[] {
   return data.filter((_, i) => mask[Math.floor(i / width)]);
 }
 
+/** Which tokens of the padded targets of an encoder-decoder are there: all up to the last label that counts. */
+function targetRows(c: ModelCase): boolean[] {
+  const { shape, data } = c.tensors.get("input.decoder_input_ids") ?? c.tensors.get("input.labels")!;
+  const width = shape[1];
+  const mask = c.tensors.get("input.decoder_attention_mask")?.data;
+  const ends = Array.from({ length: shape[0] }, (_, row) =>
+    (mask ?? data)
+      .slice(row * width, (row + 1) * width)
+      .reduce((end, value, i) => (value === (mask ? 0 : -100) ? end : i + 1), 0),
+  );
+  return data.map((_, i) => i % width < ends[Math.floor(i / width)]);
+}
+
+/** Whether the case is an encoder-decoder's, whose labels belong to targets. */
+export function isSeq2Seq(c: ModelCase): boolean {
+  return c.kind === "seq2seq" || c.tensors.has("input.decoder_input_ids");
+}
+
+/** Values of an output at real tokens: of source, of target, or all where it has neither's rows. */
+export function realValues(c: ModelCase, name: string): number[] {
+  const { shape, data } = c.tensors.get(name)!;
+  const ids = c.tensors.get("input.input_ids")!.shape;
+  const [rows, width] = ids.length === 3 ? [ids[0] * ids[1], ids[2]] : ids;
+  const ofTarget = isSeq2Seq(c) && !name.includes(".encoder_");
+  const mask = ofTarget ? targetRows(c) : realRows(c);
+  const tokenLevel = shape.length >= 2 && shape[0] * shape[1] === mask.length;
+  if (!tokenLevel || (!ofTarget && (shape[0] !== rows || shape[1] !== width))) return data;
+  const each = data.length / mask.length;
+  return data.filter((_, i) => mask[Math.floor(i / each)]);
+}
+
 /** The case's padded batch as examples of their real lengths. */
 export function examplesOf(c: ModelCase): Example[] {
   const { shape, data: ids } = c.tensors.get("input.input_ids")!;
@@ -92,7 +125,7 @@ export function examplesOf(c: ModelCase): Example[] {
 }
 
 /** What a decoder looks at, without padding; undefined where the case has none. */
-export function encoderOutputsOf(c: ModelCase): EncoderOutputs | undefined {
+export function encoderOutputsOf(c: ModelCase): ForwardOptions["encoderOutputs"] {
   const states = c.tensors.get("input.encoder_hidden_states");
   if (!states) return undefined;
   const [size, longest, width] = states.shape;
@@ -109,12 +142,25 @@ export function encoderOutputsOf(c: ModelCase): EncoderOutputs | undefined {
   };
 }
 
+function targetsOf(c: ModelCase, row: number, rows: number): Partial<Example> {
+  const mask = targetRows(c);
+  const width = mask.length / rows;
+  const of = (name: string) =>
+    c.tensors
+      .get(`input.${name}`)
+      ?.data.slice(row * width, (row + 1) * width)
+      .filter((_, i) => mask[row * width + i]);
+  const decoderInputIds = of("decoder_input_ids");
+  return { labels: of("labels"), ...(decoderInputIds && { decoderInputIds }) };
+}
+
 function labelsOf(
   c: ModelCase,
   row: number,
   rows: number,
   take: (name: string, row: number) => number[] | undefined,
 ): Partial<Example> {
+  if (isSeq2Seq(c)) return targetsOf(c, row, rows);
   const found: Partial<Example> = {};
   const labels = c.tensors.get("input.labels");
   const inputs = c.tensors.get("input.input_ids")!;

@@ -123,7 +123,7 @@ describe("layer-wise decay", () => {
       expect(layerCount(names)).toBeGreaterThan(0);
       expect(whole.every((one) => layerOf(one) === undefined)).toBe(true);
       const known =
-        /pooler|classifier|cls\.|lm_head|qa_outputs|vocab_|predictions|generator_|summary|seq_relationship|classif/;
+        /pooler|classifier|cls\.|lm_head|qa_outputs|vocab_|predictions|generator_|summary|ln_f|final_l|coder\.layer_norm/;
       expect(whole.filter((one) => !known.test(one))).toEqual([]);
       model.dispose();
     },

@@ -56,10 +56,10 @@ export async function loadAdapter(model: Model, folder: string): Promise<Lora | 
       ([name, entry]) => [name, { file: header.file, ...entry }] as const,
     );
     const rules = { prefix: "", aliases: [], ignored: [] };
-    const { matches, report } = planLoad(model.store, new Map(found), rules, { folder });
-    const missing = report.missing.find((name) => wanted.has(name));
+    const plan = planLoad(model.store, new Map(found), rules, { folder });
+    const missing = plan.report.missing.find((name) => wanted.has(name));
     if (missing !== undefined) throw wrong(folder, `needs the tensor ${missing}, got none`);
-    await replaceWeights({ matches, report });
+    await replaceWeights(plan);
   } catch (error) {
     adapter.remove();
     throw error;

@@ -1,0 +1,81 @@
+// The heads of generative models: logits over the vocabulary from the word embeddings or a layer of its own, and the
+// loss of the next token, of which (T, V) logits are never stored.
+import type { Parameter, ParameterStore } from "../nn/parameter.js";
+import { mul } from "../tensor/ops/elementwise.js";
+import { linear } from "../tensor/ops/linear.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { type BatchLabels, collateTokenLabels, type Example, integerLabels, noLabels } from "./batch.js";
+import { headInit, type ModelConfig } from "./config.js";
+import type { Encoder } from "./encoder.js";
+import type { HeadKind, HeadOutput } from "./head.js";
+import { makeWhenRead } from "./lazy-outputs.js";
+import type { HeadLoss } from "./loss-options.js";
+
+/** What is between hidden states and logits. */
+export interface VocabularyProjection {
+  /** (V, C) */
+  weight: Parameter;
+  /** (1, V) */
+  bias?: Parameter;
+  /** Multiplies x weightᵀ. */
+  scale?: number;
+}
+
+export class VocabularyHead {
+  constructor(private readonly projection: VocabularyProjection) {}
+
+  /** hidden (T, C) -> (T, V) */
+  logits(hidden: Tensor): Tensor {
+    const { weight, bias, scale = 1 } = this.projection;
+    const x = scale === 1 ? hidden : mul(hidden, scale);
+    return linear(x, weight.tensor, bias?.tensor.reshape([-1]), { weightScale: weight.scale });
+  }
+
+  /** The mean over the rows whose label is not -100: labels i32 (T). */
+  loss(hidden: Tensor, labels: Tensor, loss: HeadLoss): Tensor {
+    const { weight, bias, scale } = this.projection;
+    const options = { bias: bias?.tensor.reshape([-1]), scale };
+    return loss.linearCrossEntropy(hidden, weight.tensor, labels, options);
+  }
+
+  /** The loss where there are labels; the logits are then made when somebody reads them. */
+  outputs(hidden: Tensor, labels: Tensor | undefined, loss: HeadLoss): HeadOutput {
+    const output: HeadOutput = { lastHiddenState: hidden };
+    if (!labels) return { ...output, logits: this.logits(hidden) };
+    output.loss = this.loss(hidden, labels, loss);
+    makeWhenRead(output, ["logits"], () => this.logits(hidden));
+    return output;
+  }
+}
+
+/** Each token's label is the next token's: those of a sequence's first token, and -100, count nowhere. */
+export const causalLanguageModel: HeadKind = {
+  pooler: false,
+  make(store, encoder, config) {
+    const head = new VocabularyHead({ weight: outputLayer(store, encoder, config) });
+    return {
+      lossOptions: ["labelSmoothing"],
+      collate: collateNextTokens,
+      logits: (hidden) => head.logits(hidden),
+      forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch.extra.nextLabels, loss),
+    };
+  },
+};
+
+function outputLayer(store: ParameterStore, encoder: Encoder, config: ModelConfig): Parameter {
+  if (config.tie_word_embeddings !== false) return encoder.words;
+  const { vocabulary, hidden } = encoder.sizes;
+  return store.declare("lm_head.weight", [vocabulary, hidden], headInit(config), true);
+}
+
+/** Labels as they are, and those of the next tokens, -100 for the last one of a sequence. */
+function collateNextTokens(examples: readonly Example[], device: string): BatchLabels {
+  const { tensors } = collateTokenLabels(examples, device);
+  if (!tensors.labels) return noLabels;
+  const next = examples.flatMap(({ labels }) => [
+    ...Array.from(labels as ArrayLike<number>, Number).slice(1),
+    -100,
+  ]);
+  const lossCount = next.filter((label) => label !== -100).length;
+  return { tensors: { ...tensors, nextLabels: integerLabels(next, "labels", device) }, lossCount };
+}

@@ -1,0 +1,175 @@
+// A model as a search sees it: next-token logits from a cache of keys and values, or from whole sequences each time.
+import type { GenerativeModel } from "../generation/generate.js";
+import type { Admitted, NextTokenModel, Source } from "../generation/next-token-model.js";
+import type { CacheSequence, KeyValueCache } from "../nn/key-value-cache.js";
+import { gatherRows } from "../tensor/ops/shape.js";
+import { noGrad, scope, untracked } from "../tensor/scope.js";
+import { type Tensor, tensor } from "../tensor/tensor.js";
+import type { Example } from "./batch.js";
+import type { EncoderOutputs } from "./encoder.js";
+import type { Model } from "./model.js";
+
+export interface GenerativeShape {
+  vocabulary: number;
+  isEncoderDecoder: boolean;
+}
+
+/** What model.generate gives to the searches. */
+export function generativeModel(model: Model, shape: GenerativeShape): GenerativeModel {
+  const { vocabulary, isEncoderDecoder } = shape;
+  return {
+    generationConfig: model.generationConfig,
+    isEncoderDecoder,
+    vocabulary,
+    inputPositions: model.maxLength,
+    decoderPositions: model.maxTargetLength,
+    nextTokens: (useCache) =>
+      (useCache
+        ? new CachedTokens(model, shape)
+        : new WholeSequences(model, shape)) as NextTokenModel<unknown>,
+  };
+}
+
+/** Runs `fn` as inference: without gradients and dropout, all but the result freed. */
+function inference<T>(model: Model, fn: () => T): T {
+  const { training } = model;
+  model.training = false;
+  try {
+    return untracked(() => scope(() => noGrad(fn)));
+  } finally {
+    model.training = training;
+  }
+}
+
+function integers(values: ArrayLike<number>, model: Model): Tensor {
+  return tensor(Int32Array.from(values), [values.length], { device: model.device as "cpu" });
+}
+
+function concatenated(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+class CachedTokens implements NextTokenModel<CacheSequence> {
+  readonly vocabulary: number;
+  readonly #cache: KeyValueCache;
+  /** Of the sources admitted last, until a step has kept their keys and values. */
+  #encoded: EncoderOutputs | undefined;
+
+  constructor(
+    private readonly model: Model,
+    private readonly shape: GenerativeShape,
+  ) {
+    this.vocabulary = shape.vocabulary;
+    this.#cache = untracked(() => model.createCache());
+  }
+
+  admit(sources: readonly Source[]): Admitted<CacheSequence>[] {
+    const cache = this.#cache;
+    const lengths = this.shape.isEncoderDecoder ? this.#encode(sources) : sources.map(() => 0);
+    return cache.admit(lengths).map((place) => ({
+      state: cache.start(place),
+      release: () => cache.release(place),
+    }));
+  }
+
+  #encode(sources: readonly Source[]): number[] {
+    const { model } = this;
+    this.#encoded = inference(model, () => {
+      const batch = model.collate(sources.map(({ inputIds }) => ({ inputIds })));
+      return model.encode(batch);
+    });
+    return this.#encoded.lengths;
+  }
+
+  fork(state: CacheSequence): CacheSequence {
+    return state.fork();
+  }
+
+  drop(state: CacheSequence): void {
+    state.drop();
+  }
+
+  step(states: readonly CacheSequence[], tokens: readonly Int32Array[]): Tensor {
+    const cache = this.#cache;
+    cache.begin(
+      states,
+      tokens.map(({ length }) => length),
+    );
+    try {
+      return inference(this.model, () => {
+        const inputIds = integers(concatenated(tokens), this.model);
+        return this.model.forward({ inputIds }, { cache, encoderOutputs: this.#encoded }).logits;
+      });
+    } finally {
+      this.#forgetEncoded();
+      cache.end();
+    }
+  }
+
+  #forgetEncoded(): void {
+    this.#encoded?.lastHiddenState.dispose();
+    this.#encoded?.offsets.dispose();
+    this.#encoded = undefined;
+  }
+
+  dispose(): void {
+    this.#forgetEncoded();
+    this.#cache.dispose();
+  }
+}
+
+interface Whole {
+  source: Source;
+  tokens: number[];
+}
+
+/** Computes every sequence anew for each of its tokens: slow, and a referee for the cache. */
+class WholeSequences implements NextTokenModel<Whole> {
+  readonly vocabulary: number;
+
+  constructor(
+    private readonly model: Model,
+    private readonly shape: GenerativeShape,
+  ) {
+    this.vocabulary = shape.vocabulary;
+  }
+
+  admit(sources: readonly Source[]): Admitted<Whole>[] {
+    return sources.map((source) => ({ state: { source, tokens: [] }, release: () => {} }));
+  }
+
+  fork({ source, tokens }: Whole): Whole {
+    return { source, tokens: [...tokens] };
+  }
+
+  drop(): void {}
+
+  step(states: readonly Whole[], tokens: readonly Int32Array[]): Tensor {
+    const { model } = this;
+    states.forEach((state, i) => {
+      state.tokens.push(...tokens[i]);
+    });
+    const examples = states.map(({ source, tokens: all }) => {
+      const { inputIds } = source;
+      return (
+        this.shape.isEncoderDecoder ? { inputIds, decoderInputIds: all } : { inputIds: all }
+      ) as Example;
+    });
+    let end = -1;
+    const last = states.map(({ tokens: all }) => {
+      end += all.length;
+      return end;
+    });
+    return inference(model, () =>
+      gatherRows(model.forward(model.collate(examples)).logits, integers(last, model)),
+    );
+  }
+
+  dispose(): void {}
+}
