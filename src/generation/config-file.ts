@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
+import { writeFileAtomic } from "../models/atomic-file.js";
 import type { GenerationConfig } from "./options.js";
 
 const fileName = "generation_config.json";
@@ -57,4 +58,17 @@ export async function readGenerationConfig(
     throw new AthanorError("ERR_CHECKPOINT", `${file}: must be an object`);
   }
   return generationConfigOf(parsed);
+}
+
+/** The entries as generation_config.json spells them. */
+export function generationConfigFile(config: GenerationConfig): Record<string, unknown> {
+  const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const spelled = (name: string) => (name === "fromModelConfig" ? "_from_model_config" : snakeCase(name));
+  return Object.fromEntries(Object.entries(config).map(([name, value]) => [spelled(name), value]));
+}
+
+/** Writes generation_config.json beside a model's config.json. */
+export async function writeGenerationConfig(folder: string, config: GenerationConfig): Promise<void> {
+  const text = JSON.stringify(generationConfigFile(config), null, 2);
+  await writeFileAtomic(join(folder, fileName), `${text}\n`);
 }

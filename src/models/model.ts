@@ -3,6 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
+import { writeGenerationConfig } from "../generation/config-file.js";
 import {
   type GenerationExample,
   type GenerationResult,
@@ -430,7 +431,7 @@ export class Model {
   }
 
   /**
-   * Writes config.json and model.safetensors, which Transformers loads as they are. Files are replaced only when
+   * Writes config.json and model.safetensors (of a model that generates generation_config.json too), which Transformers loads as they are. Files are replaced only when
    * the new ones are complete.
    *
    * @param options dtype: "f32" or "bf16" (rounded to nearest even); default as the weights are, which is f32
@@ -470,6 +471,10 @@ export class Model {
       })),
     );
     await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
+    const generates = this.#encoder.decoder && this.#head.logits;
+    if (generates && Object.keys(this.generationConfig).length > 0) {
+      await writeGenerationConfig(folder, this.generationConfig);
+    }
   }
 
   /**

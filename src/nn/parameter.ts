@@ -3,8 +3,8 @@
 import { AthanorError } from "../errors.js";
 import { getEngine } from "../native/load.js";
 import { normal, truncatedNormal, uniform } from "../tensor/ops/creation.js";
-import { quantizeRows } from "../tensor/ops/linear.js";
-import { cast } from "../tensor/ops/shape.js";
+import { quantizeRows, type WeightLayout } from "../tensor/ops/linear.js";
+import { cast, transpose } from "../tensor/ops/shape.js";
 import type { Generator } from "../tensor/random.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { copyToDevice, handles, makeTensor, type Tensor } from "../tensor/tensor.js";
@@ -60,6 +60,8 @@ export class Parameter {
   #tensor: Tensor | undefined;
   /** (rows), f32: what one unit of each row stands for, where the tensor is i8. */
   scale: Tensor | undefined;
+  /** How the tensor lies; one that lies (in, out) is turned over when it is stored in i8. */
+  layout: WeightLayout = "out_in";
 
   constructor(
     readonly name: string,
@@ -250,12 +252,15 @@ export class ParameterStore {
       const replaced = block instanceof PackedParameter ? block.parts.map((part) => part.tensor) : [];
       replaced.push(block.tensor);
       const { tensor } = block;
-      if (!block.isWeight || block.shape.length !== 2 || block.shape[0] < leastReducedRows) continue;
+      const turned = block instanceof Parameter && block.layout === "in_out";
+      const outputs = block.shape[turned ? 1 : 0];
+      if (!block.isWeight || block.shape.length !== 2 || outputs < leastReducedRows) continue;
       untracked(() => {
         if (type === "bf16") {
           block.attach(cast(tensor, "bf16"));
         } else {
-          const { values, scale } = quantizeRows(tensor);
+          const { values, scale } = scope(() => quantizeRows(turned ? transpose(tensor) : tensor));
+          if (turned) block.layout = "out_in";
           block.attach(values);
           block.scale = scale;
         }

@@ -50,11 +50,13 @@ export class Conv1d implements Product {
   readonly #bias: Parameter;
 
   constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init) {
-    this.#weight = store.declare(`${name}.weight`, [inSize, outSize], init);
+    this.#weight = store.declare(`${name}.weight`, [inSize, outSize], init, true);
+    this.#weight.layout = "in_out";
     this.#bias = store.declare(`${name}.bias`, [outSize], zeros);
   }
 
   forward(x: Tensor, options: ProductOptions = {}): Tensor {
-    return linear(x, this.#weight.tensor, this.#bias.tensor, { ...options, weightLayout: "in_out" });
+    const { tensor, layout, scale } = this.#weight;
+    return linear(x, tensor, this.#bias.tensor, { ...options, weightLayout: layout, weightScale: scale });
   }
 }
