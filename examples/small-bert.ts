@@ -7,6 +7,7 @@ import {
   BertTokenizer,
   type FromPretrainedOptions,
   type Model,
+  type ModelConfig,
   type Tokenizer,
 } from "../src/index.js";
 
@@ -24,6 +25,8 @@ export interface SmallBert {
   dropout?: number;
   /** A vocab.txt, plain or gzipped; default bert-base-uncased's. */
   vocabulary?: string;
+  /** Beside the sizes, of fresh weights. */
+  config?: ModelConfig;
   /** Labels and the like. */
   head?: FromPretrainedOptions;
 }
@@ -31,7 +34,7 @@ export interface SmallBert {
 /** A model with its tokenizer: two layers with fresh weights, or what a folder holds. */
 export async function loadModel(
   auto: AutoClass,
-  { model, width, positions, dropout = 0.1, vocabulary, head }: SmallBert,
+  { model, width, positions, dropout = 0.1, vocabulary, config: other, head }: SmallBert,
 ): Promise<{ model: Model; tokenizer: Tokenizer }> {
   if (model !== undefined) {
     const how = { ignoreMismatchedSizes: true, ...head };
@@ -46,6 +49,7 @@ export async function loadModel(
     ...{ model_type: "bert", vocab_size: words.length, max_position_embeddings: positions },
     ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
     ...{ hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout },
+    ...other,
   };
   const tokenizer = BertTokenizer.fromVocabulary(words, { modelMaxLength: positions });
   return { tokenizer, model: await auto.fromConfig(config, head) };

@@ -7,6 +7,7 @@ export * from "./models/index.js";
 export type { Priority } from "./native/contract.js";
 export type { CacheSequence, CacheSource, KeyValueCache } from "./nn/key-value-cache.js";
 export * from "./pipelines/index.js";
+export * as nn from "./nn/index.js";
 export { type ReportParts, type RunLog, readRunLog, reportHtml } from "./report/index.js";
 export * from "./tasks/index.js";
 export { type CustomContext, type CustomFunction, customFunction } from "./tensor/custom-function.js";

@@ -13,9 +13,10 @@ export interface ForwardOptions {
   cache?: KeyValueCache;
   /**
    * Encoder-decoders: what `encode` gave, instead of the encoder running again. With a cache the keys and values of
-   * the sources admitted last are made of it.
+   * the sources admitted last are made of it. BERT as a decoder with cross-attention: what it looks at, as many
+   * sequences as the batch has; without it tokens see their own sequence alone.
    */
-  encoderOutputs?: EncoderOutputs;
+  encoderOutputs?: Omit<EncoderOutputs, "lengths">;
   /** Also return the embeddings and each layer's output. */
   hiddenStates?: boolean;
   /** Also return attention probabilities: per layer, one (H, L, L) tensor per sequence. */

@@ -10,7 +10,7 @@ import { DistilBertEncoder } from "./distilbert.js";
 import type { Encoder } from "./encoder.js";
 import { albertHeads, bertHeads, distilbertHeads, electraHeads, robertaHeads } from "./family-heads.js";
 import { generativeFamilies } from "./generative-families.js";
-import type { FamilyHeads, HeadKind, HeadName } from "./head.js";
+import type { FamilyHeads, HeadKind, HeadName, NamedHead } from "./head.js";
 import type { ModelParts } from "./model.js";
 
 export interface Family {
@@ -49,6 +49,7 @@ const families = new Map<string, Family>([
     "bert",
     {
       className: "Bert",
+      architectures: { ForCausalLM: "BertLMHeadModel" },
       prefix: "bert.",
       encoder: bertLike(bert),
       heads: bertHeads,
@@ -102,16 +103,24 @@ const families = new Map<string, Family>([
  */
 export function modelParts(
   config: ModelConfig,
-  head: HeadName,
+  head: HeadName | NamedHead,
   stored?: (name: string) => boolean,
 ): { parts: ModelParts; rules: NameRules } {
   const family = familyOf(config);
-  const { name, kind } = headOf(family, head, config);
+  const { name, kind } = typeof head === "object" ? head : headOf(family, head, config);
   const store = new ParameterStore();
   const prefix = name === "Model" ? "" : family.prefix;
   const encoder = family.encoder(store, prefix, config, kind.pooler);
-  const architecture = family.architectures?.[name] ?? family.className + name;
-  const parts = { config, architecture, store, encoder, head: kind.make(store, encoder, config, stored) };
+  const ofEncoder = new Set([...store.all()].map(({ name: parameter }) => parameter));
+  const parts = {
+    config,
+    architecture: family.architectures?.[name as HeadName] ?? family.className + name,
+    store,
+    encoder,
+    head: kind.make(store, encoder, config, stored),
+    headParameters: [...store.all()].map(({ name: own }) => own).filter((own) => !ofEncoder.has(own)),
+    rebuild: (other: ModelConfig) => modelParts(other, head).parts,
+  };
   return { parts, rules: nameRules(family) };
 }
 

@@ -13,7 +13,7 @@ import {
   sequenceClassification,
   tokenClassification,
 } from "./heads.js";
-import { type LanguageModelLayout, maskedLM } from "./language-model-head.js";
+import { causalLM, type LanguageModelLayout, maskedLM } from "./language-model-head.js";
 import {
   preTraining,
   replacedTokens,
@@ -41,6 +41,7 @@ export const bertHeads: FamilyHeads = {
   Model: bare,
   ForPreTraining: preTraining(bertLanguageModel, nextSentence),
   ForMaskedLM: maskedLM(bertLanguageModel),
+  ForCausalLM: causalLM(bertLanguageModel),
   ForNextSentencePrediction: sentencePair(nextSentence),
   ForSequenceClassification: sequenceClassification(bertClassifier),
   ForTokenClassification: tokenClassification(classifierDropout),

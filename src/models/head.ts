@@ -33,6 +33,8 @@ export interface VocabularyLogits {
 }
 
 export interface Head {
+  /** Whether it reads the hidden states of all layers. */
+  readonly hiddenStates?: boolean;
   /** Which options its loss has; none when left out. */
   readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
@@ -51,6 +53,13 @@ export interface HeadKind {
     config: ModelConfig,
     stored?: (name: string) => boolean,
   ): Head;
+}
+
+/** A head that is in no family's table. */
+export interface NamedHead {
+  /** After the family's name: ForTagging. */
+  name: string;
+  kind: HeadKind;
 }
 
 /** A name stands for that head: what Transformers' Auto class gives for the family. */

@@ -1,4 +1,5 @@
 // The head of masked language models, which pre-training shares: what it declares, its loss and its logits.
+import { AthanorError } from "../errors.js";
 import { LayerNorm, Linear } from "../nn/layers.js";
 import { type Parameter, type ParameterStore, zeros } from "../nn/parameter.js";
 import { type Activation, linear } from "../tensor/ops/linear.js";
@@ -120,4 +121,41 @@ export function collateLanguageModelLabels(examples: readonly Example[], device:
     tensors: { ...tensors, labelRows, rowLabels: integerLabels(labels, "labels", device) },
     lossCount,
   };
+}
+
+/** As transformers.BertLMHeadModel: the same head, by which each token tells the next one of its sequence. */
+export const causalLM = (layout: LanguageModelLayout): HeadKind => ({
+  pooler: false,
+  make(store, encoder, config) {
+    if (!encoder.sizes.causal) {
+      const message = "config: is_decoder must be true for a causal language model, got false";
+      throw new AthanorError("ERR_CHECKPOINT", message);
+    }
+    const head = new LanguageModelHead(store, encoder, config, layout);
+    return {
+      lossOptions: ["labelSmoothing"],
+      collate: collateNextTokens,
+      forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch, ["logits"], loss),
+    };
+  },
+});
+
+/** Labels as they are, and the rows with those of the next tokens. The first label of a sequence counts nowhere. */
+function collateNextTokens(examples: readonly Example[], device: string): BatchLabels {
+  const { tensors } = collateTokenLabels(examples, device);
+  if (!tensors.labels) return noLabels;
+  const rows: number[] = [];
+  const next: number[] = [];
+  let row = -1; // of the token before
+  for (const { labels } of examples) {
+    for (const [i, label] of Array.from(labels as ArrayLike<number>, Number).entries()) {
+      if (i > 0 && label !== -100) {
+        rows.push(row);
+        next.push(label);
+      }
+      row++;
+    }
+  }
+  const [labelRows, rowLabels] = [rows, next].map((values) => integerLabels(values, "labels", device));
+  return { tensors: { ...tensors, labelRows, rowLabels }, lossCount: rows.length };
 }

@@ -1,24 +1,31 @@
 // The layers that every transformer here is made of. Each declares its parameters under the names that
 // Transformers saves and applies one or two fused ops.
+
 import { type Activation, type EmbeddingLookup, embedding, linear } from "../tensor/ops/linear.js";
 import { dropout, layerNorm } from "../tensor/ops/norm.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type Init, ones, type Parameter, type ParameterStore, zeros } from "./parameter.js";
+import { activated } from "./activation.js";
+import { type Init, ones, type Parameter, type ParameterStore, usualInit, zeros } from "./parameter.js";
+import type { LinearPlace } from "./places.js";
 
 /** y = act(x Wᵀ + b): NAME.weight (out, in), NAME.bias (out). */
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter;
+  readonly #place: LinearPlace;
 
-  constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init) {
+  constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init = usualInit) {
     this.weight = store.declare(`${name}.weight`, [outSize, inSize], init, true);
     this.bias = store.declare(`${name}.bias`, [outSize], zeros);
+    this.#place = store.places.addLinear(name, this.weight);
   }
 
   /** x (T, in) -> (T, out) */
   forward(x: Tensor, activation: Activation = "none"): Tensor {
     const { tensor, scale } = this.weight;
-    return linear(x, tensor, this.bias.tensor, { activation, weightScale: scale });
+    const bias = this.bias.tensor;
+    if (!this.#place.addition) return linear(x, tensor, bias, { activation, weightScale: scale });
+    return activated(this.#place.complete(x, linear(x, tensor, bias, { weightScale: scale })), activation);
   }
 }
 
@@ -31,7 +38,7 @@ export class LayerNorm {
     store: ParameterStore,
     name: string,
     size: number,
-    readonly eps: number,
+    readonly eps = 1e-12,
   ) {
     this.weight = store.declare(`${name}.weight`, [size], ones);
     this.bias = store.declare(`${name}.bias`, [size], zeros);
@@ -40,6 +47,39 @@ export class LayerNorm {
   /** norm(x + dropout(residual)), x (T, C) */
   forward(x: Tensor, residual?: Tensor, p = 0): Tensor {
     return layerNorm(x, this.weight.tensor, this.bias.tensor, { eps: this.eps, residual, dropout: p });
+  }
+}
+
+/** NAME.weight (rows, C): one row for each id. */
+export class Embedding {
+  readonly weight: Parameter;
+
+  /** @param paddingIdx the row that starts at zero and takes no gradient */
+  constructor(
+    store: ParameterStore,
+    name: string,
+    rows: number,
+    size: number,
+    init: Init = usualInit,
+    private readonly paddingIdx?: number,
+  ) {
+    const start: Init =
+      init.kind === "normal" && paddingIdx !== undefined ? { ...init, zeroRow: paddingIdx } : init;
+    this.weight = store.declare(`${name}.weight`, [rows, size], start);
+  }
+
+  /** ids i32 (T) -> (T, C) */
+  forward(ids: Tensor): Tensor {
+    return embedding([{ table: this.weight.tensor, ids, paddingIdx: this.paddingIdx }]);
+  }
+}
+
+/** Sets each element to 0 with probability p while training, and scales the others by 1 / (1 - p). */
+export class Dropout {
+  constructor(readonly p: number) {}
+
+  forward(x: Tensor, training: boolean): Tensor {
+    return training && this.p > 0 ? dropout(x, this.p) : x;
   }
 }
 
@@ -61,6 +101,8 @@ export interface TextEmbeddingInit {
   positionPaddingIdx?: number;
   /** How positions start; normal by default. */
   positions?: Init;
+  /** The table is there, but positions are told otherwise. */
+  positionsUnused?: boolean;
 }
 
 /** Word + position (+ type) embeddings, normalised: (T) ids -> (T, E). */
@@ -87,11 +129,12 @@ export class TextEmbeddings {
   }
 
   forward(ids: { inputIds: Tensor; positionIds: Tensor; tokenTypeIds: Tensor }, p: number): Tensor {
-    const { paddingIdx, positionPaddingIdx } = this.init;
-    const lookups: EmbeddingLookup[] = [
-      { table: this.words.tensor, ids: ids.inputIds, paddingIdx },
-      { table: this.#positions.tensor, ids: ids.positionIds, paddingIdx: positionPaddingIdx },
-    ];
+    const { paddingIdx, positionPaddingIdx, positionsUnused } = this.init;
+    const lookups: EmbeddingLookup[] = [{ table: this.words.tensor, ids: ids.inputIds, paddingIdx }];
+    if (!positionsUnused) {
+      const table = this.#positions.tensor;
+      lookups.push({ table, ids: ids.positionIds, paddingIdx: positionPaddingIdx });
+    }
     if (this.#types) lookups.push({ table: this.#types.tensor, ids: ids.tokenTypeIds });
     const x = this.#norm.forward(embedding(lookups)); // (T, E)
     return p > 0 ? dropout(x, p) : x;

@@ -2,24 +2,29 @@
 // memory comes later, when the shapes were compared with what a checkpoint holds.
 import { AthanorError } from "../errors.js";
 import { getEngine } from "../native/load.js";
-import { normal } from "../tensor/ops/creation.js";
+import { normal, truncatedNormal, uniform } from "../tensor/ops/creation.js";
 import { quantizeRows, type WeightLayout } from "../tensor/ops/linear.js";
 import { cast, transpose } from "../tensor/ops/shape.js";
 import type { Generator } from "../tensor/random.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { copyToDevice, handles, makeTensor, type Tensor } from "../tensor/tensor.js";
+import { Places } from "./places.js";
 
 /**
- * How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding); `values` gives
- * all elements.
+ * How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding); `uniform` lies in
+ * [-bound, bound), `truncatedNormal` within two standard deviations; `values` gives all elements.
  */
 export type Init =
   | { kind: "normal"; std: number; zeroRow?: number }
+  | { kind: "truncatedNormal"; std: number }
+  | { kind: "uniform"; bound: number }
   | { kind: "constant"; value: number }
   | { kind: "values"; values: () => Float32Array };
 
 export const zeros: Init = { kind: "constant", value: 0 };
 export const ones: Init = { kind: "constant", value: 1 };
+/** Where nothing else is said: what BERT's weights start with. */
+export const usualInit: Init = { kind: "normal", std: 0.02 };
 
 /** How the weights of products are stored: "bf16" and "int8" are for inference. */
 export type WeightType = "f32" | "bf16" | "int8";
@@ -33,6 +38,15 @@ const masters = new WeakMap<Tensor, Tensor>();
 /** The f32 values behind a bf16 parameter that is trained: optimizers change these and round them to it. */
 export function masterOf(parameter: Tensor): Tensor | undefined {
   return masters.get(parameter);
+}
+
+function drawn(
+  init: Extract<Init, { kind: "normal" | "truncatedNormal" | "uniform" }>,
+  shape: readonly number[],
+  options: { generator: Generator; queue: number },
+): Tensor {
+  if (init.kind === "uniform") return uniform(shape, -init.bound, init.bound, options);
+  return (init.kind === "normal" ? normal : truncatedNormal)(shape, 0, init.std, options);
 }
 
 /**
@@ -64,6 +78,11 @@ export class Parameter {
   }
 
   /** @internal */
+  get hasMemory(): boolean {
+    return this.#tensor !== undefined;
+  }
+
+  /** @internal */
   attach(tensor: Tensor): void {
     this.#tensor = tensor;
   }
@@ -87,6 +106,11 @@ export class PackedParameter {
     return this.#tensor;
   }
 
+  /** @internal */
+  get hasMemory(): boolean {
+    return this.#tensor !== undefined;
+  }
+
   get shape(): number[] {
     const [first] = this.parts;
     return [this.parts.reduce((rows, part) => rows + part.shape[0], 0), ...first.shape.slice(1)];
@@ -106,6 +130,8 @@ export class PackedParameter {
 
 /** All parameters of a model, in the order of declaration. */
 export class ParameterStore {
+  /** The products with weights, and the sub-layers, by name: what LoRA and adapters are attached to. */
+  readonly places = new Places();
   readonly #named = new Map<string, Parameter>();
   readonly #blocks: (Parameter | PackedParameter)[] = [];
   /** f32 values of blocks in bf16 that are trained. */
@@ -161,6 +187,17 @@ export class ParameterStore {
     return parameter;
   }
 
+  /** Takes parameters out again, which were declared one by one, and frees them. */
+  remove(names: ReadonlySet<string>): void {
+    for (const block of this.#blocks) {
+      if (!(block instanceof Parameter) || !names.has(block.name)) continue;
+      this.#named.delete(block.name);
+      if (block.hasMemory) block.tensor.dispose();
+    }
+    const kept = this.#blocks.filter((block) => !(block instanceof Parameter && names.has(block.name)));
+    this.#blocks.splice(0, this.#blocks.length, ...kept);
+  }
+
   get(name: string): Parameter | undefined {
     return this.#named.get(name);
   }
@@ -170,10 +207,11 @@ export class ParameterStore {
     return [...this.#named.values()].filter(({ role }) => role !== "computed");
   }
 
-  /** Allocates every parameter on a device and queue, with undefined contents; all require gradients. */
+  /** Allocates what has no memory yet on a device and queue, with undefined contents; all of it requires gradients. */
   materialize(device: string, queue: number): void {
     untracked(() => {
       for (const block of this.#blocks) {
+        if (block.hasMemory) continue;
         const tensor = makeTensor(null, "f32", block.shape, device, queue);
         tensor.requiresGrad = !(block instanceof Parameter) || block.role === "parameter";
         block.attach(tensor);
@@ -196,8 +234,8 @@ export class ParameterStore {
           tensor.set(init.values());
           continue;
         }
-        native.copy(target, handles.of(normal(shape as number[], 0, init.std, { generator, queue })));
-        if (init.zeroRow !== undefined && init.zeroRow < shape[0]) {
+        native.copy(target, handles.of(drawn(init, shape, { generator, queue })));
+        if (init.kind === "normal" && init.zeroRow !== undefined && init.zeroRow < shape[0]) {
           native.fill(handles.of(tensor.detach().slice(init.zeroRow, init.zeroRow + 1)), 0);
         }
       }
