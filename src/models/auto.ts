@@ -9,8 +9,9 @@ import type { Device } from "../tensor/tensor.js";
 import { planLoad, readWeights } from "./checkpoint.js";
 import { resolveCheckpoint } from "./checkpoint-files.js";
 import { type ModelConfig, plainConfig, readConfig, withLabels } from "./config.js";
+import { type CustomHeadClass, customHead } from "./custom-head.js";
 import { modelParts } from "./families.js";
-import type { HeadName } from "./head.js";
+import type { HeadName, NamedHead } from "./head.js";
 import { MODEL_FILES } from "./hub-files.js";
 import type { LossOptions } from "./loss-options.js";
 import { type LoadReport, Model } from "./model.js";
@@ -54,7 +55,7 @@ export interface AutoClass {
   fromConfig(config: ModelConfig, options?: FromConfigOptions): Promise<Model>;
 }
 
-function auto(head: HeadName): AutoClass {
+function auto(head: HeadName | NamedHead): AutoClass {
   return {
     async fromPretrained(name, options = {}) {
       if (typeof name !== "string")
@@ -110,6 +111,30 @@ function auto(head: HeadName): AutoClass {
 /** Weights come from a generator of their own, so that dropout does not depend on how many were missing. */
 function initialize(model: Model, wanted: (name: string) => boolean, seed = 0): void {
   model.store.initialize(wanted, new Generator(seed, 2 ** 40), model.queue);
+}
+
+/**
+ * The Auto class of a head of one's own: an encoder of any family under it (docs/extending.md).
+ *
+ * @param name of the architecture, as in `BertForNAME`; files tell by it what they hold
+ * @throws ERR_ARGUMENT
+ * @example
+ * class Mean {
+ *   readonly output;
+ *   constructor({ parameters, hiddenSize, classes, init }: HeadContext) {
+ *     this.output = new nn.Linear(parameters, "output", hiddenSize, classes, init);
+ *   }
+ *   forward({ lastHiddenState, batch }: HeadInputs) {
+ *     return { logits: this.output.forward(ops.segmentReduce(lastHiddenState, batch.offsets, "mean")) };
+ *   }
+ *   loss({ logits }: { logits: Tensor }, batch: Batch) {
+ *     return ops.crossEntropy(logits, batch.labels!);
+ *   }
+ * }
+ * const model = await autoModelForHead("MeanPooling", Mean).fromPretrained("./bert", { labels: ["no", "yes"] });
+ */
+export function autoModelForHead(name: string, HeadClass: CustomHeadClass): AutoClass {
+  return auto(customHead(name, HeadClass));
 }
 
 export const AutoModel = auto("Model");

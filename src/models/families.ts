@@ -9,7 +9,7 @@ import type { ModelConfig } from "./config.js";
 import { DistilBertEncoder } from "./distilbert.js";
 import type { Encoder } from "./encoder.js";
 import { albertHeads, bertHeads, distilbertHeads, electraHeads, robertaHeads } from "./family-heads.js";
-import type { FamilyHeads, HeadKind, HeadName } from "./head.js";
+import type { FamilyHeads, HeadKind, HeadName, NamedHead } from "./head.js";
 import type { ModelParts } from "./model.js";
 
 interface Family {
@@ -90,9 +90,12 @@ const families = new Map<string, Family>([
 ]);
 
 /** The parts of a model for a config and a head; nothing is allocated yet. */
-export function modelParts(config: ModelConfig, head: HeadName): { parts: ModelParts; rules: NameRules } {
+export function modelParts(
+  config: ModelConfig,
+  head: HeadName | NamedHead,
+): { parts: ModelParts; rules: NameRules } {
   const family = familyOf(config);
-  const { name, kind } = headOf(family, head, config);
+  const { name, kind } = typeof head === "object" ? head : headOf(family, head, config);
   const store = new ParameterStore();
   const prefix = name === "Model" ? "" : family.prefix;
   const encoder = family.encoder(store, prefix, config, kind.pooler);

@@ -22,6 +22,8 @@ export type HeadName =
 export type HeadOutput = Record<string, Tensor | undefined>;
 
 export interface Head {
+  /** Whether it reads the hidden states of all layers. */
+  readonly hiddenStates?: boolean;
   /** Which options its loss has; none when left out. */
   readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
@@ -32,6 +34,13 @@ export interface HeadKind {
   /** Whether the encoder needs its pooler, if the family has one. */
   pooler: boolean;
   make(store: ParameterStore, encoder: Encoder, config: ModelConfig): Head;
+}
+
+/** A head that is in no family's table. */
+export interface NamedHead {
+  /** After the family's name: ForTagging. */
+  name: string;
+  kind: HeadKind;
 }
 
 /** A name stands for that head: what Transformers' Auto class gives for the family. */

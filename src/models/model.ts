@@ -264,8 +264,14 @@ export class Model {
     return scope(() =>
       withGenerator(this.generator, () => {
         const recompute = this.gradientCheckpointing && this.training;
-        const encoded = this.#encoder.forward(batch, this.training, { ...options, recompute });
-        const { hiddenStates, attentions } = encoded;
+        const all = options.hiddenStates || this.#head.hiddenStates;
+        const encoded = this.#encoder.forward(batch, this.training, {
+          ...options,
+          hiddenStates: all,
+          recompute,
+        });
+        const { attentions } = encoded;
+        const hiddenStates = options.hiddenStates ? encoded.hiddenStates : undefined;
         // Assigned, not spread: an output may have properties that are made when they are read.
         const output: object = this.#head.forward(encoded, batch, this.training, this.#loss);
         return Object.assign(output, { hiddenStates, attentions });

@@ -3,14 +3,14 @@
 import { type Activation, type EmbeddingLookup, embedding, linear } from "../tensor/ops/linear.js";
 import { dropout, layerNorm } from "../tensor/ops/norm.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type Init, ones, type Parameter, type ParameterStore, zeros } from "./parameter.js";
+import { type Init, ones, type Parameter, type ParameterStore, usualInit, zeros } from "./parameter.js";
 
 /** y = act(x Wᵀ + b): NAME.weight (out, in), NAME.bias (out). */
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
-  constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init) {
+  constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init = usualInit) {
     this.weight = store.declare(`${name}.weight`, [outSize, inSize], init, true);
     this.bias = store.declare(`${name}.bias`, [outSize], zeros);
   }
@@ -31,7 +31,7 @@ export class LayerNorm {
     store: ParameterStore,
     name: string,
     size: number,
-    readonly eps: number,
+    readonly eps = 1e-12,
   ) {
     this.weight = store.declare(`${name}.weight`, [size], ones);
     this.bias = store.declare(`${name}.bias`, [size], zeros);
@@ -40,6 +40,39 @@ export class LayerNorm {
   /** norm(x + dropout(residual)), x (T, C) */
   forward(x: Tensor, residual?: Tensor, p = 0): Tensor {
     return layerNorm(x, this.weight.tensor, this.bias.tensor, { eps: this.eps, residual, dropout: p });
+  }
+}
+
+/** NAME.weight (rows, C): one row for each id. */
+export class Embedding {
+  readonly weight: Parameter;
+
+  /** @param paddingIdx the row that starts at zero and takes no gradient */
+  constructor(
+    store: ParameterStore,
+    name: string,
+    rows: number,
+    size: number,
+    init: Init = usualInit,
+    private readonly paddingIdx?: number,
+  ) {
+    const start: Init =
+      init.kind === "normal" && paddingIdx !== undefined ? { ...init, zeroRow: paddingIdx } : init;
+    this.weight = store.declare(`${name}.weight`, [rows, size], start);
+  }
+
+  /** ids i32 (T) -> (T, C) */
+  forward(ids: Tensor): Tensor {
+    return embedding([{ table: this.weight.tensor, ids, paddingIdx: this.paddingIdx }]);
+  }
+}
+
+/** Sets each element to 0 with probability p while training, and scales the others by 1 / (1 - p). */
+export class Dropout {
+  constructor(readonly p: number) {}
+
+  forward(x: Tensor, training: boolean): Tensor {
+    return training && this.p > 0 ? dropout(x, this.p) : x;
   }
 }
 

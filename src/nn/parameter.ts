@@ -20,6 +20,8 @@ export type Init =
 
 export const zeros: Init = { kind: "constant", value: 0 };
 export const ones: Init = { kind: "constant", value: 1 };
+/** Where nothing else is said: what BERT's weights start with. */
+export const usualInit: Init = { kind: "normal", std: 0.02 };
 
 /** How the weights of products are stored: "bf16" and "int8" are for inference. */
 export type WeightType = "f32" | "bf16" | "int8";
