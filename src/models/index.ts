@@ -7,3 +7,4 @@ export type { HeadOutput } from "./head.js";
 export type { LossOptions } from "./loss-options.js";
 export { type LoadReport, Model, type ModelOutput } from "./model.js";
 export { type PaddedInputs, paddedBatch } from "./padded-batch.js";
+export { collateTagChains, pathLogits } from "./tag-chains.js";

@@ -2,7 +2,7 @@
 // memory comes later, when the shapes were compared with what a checkpoint holds.
 import { AthanorError } from "../errors.js";
 import { getEngine } from "../native/load.js";
-import { normal } from "../tensor/ops/creation.js";
+import { normal, truncatedNormal, uniform } from "../tensor/ops/creation.js";
 import { quantizeRows } from "../tensor/ops/linear.js";
 import { cast } from "../tensor/ops/shape.js";
 import type { Generator } from "../tensor/random.js";
@@ -10,11 +10,13 @@ import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { copyToDevice, handles, makeTensor, type Tensor } from "../tensor/tensor.js";
 
 /**
- * How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding); `values` gives
- * all elements.
+ * How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding); `uniform` lies in
+ * [-bound, bound), `truncatedNormal` within two standard deviations; `values` gives all elements.
  */
 export type Init =
   | { kind: "normal"; std: number; zeroRow?: number }
+  | { kind: "truncatedNormal"; std: number }
+  | { kind: "uniform"; bound: number }
   | { kind: "constant"; value: number }
   | { kind: "values"; values: () => Float32Array };
 
@@ -35,6 +37,15 @@ const masters = new WeakMap<Tensor, Tensor>();
 /** The f32 values behind a bf16 parameter that is trained: optimizers change these and round them to it. */
 export function masterOf(parameter: Tensor): Tensor | undefined {
   return masters.get(parameter);
+}
+
+function drawn(
+  init: Extract<Init, { kind: "normal" | "truncatedNormal" | "uniform" }>,
+  shape: readonly number[],
+  options: { generator: Generator; queue: number },
+): Tensor {
+  if (init.kind === "uniform") return uniform(shape, -init.bound, init.bound, options);
+  return (init.kind === "normal" ? normal : truncatedNormal)(shape, 0, init.std, options);
 }
 
 /** One named tensor of a model. */
@@ -167,8 +178,8 @@ export class ParameterStore {
           tensor.set(init.values());
           continue;
         }
-        native.copy(target, handles.of(normal(shape as number[], 0, init.std, { generator, queue })));
-        if (init.zeroRow !== undefined && init.zeroRow < shape[0]) {
+        native.copy(target, handles.of(drawn(init, shape, { generator, queue })));
+        if (init.kind === "normal" && init.zeroRow !== undefined && init.zeroRow < shape[0]) {
           native.fill(handles.of(tensor.detach().slice(init.zeroRow, init.zeroRow + 1)), 0);
         }
       }

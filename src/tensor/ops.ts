@@ -1,10 +1,12 @@
 // One typed function per op, in groups. `import { ops } from "athanor"` gives them as ops.linear, ops.add, ...
 export * from "./ops/attention.js";
 export * from "./ops/creation.js";
+export { type CrfScores, crfDecode, crfNll } from "./ops/crf.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/gated.js";
 export * from "./ops/linear.js";
 export * from "./ops/loss.js";
+export * from "./ops/lstm.js";
 export { dropout, layerNorm, type NormAndSum, type NormOptions, rmsNorm } from "./ops/norm.js";
 export * from "./ops/optimizer.js";
 export * from "./ops/reduce.js";

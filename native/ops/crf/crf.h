@@ -52,6 +52,7 @@ struct CrfBackward {
   T* demissions;         // (T, K)
   float* dtransitions;   // (K, K)
   float *dstart, *dend;  // (K)
+  int64_t groups = 0;    // of sequences, see crf_groups(); 0: as many as it says
 };
 
 // The path of the largest score; of equal ones the smaller tag, from the last row back.

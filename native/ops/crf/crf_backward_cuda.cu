@@ -124,7 +124,8 @@ __global__ void __launch_bounds__(add_threads)
 template <class T>
 void crf_backward(Cuda cuda, const CrfBackward<T>& a) {
   const CrfScores<T>& in = a.in;
-  const int64_t groups = crf_groups(in.batch, in.tags, most_groups), each = Partial::floats(in.tags);
+  const int64_t groups = a.groups ? a.groups : crf_groups(in.batch, in.tags, most_groups);
+  const int64_t each = Partial::floats(in.tags);
   const Scratch<float> partials(cuda, groups * each), divisor(cuda, 1);
   const bool mean = a.reduction == Reduction::mean;
   if (groups > 0) {
