@@ -37,10 +37,10 @@ __global__ void __launch_bounds__(count_threads) crf_count_kernel(CrfScores<T> i
 template <class T>
 __device__ void step_back(const CrfScores<T>& in, const float* alpha, const float* log_sum, const float* p,
                           float* next, float factor, float* sum) {
-  const int64_t tags = in.tags;
-  for_tags(tags, [&](int64_t i) {
+  const int tags = static_cast<int>(in.tags);
+  for_tags(tags, [&](int i) {
     float mass = 0.0f;
-    for (int64_t j = 0; j < tags; j++) {
+    for (int j = 0; j < tags; j++) {
       if (p[j] == 0.0f) continue;  // no path comes this way, and perhaps none could
       const float pair = p[j] * expf(alpha[i] + to_float(in.transitions[i * tags + j]) - log_sum[j]);
       mass += pair;
@@ -56,30 +56,31 @@ template <class T>
 __device__ void differentiate(BlockTeam& team, const CrfBackward<T>& a, const CrfSequence& s, float factor,
                               const Partial& partial) {
   const CrfScores<T>& in = a.in;
-  const int64_t tags = in.tags, last = s.length - 1;
+  const int tags = static_cast<int>(in.tags);
+  const int64_t last = s.length - 1;
   const int32_t* labels = a.labels.data + s.begin;
   float* p = dynamic_shared<float>();
   float *next = p + tags, *log_sum = next + tags, *alpha = log_sum + tags;
   const float* ends = a.alpha + (s.begin + last) * tags;
-  const auto score = [&](int64_t j) { return ends[j] + to_float(in.end[j]); };
+  const auto score = [&](int j) { return ends[j] + to_float(in.end[j]); };
   const CrfLogSum all = log_sum_of(team, tags, score);
-  for_tags(tags, [&](int64_t j) { p[j] = all.sum == 0.0f ? 0.0f : expf(score(j) - all.shift) / all.sum; });
+  for_tags(tags, [&](int j) { p[j] = all.sum == 0.0f ? 0.0f : expf(score(j) - all.shift) / all.sum; });
   for (int64_t t = last;; t--) {
-    const int64_t label = labels[t];
-    for_tags(tags, [&](int64_t j) {
+    const int label = labels[t];
+    for_tags(tags, [&](int j) {
       const float dx = factor * (p[j] - (j == label ? 1.0f : 0.0f));
       a.demissions[(s.begin + t) * tags + j] = from_float<T>(dx);
       if (t == last) partial.end[j] += dx;
       if (t == 0) partial.start[j] += dx;
     });
     if (t == 0) return;
-    for_tags(tags, [&](int64_t j) { alpha[j] = a.alpha[(s.begin + t - 1) * tags + j]; });
+    for_tags(tags, [&](int j) { alpha[j] = a.alpha[(s.begin + t - 1) * tags + j]; });
     __syncthreads();
-    for_tags(tags, [&](int64_t j) { log_sum[j] = log_sum_to(alpha, in.transitions, j, tags); });
+    for_tags(tags, [&](int j) { log_sum[j] = log_sum_to(alpha, in.transitions, j, tags); });
     __syncthreads();
     step_back(in, alpha, log_sum, p, next, factor, partial.transitions);
-    const int64_t label_before = labels[t - 1];
-    for_tags(tags, [&](int64_t i) {
+    const int label_before = labels[t - 1];
+    for_tags(tags, [&](int i) {
       if (i == label_before) partial.transitions[label * tags + i] -= factor;
     });
     float* const old = p;

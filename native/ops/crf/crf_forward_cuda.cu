@@ -29,7 +29,7 @@ __device__ double gold_score(BlockTeam& team, const CrfForward<T>& a, const CrfS
 template <class T>
 __global__ void __launch_bounds__(crf_most_threads) crf_forward_kernel(CrfForward<T> a) {
   const CrfScores<T>& in = a.in;
-  const int64_t tags = in.tags;
+  const int tags = static_cast<int>(in.tags);
   float* before = dynamic_shared<float>();  // (K): alpha of the row before
   BlockTeam team;
   const CrfSequence s(in, blockIdx.x);
@@ -42,17 +42,17 @@ __global__ void __launch_bounds__(crf_most_threads) crf_forward_kernel(CrfForwar
     const T* emissions = in.emissions + (s.begin + t) * in.stride;
     float* alpha = a.alpha + (s.begin + t) * tags;
     float largest = -INFINITY;
-    for_tags(tags, [&](int64_t j) {
+    for_tags(tags, [&](int j) {
       const float led = t == 0 ? to_float(in.start[j]) : log_sum_to(before, in.transitions, j, tags);
       alpha[j] = to_float(emissions[j]) + led;
       largest = fmaxf(largest, alpha[j]);
     });
     const float shift = crf_shift(team.max(largest));
-    for_tags(tags, [&](int64_t j) { before[j] = alpha[j] -= shift; });
+    for_tags(tags, [&](int j) { before[j] = alpha[j] -= shift; });
     total += static_cast<double>(shift);
     __syncthreads();
   }
-  const CrfLogSum last = log_sum_of(team, tags, [&](int64_t j) { return before[j] + to_float(in.end[j]); });
+  const CrfLogSum last = log_sum_of(team, tags, [&](int j) { return before[j] + to_float(in.end[j]); });
   const double log_z = total + static_cast<double>(last.shift) + static_cast<double>(logf(last.sum));
   const double gold = gold_score(team, a, s);
   const bool forbidden = gold == -INFINITY && !isnan(log_z);
@@ -77,12 +77,12 @@ __global__ void __launch_bounds__(total_threads) crf_total_kernel(CrfForward<T> 
 
 // The best way to tag j: over the tags before it, the first of equal ones.
 template <class T>
-__device__ float best_to(const float* before, const T* transitions, int64_t j, int64_t tags, int32_t* from) {
+__device__ float best_to(const float* before, const T* transitions, int j, int tags, int32_t* from) {
   float best = before[0] + to_float(transitions[j]);
   int32_t found = 0;
-  for (int64_t i = 1; i < tags; i++) {
+  for (int i = 1; i < tags; i++) {
     const float score = before[i] + to_float(transitions[i * tags + j]);
-    if (score > best) best = score, found = static_cast<int32_t>(i);
+    if (score > best) best = score, found = i;
   }
   *from = found;
   return best;
@@ -92,7 +92,7 @@ __device__ float best_to(const float* before, const T* transitions, int64_t j, i
 template <class T>
 __global__ void __launch_bounds__(crf_most_threads) crf_decode_kernel(CrfDecode<T> a, int32_t* from) {
   const CrfScores<T>& in = a.in;
-  const int64_t tags = in.tags;
+  const int tags = static_cast<int>(in.tags);
   float* before = dynamic_shared<float>();  // (K)
   float* best = before + tags;              // (K)
   BlockTeam team;
@@ -101,14 +101,14 @@ __global__ void __launch_bounds__(crf_most_threads) crf_decode_kernel(CrfDecode<
   for (int64_t t = 0; t < s.length; t++) {
     const T* emissions = in.emissions + (s.begin + t) * in.stride;
     float largest = -INFINITY;
-    for_tags(tags, [&](int64_t j) {
+    for_tags(tags, [&](int j) {
       const float led = t == 0 ? to_float(in.start[j])
                                : best_to(before, in.transitions, j, tags, from + (s.begin + t) * tags + j);
       best[j] = led + to_float(emissions[j]);
       largest = fmaxf(largest, best[j]);
     });
     const float shift = crf_shift(team.max(largest));
-    for_tags(tags, [&](int64_t j) { before[j] = best[j] - shift; });
+    for_tags(tags, [&](int j) { before[j] = best[j] - shift; });
     total += static_cast<double>(shift);
     __syncthreads();
   }
@@ -117,15 +117,15 @@ __global__ void __launch_bounds__(crf_most_threads) crf_decode_kernel(CrfDecode<
     a.scores[blockIdx.x] = 0.0f;
     return;
   }
-  int64_t tag = 0;
+  int tag = 0;
   float largest = before[0] + to_float(in.end[0]);
-  for (int64_t j = 1; j < tags; j++) {
+  for (int j = 1; j < tags; j++) {
     const float score = before[j] + to_float(in.end[j]);
     if (score > largest) largest = score, tag = j;
   }
   a.scores[blockIdx.x] = static_cast<float>(total + static_cast<double>(largest));
   for (int64_t t = s.length - 1; t >= 0; t--) {
-    a.path[s.begin + t] = static_cast<int32_t>(tag);
+    a.path[s.begin + t] = tag;
     if (t > 0) tag = from[(s.begin + t) * tags + tag];
   }
 }

@@ -34,18 +34,17 @@ struct CrfSequence {
 
 // Calls body(j) for the tags of this thread.
 template <class Body>
-__device__ inline void for_tags(int64_t tags, const Body& body) {
-  for (int64_t j = threadIdx.x; j < tags; j += blockDim.x) body(j);
+__device__ inline void for_tags(int tags, const Body& body) {
+  for (int j = static_cast<int>(threadIdx.x); j < tags; j += static_cast<int>(blockDim.x)) body(j);
 }
 
 // Log of the sum over i of exp(before[i] + transitions[i, j]).
 template <class T>
-__device__ inline float log_sum_to(const float* before, const T* transitions, int64_t j, int64_t tags) {
+__device__ inline float log_sum_to(const float* before, const T* transitions, int j, int tags) {
   float largest = -INFINITY, sum = 0.0f;
-  for (int64_t i = 0; i < tags; i++)
-    largest = fmaxf(largest, before[i] + to_float(transitions[i * tags + j]));
+  for (int i = 0; i < tags; i++) largest = fmaxf(largest, before[i] + to_float(transitions[i * tags + j]));
   const float shift = crf_shift(largest);
-  for (int64_t i = 0; i < tags; i++) sum += expf(before[i] + to_float(transitions[i * tags + j]) - shift);
+  for (int i = 0; i < tags; i++) sum += expf(before[i] + to_float(transitions[i * tags + j]) - shift);
   return shift + logf(sum);
 }
 
@@ -56,11 +55,11 @@ struct CrfLogSum {
 };
 
 template <class F>
-__device__ inline CrfLogSum log_sum_of(BlockTeam& team, int64_t tags, const F& f) {
+__device__ inline CrfLogSum log_sum_of(BlockTeam& team, int tags, const F& f) {
   float largest = -INFINITY, sum = 0.0f;
-  for_tags(tags, [&](int64_t j) { largest = fmaxf(largest, f(j)); });
+  for_tags(tags, [&](int j) { largest = fmaxf(largest, f(j)); });
   const float shift = crf_shift(team.max(largest));
-  for_tags(tags, [&](int64_t j) { sum += expf(f(j) - shift); });
+  for_tags(tags, [&](int j) { sum += expf(f(j) - shift); });
   return {shift, team.sum(sum)};
 }
 
