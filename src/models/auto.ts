@@ -140,6 +140,8 @@ export function autoModelForHead(name: string, HeadClass: CustomHeadClass): Auto
 export const AutoModel = auto("Model");
 export const AutoModelForPreTraining = auto("ForPreTraining");
 export const AutoModelForMaskedLM = auto("ForMaskedLM");
+/** For BERT needs `is_decoder: true` in the config. */
+export const AutoModelForCausalLM = auto("LMHeadModel");
 export const AutoModelForNextSentencePrediction = auto("ForNextSentencePrediction");
 export const AutoModelForSequenceClassification = auto("ForSequenceClassification");
 export const AutoModelForTokenClassification = auto("ForTokenClassification");

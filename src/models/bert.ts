@@ -5,11 +5,19 @@ import { AthanorError } from "../errors.js";
 import { Linear, TextEmbeddings } from "../nn/layers.js";
 import type { Init, Parameter, ParameterStore } from "../nn/parameter.js";
 import { PostNormLayer, type PostNormLayerNames } from "../nn/post-norm-layer.js";
+import { relativeRows } from "../nn/relative-positions.js";
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Batch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
 import type { Encoder, EncoderOptions, EncoderOutput } from "./encoder.js";
-import { bertEntries, type EncoderSizes, encoderSizes, type SizeEntries } from "./encoder-sizes.js";
+import {
+  bertEntries,
+  type EncoderSizes,
+  encoderSizes,
+  layerSizes,
+  type SizeEntries,
+} from "./encoder-sizes.js";
+import type { Abilities } from "./encoder-variations.js";
 import { runLayers } from "./layer-stack.js";
 
 /** How a family differs from BERT. */
@@ -19,9 +27,11 @@ export interface BertVariant {
   pooler: boolean;
   /** Positions count from the padding token's id + 1, and that token itself is not counted. */
   positionsAfterPadding?: boolean;
+  /** Beside those of all: relative positions and fewer heads. */
+  abilities?: Abilities;
 }
 
-export const bert: BertVariant = { entries: bertEntries, pooler: true };
+export const bert: BertVariant = { entries: bertEntries, pooler: true, abilities: { decoder: true } };
 
 /** RoBERTa (Liu et al. 2019, arXiv:1907.11692), as transformers.RobertaModel: fairseq's positions. */
 export const roberta: BertVariant = {
@@ -70,24 +80,25 @@ export class BertEncoder implements Encoder {
     pooler: boolean,
     variant: BertVariant = bert,
   ) {
-    const sizes = encoderSizes(config, variant.entries);
-    const { hidden, width, std, paddingIdx } = sizes;
+    const abilities = { relativePositions: true, pruning: true, ...variant.abilities };
+    const sizes = encoderSizes(config, variant.entries, abilities);
+    const { hidden, width, std, paddingIdx, relative, crossAttention } = sizes;
     const padding = variant.positionsAfterPadding ? paddingPosition(sizes) : undefined;
     this.sizes = sizes;
     this.uncountedToken = padding;
     this.firstPosition = padding === undefined ? 0 : padding + 1;
     this.positions = sizes.positions - this.firstPosition;
-    const starts = { std, paddingIdx, positionPaddingIdx: padding };
+    const starts = { std, paddingIdx, positionPaddingIdx: padding, positionsUnused: relative !== undefined };
     this.#embeddings = new TextEmbeddings(store, `${prefix}embeddings`, sizes, starts);
     this.words = this.#embeddings.words;
     const init: Init = { kind: "normal", std };
     if (width !== hidden) {
       this.#projection = new Linear(store, `${prefix}embeddings_project`, width, hidden, init);
     }
-    this.#layers = Array.from(
-      { length: sizes.layers },
-      (_, i) => new PostNormLayer(store, layerNames(`${prefix}encoder.layer.${i}`), sizes),
-    );
+    this.#layers = Array.from({ length: sizes.layers }, (_, i) => {
+      const names = layerNames(`${prefix}encoder.layer.${i}`, crossAttention);
+      return new PostNormLayer(store, names, layerSizes(sizes, i));
+    });
     if (pooler && variant.pooler) {
       this.#pooler = new Linear(store, `${prefix}pooler.dense`, hidden, hidden, init);
     }
@@ -96,19 +107,37 @@ export class BertEncoder implements Encoder {
   forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput {
     const embedded = this.#embeddings.forward(batch, training ? this.sizes.hiddenDropout : 0); // (T, E)
     const x = this.#projection ? this.#projection.forward(embedded) : embedded; // (T, C)
-    const output = runLayers(this.#layers, x, batch, training, options);
+    const { relative, crossAttention } = this.sizes;
+    if (options.encoderOutputs && !crossAttention) {
+      throw new AthanorError(
+        "ERR_ARGUMENT",
+        "forward: encoderOutputs must be left out for a model without cross-attention (add_cross_attention), got some",
+      );
+    }
+    const rows = relative && relativeRows(batch.bounds, relative.positions, batch.offsets.device);
+    const output = runLayers(this.#layers, x, batch, training, { ...options, rows });
     const pooled = this.#pooler?.forward(gatherRows(output.hidden, batch.firstRows), "tanh"); // (B, C)
     return { ...output, pooled };
   }
 }
 
-function layerNames(layer: string): PostNormLayerNames {
+function attentionNames(part: string) {
   return {
-    query: `${layer}.attention.self.query`,
-    key: `${layer}.attention.self.key`,
-    value: `${layer}.attention.self.value`,
-    output: `${layer}.attention.output.dense`,
-    attentionNorm: `${layer}.attention.output.LayerNorm`,
+    query: `${part}.self.query`,
+    key: `${part}.self.key`,
+    value: `${part}.self.value`,
+    distance: `${part}.self.distance_embedding`,
+    output: `${part}.output.dense`,
+    norm: `${part}.output.LayerNorm`,
+  };
+}
+
+function layerNames(layer: string, cross: boolean): PostNormLayerNames {
+  const { norm: attentionNorm, ...attention } = attentionNames(`${layer}.attention`);
+  return {
+    ...attention,
+    attentionNorm,
+    ...(cross && { cross: attentionNames(`${layer}.crossattention`) }),
     up: `${layer}.intermediate.dense`,
     down: `${layer}.output.dense`,
     outputNorm: `${layer}.output.LayerNorm`,

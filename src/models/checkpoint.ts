@@ -3,7 +3,8 @@ import { AthanorError } from "../errors.js";
 import { type Stored, storedNames } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
 import type { Parameter, ParameterStore } from "../nn/parameter.js";
-import { handles } from "../tensor/tensor.js";
+import { untracked } from "../tensor/scope.js";
+import { handles, makeTensor, type Tensor } from "../tensor/tensor.js";
 import type { CheckpointTensor } from "./checkpoint-files.js";
 import type { LoadReport } from "./model.js";
 import type { SafetensorsDType } from "./safetensors.js";
@@ -101,14 +102,33 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, i) => size === b[i]);
 }
 
-/** Reads the planned tensors into the parameters' memory, converting to f32. */
-export async function readWeights(plan: LoadPlan): Promise<void> {
+/** Reads the planned tensors into the memory of parameters that nobody uses yet, converting to f32. */
+export async function readWeights({ matches }: LoadPlan): Promise<void> {
+  await readTensors(matches.map(({ parameter, source }) => ({ target: parameter.tensor, source })));
+}
+
+/** The same for parameters in use: all is read beside them before any is changed. */
+export async function replaceWeights({ matches }: LoadPlan): Promise<void> {
+  const read = matches.map(({ parameter: { tensor }, source }) => {
+    const target = untracked(() => makeTensor(null, "f32", tensor.shape, tensor.device, 0));
+    return { tensor, target, source };
+  });
+  try {
+    await readTensors(read);
+    const { native } = getEngine();
+    for (const { tensor, target } of read) native.copy(handles.of(tensor), handles.of(target));
+  } finally {
+    for (const { target } of read) target.dispose();
+  }
+}
+
+async function readTensors(list: readonly { target: Tensor; source: CheckpointTensor }[]): Promise<void> {
   const byFile = new Map<string, number[]>();
-  for (const { parameter, source } of plan.matches) {
+  for (const { target, source } of list) {
     const entries = byFile.get(source.file) ?? [];
     byFile.set(source.file, entries);
     const stored = storedNames.indexOf(storedAs.get(source.dtype) as Stored);
-    entries.push(handles.of(parameter.tensor), stored, source.begin);
+    entries.push(handles.of(target), stored, source.begin);
   }
   const { native, settle } = getEngine();
   for (const [file, entries] of byFile) {

@@ -1,8 +1,8 @@
 // From an encoder's output to scores per sequence, (B, outputs): families differ in what lies between the first
 // token and the last linear layer.
+import { activated } from "../nn/activation.js";
 import { Linear } from "../nn/layers.js";
 import type { ParameterStore } from "../nn/parameter.js";
-import { gelu, geluQuick, geluTanh, relu, sigmoid, silu, tanh } from "../tensor/ops/elementwise.js";
 import type { Activation } from "../tensor/ops/linear.js";
 import { gatherRows } from "../tensor/ops/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -61,19 +61,4 @@ export function firstTokenClassifier(
       };
     },
   };
-}
-
-const functions = {
-  none: (x: Tensor) => x,
-  relu,
-  gelu,
-  gelu_tanh: geluTanh,
-  gelu_quick: geluQuick,
-  silu,
-  tanh,
-  sigmoid,
-};
-
-function activated(x: Tensor, activation: Activation): Tensor {
-  return functions[activation](x);
 }

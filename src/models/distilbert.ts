@@ -6,7 +6,7 @@ import { PostNormLayer, type PostNormLayerNames } from "../nn/post-norm-layer.js
 import type { Batch } from "./batch.js";
 import type { ModelConfig } from "./config.js";
 import type { Encoder, EncoderOptions, EncoderOutput } from "./encoder.js";
-import { type EncoderSizes, encoderSizes, type SizeEntries } from "./encoder-sizes.js";
+import { type EncoderSizes, encoderSizes, layerSizes, type SizeEntries } from "./encoder-sizes.js";
 import { runLayers } from "./layer-stack.js";
 
 const entries: SizeEntries = {
@@ -34,7 +34,7 @@ export class DistilBertEncoder implements Encoder {
 
   /** @param prefix "" for the bare model, "distilbert." under a head */
   constructor(store: ParameterStore, prefix: string, config: ModelConfig) {
-    const sizes = encoderSizes(config, entries);
+    const sizes = encoderSizes(config, entries, { pruning: true });
     const { std, paddingIdx } = sizes;
     this.sizes = sizes;
     this.positions = sizes.positions;
@@ -45,10 +45,10 @@ export class DistilBertEncoder implements Encoder {
       positions,
     });
     this.words = this.#embeddings.words;
-    this.#layers = Array.from(
-      { length: sizes.layers },
-      (_, i) => new PostNormLayer(store, layerNames(`${prefix}transformer.layer.${i}`), sizes),
-    );
+    this.#layers = Array.from({ length: sizes.layers }, (_, i) => {
+      const names = layerNames(`${prefix}transformer.layer.${i}`);
+      return new PostNormLayer(store, names, layerSizes(sizes, i));
+    });
   }
 
   forward(batch: Batch, training: boolean, options: EncoderOptions): EncoderOutput {

@@ -5,6 +5,7 @@ import { activationOf } from "../nn/activation.js";
 import type { PostNormLayerSizes } from "../nn/post-norm-layer.js";
 import type { Activation } from "../tensor/ops/linear.js";
 import { integerOf, type ModelConfig, numberOf } from "./config.js";
+import { type Abilities, variations } from "./encoder-variations.js";
 
 export interface EncoderSizes extends PostNormLayerSizes {
   vocabulary: number;
@@ -19,6 +20,10 @@ export interface EncoderSizes extends PostNormLayerSizes {
   /** Of embeddings and sub-layers; heads use it that have none of their own. */
   hiddenDropout: number;
   paddingIdx: number | null;
+  /** Whether layers look at an encoder's output. */
+  crossAttention: boolean;
+  /** Heads that are gone, by layer. */
+  prunedHeads: ReadonlyMap<number, ReadonlySet<number>>;
 }
 
 /** An entry's name, its default and another name that Transformers reads it under. */
@@ -61,7 +66,11 @@ export const bertEntries: SizeEntries = {
 };
 
 /** @throws ERR_CHECKPOINT naming the entry, what is needed and what came */
-export function encoderSizes(config: ModelConfig, entries: SizeEntries): EncoderSizes {
+export function encoderSizes(
+  config: ModelConfig,
+  entries: SizeEntries,
+  abilities: Abilities = {},
+): EncoderSizes {
   const nameIn = ([name, , other]: Entry<unknown>) =>
     other !== undefined && config[name] === undefined && config[other] !== undefined ? other : name;
   const integer = (entry: Entry<number>, least: number, most: number) =>
@@ -75,17 +84,18 @@ export function encoderSizes(config: ModelConfig, entries: SizeEntries): Encoder
     const [hiddenName, headsName] = [nameIn(entries.hidden), nameIn(entries.heads)];
     throw wrong(`${hiddenName} must be a multiple of ${headsName}, got ${hidden} and ${heads}`);
   }
-  requireEncoder(config);
+  const layers = integer(entries.layers, 0, 1 << 12);
+  const positions = integer(entries.positions, 1, 1 << 24);
   const vocabulary = integer(entries.vocabulary, 1, 2 ** 31 - 1);
   const hiddenDropout = number(entries.hiddenDropout, 1);
   const padding = () => integerOf(config, "pad_token_id", entries.paddingIdx, 0, vocabulary - 1);
   return {
     vocabulary,
     hidden,
-    layers: integer(entries.layers, 0, 1 << 12),
+    layers,
     heads,
     inner: integer(entries.inner, 1, 1 << 24),
-    positions: integer(entries.positions, 1, 1 << 24),
+    positions,
     width: entries.width ? integer(entries.width, 1, 1 << 20) : hidden,
     types: entries.types && integer(entries.types, 1, 1 << 16),
     activation: activationOf(config[entries.activation[0]] ?? entries.activation[1], entries.activation[0]),
@@ -96,16 +106,14 @@ export function encoderSizes(config: ModelConfig, entries: SizeEntries): Encoder
     feedForwardDropout: entries.undropped === "feedForward" ? 0 : hiddenDropout,
     attentionDropout: number(entries.attentionDropout, 1),
     paddingIdx: config.pad_token_id === null ? null : padding(),
+    headSize: hidden / heads,
+    ...variations(config, abilities, { positions, layers, heads }),
   };
 }
 
-/** What would need another computation than an encoder's. */
-function requireEncoder(config: ModelConfig): void {
-  const kind = config.position_embedding_type ?? "absolute";
-  if (kind !== "absolute") {
-    throw wrong(`position_embedding_type must be "absolute", got ${JSON.stringify(kind)}`);
-  }
-  if (config.is_decoder) throw wrong("is_decoder must be false for an encoder, got true");
+/** The sizes of a layer, fewer heads where some are pruned. */
+export function layerSizes(sizes: EncoderSizes, layer: number): PostNormLayerSizes {
+  return { ...sizes, heads: sizes.heads - (sizes.prunedHeads.get(layer)?.size ?? 0) };
 }
 
 function wrong(what: string): AthanorError {

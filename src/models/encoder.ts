@@ -4,11 +4,21 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { Batch } from "./batch.js";
 import type { EncoderSizes } from "./encoder-sizes.js";
 
+/** What an encoder gave, for a decoder to look at. */
+export interface EncoderOutputs {
+  /** f32 (S, C): rows of B sequences, one after another. */
+  lastHiddenState: Tensor;
+  /** i32 (B+1), as of a Batch. */
+  offsets: Tensor;
+}
+
 export interface ForwardOptions {
   /** Also return the embeddings and each layer's output. */
   hiddenStates?: boolean;
   /** Also return attention probabilities: per layer, one (H, L, L) tensor per sequence. */
   attentions?: boolean;
+  /** For decoders with cross-attention: as many sequences as the batch has. Without it they look at their own tokens alone. */
+  encoderOutputs?: EncoderOutputs;
 }
 
 /** What Model passes on to the encoder. */

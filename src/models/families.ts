@@ -99,8 +99,16 @@ export function modelParts(
   const store = new ParameterStore();
   const prefix = name === "Model" ? "" : family.prefix;
   const encoder = family.encoder(store, prefix, config, kind.pooler);
-  const architecture = family.className + name;
-  const parts = { config, architecture, store, encoder, head: kind.make(store, encoder, config) };
+  const ofEncoder = new Set([...store.all()].map(({ name: parameter }) => parameter));
+  const parts = {
+    config,
+    architecture: family.className + name,
+    store,
+    encoder,
+    head: kind.make(store, encoder, config),
+    headParameters: [...store.all()].map(({ name: own }) => own).filter((own) => !ofEncoder.has(own)),
+    rebuild: (other: ModelConfig) => modelParts(other, head).parts,
+  };
   return { parts, rules: nameRules(family) };
 }
 

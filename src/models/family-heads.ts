@@ -3,6 +3,7 @@
 import { AthanorError } from "../errors.js";
 import { activationOf } from "../nn/activation.js";
 import type { Activation } from "../tensor/ops/linear.js";
+import { causalLM } from "./causal-language-model.js";
 import { type ClassifierKind, firstTokenClassifier, pooledClassifier } from "./classifiers.js";
 import { labelCount, type ModelConfig, numberOf } from "./config.js";
 import { dropoutEntry, type FamilyHeads, hiddenDropout, noDropout } from "./head.js";
@@ -41,6 +42,7 @@ export const bertHeads: FamilyHeads = {
   Model: bare,
   ForPreTraining: preTraining(bertLanguageModel, nextSentence),
   ForMaskedLM: maskedLM(bertLanguageModel),
+  LMHeadModel: causalLM(bertLanguageModel),
   ForNextSentencePrediction: sentencePair(nextSentence),
   ForSequenceClassification: sequenceClassification(bertClassifier),
   ForTokenClassification: tokenClassification(classifierDropout),

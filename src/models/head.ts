@@ -12,6 +12,7 @@ export type HeadName =
   | "Model"
   | "ForPreTraining"
   | "ForMaskedLM"
+  | "LMHeadModel"
   | "ForNextSentencePrediction"
   | "ForSequenceClassification"
   | "ForTokenClassification"

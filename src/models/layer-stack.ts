@@ -1,14 +1,15 @@
 // The layers of an encoder one after another, with what a caller wants to see of each.
 
-import type { LayerOutput } from "../nn/post-norm-layer.js";
+import type { LayerInputs, LayerOutput } from "../nn/post-norm-layer.js";
 import { recomputed } from "../nn/recompute.js";
+import type { RelativeRows } from "../nn/relative-positions.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Batch } from "./batch.js";
 import type { EncoderOptions, EncoderOutput } from "./encoder.js";
 
 interface Layer {
   readonly heads: number;
-  forward(x: Tensor, offsets: Tensor, training: boolean, wantWeights: boolean): LayerOutput;
+  forward(x: Tensor, inputs: LayerInputs): LayerOutput;
 }
 
 /**
@@ -21,23 +22,45 @@ export function runLayers(
   x: Tensor,
   batch: Batch,
   training: boolean,
-  options: EncoderOptions,
+  options: EncoderOptions & { rows?: RelativeRows },
 ): EncoderOutput {
   let hidden = x; // (T, C)
   const hiddenStates = options.hiddenStates ? [x] : undefined;
   const attentions: Tensor[][] | undefined = options.attentions ? [] : undefined;
+  const { encoderOutputs: seen, rows } = options;
+  const memory = seen && { hidden: seen.lastHiddenState, offsets: seen.offsets };
+  const inputs = { offsets: batch.offsets, training, wantWeights: attentions !== undefined, rows, memory };
+  // A gradient goes to the input of a recomputed layer alone.
+  const recompute = options.recompute && !attentions && !memory?.hidden.requiresGrad;
   for (const layer of layers) {
-    if (options.recompute && !attentions) {
-      const run = (input: Tensor, offsets: Tensor) => layer.forward(input, offsets, training, false).x;
-      hidden = recomputed(run, hidden, batch.offsets);
+    if (recompute) {
+      hidden = recomputedLayer(layer, hidden, inputs);
     } else {
-      const output = layer.forward(hidden, batch.offsets, training, attentions !== undefined);
+      const output = layer.forward(hidden, inputs);
       hidden = output.x;
       if (output.weights) attentions?.push(perSequence(output.weights, batch, layer.heads));
     }
     hiddenStates?.push(hidden);
   }
   return { hidden, hiddenStates, attentions };
+}
+
+function recomputedLayer(layer: Layer, x: Tensor, inputs: LayerInputs): Tensor {
+  const { offsets, rows, memory } = inputs;
+  const relative = rows ? [rows.rows, rows.falling, rows.rising] : [];
+  const looked = memory ? [memory.hidden, memory.offsets] : [];
+  const run = (input: Tensor, ...kept: Tensor[]) => {
+    const [first, ...others] = kept;
+    const [r, falling, rising] = others.splice(0, relative.length);
+    const [hidden, memoryOffsets] = others;
+    return layer.forward(input, {
+      ...inputs,
+      offsets: first,
+      rows: rows && { ...rows, rows: r, falling, rising },
+      memory: memory && { hidden, offsets: memoryOffsets },
+    }).x;
+  };
+  return recomputed(run, x, offsets, ...relative, ...looked);
 }
 
 /** Cuts flat attention weights into one (H, L, L) tensor per sequence: views. */

@@ -10,11 +10,13 @@ import { cast } from "../tensor/ops/shape.js";
 import { Generator, withGenerator } from "../tensor/random.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import type { Device, Tensor } from "../tensor/tensor.js";
+import type { Adapter } from "./adapters/adapter.js";
 import { writeFileAtomic } from "./atomic-file.js";
 import { type Batch, type BatchLabels, collateTokens, type Example } from "./batch.js";
 import { labelCount, type ModelConfig } from "./config.js";
 import type { Encoder, ForwardOptions } from "./encoder.js";
 import type { Head } from "./head.js";
+import { type ParameterChoice, requireGradients } from "./layers-by-name.js";
 import { HeadLoss, type LossOptions } from "./loss-options.js";
 import { writeSafetensors } from "./safetensors.js";
 
@@ -49,6 +51,10 @@ export interface ModelParts {
   store: ParameterStore;
   encoder: Encoder;
   head: Head;
+  /** Names of what the head declared. */
+  headParameters?: readonly string[];
+  /** The parts of the same model by another config. */
+  rebuild?: (config: ModelConfig) => ModelParts;
 }
 
 /** The bits of bf16 values that were widened. */
@@ -74,6 +80,10 @@ export class Model {
    * for a third more work, and the same bits.
    */
   gradientCheckpointing = false;
+  /** LoRA or adapters, while they are attached. */
+  adapter?: Adapter;
+  /** @internal */
+  readonly parts: ModelParts;
   readonly #store: ParameterStore;
   readonly #encoder: Encoder;
   readonly #head: Head;
@@ -100,6 +110,7 @@ export class Model {
     }
     this.config = { ...parts.config, architectures: [parts.architecture] };
     this.architecture = parts.architecture;
+    this.parts = parts;
     this.#store = parts.store;
     this.#encoder = parts.encoder;
     this.#head = parts.head;
@@ -125,6 +136,11 @@ export class Model {
   /** @internal */
   get store(): ParameterStore {
     return this.#store;
+  }
+
+  /** @internal As they were set last. */
+  get lossOptions(): LossOptions {
+    return this.#loss.options;
   }
 
   /** The most tokens that a sequence may have. */
@@ -169,10 +185,19 @@ export class Model {
     this.#parameters = undefined;
   }
 
-  /** @internal The f32 weights, which are parameters() but while training in mixed precision. */
+  /** @internal The f32 weights, also while training in mixed precision; without an adapter that is merged into them. */
   weights(): Map<string, Tensor> {
     this.#requireLive("weights");
-    return this.#store.values();
+    const values = this.#store.values();
+    if (this.adapter?.merged) for (const name of this.adapter.names) values.delete(name);
+    return values;
+  }
+
+  /** @internal Parameters were declared or removed. */
+  declared(): void {
+    this.#requireLive("declared");
+    this.#store.materialize(this.#device, this.#queue);
+    this.#parameters = undefined;
   }
 
   /** @internal After weights() were changed. */
@@ -210,12 +235,22 @@ export class Model {
     return this.#parameters;
   }
 
-  /** Stops training the parameters whose names match. */
-  freeze(pattern: RegExp | ((name: string) => boolean)): this {
-    for (const [name, parameter] of this.parameters()) {
-      const matches = typeof pattern === "function" ? pattern(name) : name.search(pattern) >= 0;
-      if (matches) parameter.requiresGrad = false;
-    }
+  /**
+   * Stops training parameters: those whose names match, or layers: `{ layers: 6, embeddings: true }` are the lowest six
+   * and the embeddings, `{ layers: [0, 11] }` the first and the last of twelve.
+   *
+   * @throws ERR_ARGUMENT where nothing is chosen, or a layer that there is not
+   */
+  freeze(choice: ParameterChoice): this {
+    requireGradients("freeze", this.parameters(), choice, false);
+    return this;
+  }
+
+  /** Trains parameters again. @throws ERR_ARGUMENT as freeze(); ERR_DTYPE for weights in fewer bits */
+  unfreeze(choice: ParameterChoice): this {
+    if (this.dtype !== "f32")
+      throw new AthanorError("ERR_DTYPE", `unfreeze: needs weights in f32, got ${this.dtype}`);
+    requireGradients("unfreeze", this.parameters(), choice, true);
     return this;
   }
 
@@ -344,6 +379,7 @@ export class Model {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.adapter?.release();
     this.#store.dispose();
     this.#loss.dispose();
     getEngine().native.removeQueue(this.queue);

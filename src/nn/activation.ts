@@ -1,6 +1,8 @@
-// Names of activations in config.json files.
+// Activations: their names in config.json files, and each as a function.
 import { AthanorError } from "../errors.js";
+import { gelu, geluQuick, geluTanh, relu, sigmoid, silu, tanh } from "../tensor/ops/elementwise.js";
 import type { Activation } from "../tensor/ops/linear.js";
+import type { Tensor } from "../tensor/tensor.js";
 
 const byName = new Map<string, Activation>([
   ["gelu", "gelu"],
@@ -27,4 +29,20 @@ export function activationOf(name: unknown, entry = "hidden_act"): Activation {
     );
   }
   return found;
+}
+
+const functions: Record<Activation, (x: Tensor) => Tensor> = {
+  none: (x) => x,
+  relu,
+  gelu,
+  gelu_tanh: geluTanh,
+  gelu_quick: geluQuick,
+  silu,
+  tanh,
+  sigmoid,
+};
+
+/** An activation on its own, where it cannot be part of a product. */
+export function activated(x: Tensor, activation: Activation): Tensor {
+  return functions[activation](x);
 }

@@ -1,24 +1,31 @@
 // The layers that every transformer here is made of. Each declares its parameters under the names that
 // Transformers saves and applies one or two fused ops.
+
 import { type Activation, type EmbeddingLookup, embedding, linear } from "../tensor/ops/linear.js";
 import { dropout, layerNorm } from "../tensor/ops/norm.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { activated } from "./activation.js";
 import { type Init, ones, type Parameter, type ParameterStore, usualInit, zeros } from "./parameter.js";
+import type { LinearPlace } from "./places.js";
 
 /** y = act(x Wᵀ + b): NAME.weight (out, in), NAME.bias (out). */
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter;
+  readonly #place: LinearPlace;
 
   constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init = usualInit) {
     this.weight = store.declare(`${name}.weight`, [outSize, inSize], init, true);
     this.bias = store.declare(`${name}.bias`, [outSize], zeros);
+    this.#place = store.places.addLinear(name, this.weight);
   }
 
   /** x (T, in) -> (T, out) */
   forward(x: Tensor, activation: Activation = "none"): Tensor {
     const { tensor, scale } = this.weight;
-    return linear(x, tensor, this.bias.tensor, { activation, weightScale: scale });
+    const bias = this.bias.tensor;
+    if (!this.#place.addition) return linear(x, tensor, bias, { activation, weightScale: scale });
+    return activated(this.#place.complete(x, linear(x, tensor, bias, { weightScale: scale })), activation);
   }
 }
 
@@ -94,6 +101,8 @@ export interface TextEmbeddingInit {
   positionPaddingIdx?: number;
   /** How positions start; normal by default. */
   positions?: Init;
+  /** The table is there, but positions are told otherwise. */
+  positionsUnused?: boolean;
 }
 
 /** Word + position (+ type) embeddings, normalised: (T) ids -> (T, E). */
@@ -120,11 +129,12 @@ export class TextEmbeddings {
   }
 
   forward(ids: { inputIds: Tensor; positionIds: Tensor; tokenTypeIds: Tensor }, p: number): Tensor {
-    const { paddingIdx, positionPaddingIdx } = this.init;
-    const lookups: EmbeddingLookup[] = [
-      { table: this.words.tensor, ids: ids.inputIds, paddingIdx },
-      { table: this.#positions.tensor, ids: ids.positionIds, paddingIdx: positionPaddingIdx },
-    ];
+    const { paddingIdx, positionPaddingIdx, positionsUnused } = this.init;
+    const lookups: EmbeddingLookup[] = [{ table: this.words.tensor, ids: ids.inputIds, paddingIdx }];
+    if (!positionsUnused) {
+      const table = this.#positions.tensor;
+      lookups.push({ table, ids: ids.positionIds, paddingIdx: positionPaddingIdx });
+    }
     if (this.#types) lookups.push({ table: this.#types.tensor, ids: ids.tokenTypeIds });
     const x = this.#norm.forward(embedding(lookups)); // (T, E)
     return p > 0 ? dropout(x, p) : x;

@@ -8,6 +8,7 @@ import { cast } from "../tensor/ops/shape.js";
 import type { Generator } from "../tensor/random.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { copyToDevice, handles, makeTensor, type Tensor } from "../tensor/tensor.js";
+import { Places } from "./places.js";
 
 /**
  * How a parameter starts when no checkpoint holds it. `zeroRow` is set to zero afterwards (padding); `uniform` lies in
@@ -68,6 +69,11 @@ export class Parameter {
   }
 
   /** @internal */
+  get hasMemory(): boolean {
+    return this.#tensor !== undefined;
+  }
+
+  /** @internal */
   attach(tensor: Tensor): void {
     this.#tensor = tensor;
   }
@@ -91,6 +97,11 @@ export class PackedParameter {
     return this.#tensor;
   }
 
+  /** @internal */
+  get hasMemory(): boolean {
+    return this.#tensor !== undefined;
+  }
+
   get shape(): number[] {
     const [first] = this.parts;
     return [this.parts.reduce((rows, part) => rows + part.shape[0], 0), ...first.shape.slice(1)];
@@ -110,6 +121,8 @@ export class PackedParameter {
 
 /** All parameters of a model, in the order of declaration. */
 export class ParameterStore {
+  /** The products with weights, and the sub-layers, by name: what LoRA and adapters are attached to. */
+  readonly places = new Places();
   readonly #named = new Map<string, Parameter>();
   readonly #blocks: (Parameter | PackedParameter)[] = [];
   /** f32 values of blocks in bf16 that are trained. */
@@ -144,6 +157,17 @@ export class ParameterStore {
     return parameter;
   }
 
+  /** Takes parameters out again, which were declared one by one, and frees them. */
+  remove(names: ReadonlySet<string>): void {
+    for (const block of this.#blocks) {
+      if (!(block instanceof Parameter) || !names.has(block.name)) continue;
+      this.#named.delete(block.name);
+      if (block.hasMemory) block.tensor.dispose();
+    }
+    const kept = this.#blocks.filter((block) => !(block instanceof Parameter && names.has(block.name)));
+    this.#blocks.splice(0, this.#blocks.length, ...kept);
+  }
+
   get(name: string): Parameter | undefined {
     return this.#named.get(name);
   }
@@ -152,10 +176,11 @@ export class ParameterStore {
     return this.#named.values();
   }
 
-  /** Allocates every parameter on a device and queue, with undefined contents; all require gradients. */
+  /** Allocates what has no memory yet on a device and queue, with undefined contents; all of it requires gradients. */
   materialize(device: string, queue: number): void {
     untracked(() => {
       for (const block of this.#blocks) {
+        if (block.hasMemory) continue;
         const tensor = makeTensor(null, "f32", block.shape, device, queue);
         tensor.requiresGrad = true;
         block.attach(tensor);

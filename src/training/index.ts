@@ -20,6 +20,7 @@ export {
 export { multipleChoiceCollator } from "./collators/multiple-choice.js";
 export { tokenClassificationCollator } from "./collators/token-classification.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
+export { type LayerwiseDecayOptions, layerwiseDecay } from "./layerwise-decay.js";
 export { Adagrad, type AdagradOptions } from "./optimizers/adagrad.js";
 export { AdamW, type AdamWOptions } from "./optimizers/adamw.js";
 export type { OptimizerChoices, OptimizerName } from "./optimizers/by-name.js";

@@ -7,6 +7,7 @@ import { ready, synchronize } from "../tensor/device.js";
 import { Generator } from "../tensor/random.js";
 import type { ResolvedArgs } from "./args.js";
 import { loadCheckpoint, loadWeights, newestCheckpoint, readState } from "./checkpoint.js";
+import { argumentFault } from "./checks.js";
 import type { TrainEvent } from "./events.js";
 import { groupsByRules } from "./group-rules.js";
 import { isDue, type MilestoneParts, Milestones } from "./milestones.js";
@@ -229,7 +230,11 @@ export class TrainingRun {
 
 function optimizerOf(model: TrainableModel, args: ResolvedArgs): Optimizer {
   const { learningRate: lr, weightDecay, optimizer, optimizerOptions, parameterGroups } = args;
-  const groups = groupsByRules(model.parameters(), parameterGroups, args);
+  const parameters = model.parameters();
+  if (![...parameters.values()].some(({ requiresGrad }) => requiresGrad)) {
+    throw argumentFault("model", "one with a parameter that is trained", "all of them frozen");
+  }
+  const groups = groupsByRules(parameters, parameterGroups, args);
   return makeOptimizer(optimizer, groups, { lr, weightDecay, ...optimizerOptions });
 }
 

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Example } from "../../src/models/batch.js";
+import type { EncoderOutputs } from "../../src/models/encoder.js";
 import { readSafetensors } from "../../src/models/safetensors.js";
+import { tensor } from "../../src/tensor/tensor.js";
 
 export interface ModelCase {
   folder: string;
@@ -87,6 +89,24 @@ export function examplesOf(c: ModelCase): Example[] {
     }));
   }
   return sequences.map((sequence, row) => ({ ...sequence, ...labelsOf(c, row, rows, take) }));
+}
+
+/** What a decoder looks at, without padding; undefined where the case has none. */
+export function encoderOutputsOf(c: ModelCase): EncoderOutputs | undefined {
+  const states = c.tensors.get("input.encoder_hidden_states");
+  if (!states) return undefined;
+  const [size, longest, width] = states.shape;
+  const mask = c.tensors.get("input.encoder_attention_mask")!.data;
+  const offsets = new Int32Array(size + 1);
+  for (let b = 0; b < size; b++) {
+    const own = mask.slice(b * longest, (b + 1) * longest);
+    offsets[b + 1] = offsets[b] + own.reduce((sum, bit) => sum + bit, 0);
+  }
+  const rows = states.data.filter((_, i) => mask[Math.floor(i / width)] === 1);
+  return {
+    lastHiddenState: tensor(rows, [offsets[size], width]),
+    offsets: tensor(offsets, [size + 1], { dtype: "i32" }),
+  };
 }
 
 function labelsOf(
