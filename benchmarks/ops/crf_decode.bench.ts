@@ -7,7 +7,6 @@ const { rows, tags, offsets } = crfBatch();
 await benchOp({
   op: "crf_decode",
   shapes: [[rows, tags], [tags, tags], [tags], [tags]],
-  fn: (emissions, transitions, start, end) =>
-    crfDecode(emissions, offsets, { transitions, start, end }).tags,
+  fn: (emissions, transitions, start, end) => crfDecode(emissions, offsets, { transitions, start, end }).tags,
   floats: { forward: rows * (tags + 1) },
 });

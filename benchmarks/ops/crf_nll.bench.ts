@@ -7,7 +7,6 @@ const { rows, tags, offsets, labels } = crfBatch();
 await benchOp({
   op: "crf_nll",
   shapes: [[rows, tags], [tags, tags], [tags], [tags]],
-  fn: (emissions, transitions, start, end) =>
-    crfNll(emissions, offsets, labels, { transitions, start, end }),
+  fn: (emissions, transitions, start, end) => crfNll(emissions, offsets, labels, { transitions, start, end }),
   floats: { forward: 2 * rows * tags, both: 4 * rows * tags },
 });

@@ -13,13 +13,7 @@ const weights = 4 * hidden * (width + hidden + 2);
 const forward = rows * (width + 8 * hidden) + weights;
 await benchOp({
   op: "lstm",
-  shapes: [
-    [rows, width],
-    [4 * hidden, width],
-    [4 * hidden, hidden],
-    [4 * hidden],
-    [4 * hidden],
-  ],
+  shapes: [[rows, width], [4 * hidden, width], [4 * hidden, hidden], [4 * hidden], [4 * hidden]],
   prepare: (value) => value / 16,
   fn: (x, weightIh, weightHh, biasIh, biasHh) =>
     lstm(x, tensor(Int32Array.from(offsets), [offsets.length]), { weightIh, weightHh, biasIh, biasHh })
