@@ -196,6 +196,16 @@ KERNEL_CHECK(crf, "no path is left") {
   check_problem<float>(check, p);
 }
 
+KERNEL_CHECK(crf, "NaN makes the loss of its sequence NaN, also where the labels' path is forbidden") {
+  for (bool allowed : {true, false}) {
+    Problem p = problem_of<float>(check, {3, 2}, 3, Reduction::none);
+    p.emissions[4] = std::nanf(""), p.labels[1] = 0, p.labels[2] = 1;
+    if (!allowed) p.transitions[1] = forbidden;
+    p.labels[3] = p.labels[4] = 2;
+    check.close("losses", on_cuda<float>(check, p).losses, on_cpu(p).losses, {2e-6, 2e-6});
+  }
+}
+
 KERNEL_CHECK(crf, "nothing: no sequences, no rows") {
   for (Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
     check_types(check, {}, 3, reduction);
