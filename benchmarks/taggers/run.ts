@@ -23,20 +23,19 @@ for (const [parameter, values] of model.parameters()) {
 const task = tokenClassification({ joiner: weibo ? "" : " " });
 const args = { ...workload.args, seed };
 const trainer = new Trainer({ model, tokenizer, task, train, args });
-const seconds: number[] = [];
+const stepMs: number[] = [];
 let loss = Number.NaN;
 let began = performance.now();
-for await (const event of trainer.run()) {
-  if (event.type !== "epoch") continue;
-  seconds.push((performance.now() - began) / 1000);
+for await (const { type, loss: mean } of trainer.run()) {
+  if (type === "epoch") loss = mean;
+  if (type !== "step") continue;
+  stepMs.push(performance.now() - began);
   began = performance.now();
-  loss = event.loss;
 }
 const peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
 const { precision, recall, f1 } = await trainer.evaluate(held);
 const parameters = [...model.parameters().values()].reduce((sum, { size }) => sum + size, 0);
 const fingerprint = encoder.digest("hex").slice(0, 16);
-console.log(
-  JSON.stringify({ precision, recall, f1, loss, parameters, seconds, peakMb, encoder: fingerprint }),
-);
+const result = { precision, recall, f1, loss, parameters, stepMs, peakMb, encoder: fingerprint };
+console.log(JSON.stringify(result));
 model.dispose();
