@@ -167,9 +167,85 @@ class Fixtures {
     }
   }
 
+  // Padded to [B, L, K]; here the rows of each sequence alone.
+  void crf(const Case& c) {
+    const std::vector<int32_t>& lengths = c.at("lengths").integers;
+    const int64_t tags = c.at("start").shape[0];
+    const TensorRef offsets = offsets_of(lengths);
+    const std::vector<float> rows = ragged(c.at("emissions"), lengths);
+    const std::vector<int32_t> labels = ragged(c.at("tags").integers, c.at("tags").shape, lengths);
+    const int64_t count = static_cast<int64_t>(labels.size());
+    TensorRef emissions = host_.tensor(rows, {count, tags}, true), transitions = leaf(c, "transitions"),
+              start = leaf(c, "start"), end = leaf(c, "end");
+    TensorRef loss = host_.op(
+        "crf_nll", {emissions, offsets, host_.integers(labels, {count}), transitions, start, end, 1.0});
+    compare(c, loss, c.at("loss").values, "loss");
+    TensorRef path = host_.ops("crf_decode", {emissions, offsets, transitions, start, end})[1];
+    compare(c, path, c.at("best_score").values, "best_score");
+    host_.backward(loss, host_.tensor(c.at("upstream").values, {}));
+    compare_gradient(c, emissions, ragged(c.at("grad.emissions"), lengths), "grad.emissions");
+    compare_gradient(c, start, c.at("grad.start").values, "grad.start");
+    compare_gradient(c, end, c.at("grad.end").values, "grad.end");
+    if (!c.has("grad.transitions")) return;  // all sequences have one row
+    compare_gradient(c, transitions, c.at("grad.transitions").values, "grad.transitions");
+  }
+
+  // All layers and directions, a call each; the loss is what the upstream gradients make of the outputs.
+  void lstm(const Case& c) {
+    const std::vector<int32_t>& lengths = c.at("lengths").integers;
+    const TensorRef offsets = offsets_of(lengths);
+    const std::vector<float> rows = ragged(c.at("x"), lengths);
+    const int64_t inputs = c.at("x").shape[2];
+    const TensorRef x = host_.tensor(rows, {static_cast<int64_t>(rows.size()) / inputs, inputs}, true);
+    std::vector<Named> leaves;
+    std::vector<TensorRef> states;
+    TensorRef input = x, loss;
+    const auto add_loss = [&](const TensorRef& t, const std::vector<float>& upstream) {
+      TensorRef part = host_.multiply(t, host_.tensor(upstream, t->shape()));
+      part = host_.op("sum", {part, -1.0, 0.0});
+      loss = loss ? host_.add(loss, part) : part;
+    };
+    for (int layer = 0; layer < c.json["layers"].number; layer++) {
+      std::vector<Argument> outputs{1.0};
+      for (int reverse = 0; reverse <= c.json["bidirectional"].number; reverse++) {
+        const std::string suffix = "_l" + std::to_string(layer) + (reverse ? "_reverse" : "");
+        TensorRef parts[4];
+        int part = 0;
+        for (const char* name : {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}) {
+          parts[part] = leaf(c, name + suffix);
+          leaves.push_back({name + suffix, parts[part++]});
+        }
+        TensorRef projected = host_.op("linear", {input, parts[0], host_.add(parts[2], parts[3]), 0.0, 0.0});
+        std::vector<TensorRef> results = host_.ops(
+            "lstm", {projected, offsets, parts[1], TensorRef(), TensorRef(), static_cast<double>(reverse)});
+        outputs.push_back(results[0]);
+        const size_t at = states.size() / 2, size = static_cast<size_t>(results[1]->view.count());
+        for (const char* name : {"upstream.h_n", "upstream.c_n"}) {
+          const float* from = c.at(name).values.data() + at * size;
+          states.push_back(results[states.size() % 2 + 1]);
+          add_loss(states.back(), std::vector<float>(from, from + size));
+        }
+      }
+      input = outputs.size() > 2 ? host_.op("concat", outputs) : outputs[1].tensor;
+    }
+    compare(c, input, ragged(c.at("output"), lengths), "output");
+    std::vector<float> last[2];
+    for (size_t i = 0; i < states.size(); i++) {
+      const std::vector<float> values = host_.read(states[i]);
+      last[i % 2].insert(last[i % 2].end(), values.begin(), values.end());
+    }
+    checks_.expect_close(last[0], c.at("h_n").values, c.tolerance(), label_ + " h_n");
+    checks_.expect_close(last[1], c.at("c_n").values, c.tolerance(), label_ + " c_n");
+    add_loss(input, ragged(c.at("upstream.output"), lengths));
+    host_.backward(loss);
+    compare_gradient(c, x, ragged(c.at("grad.x"), lengths), "grad.x");
+    for (const Named& one : leaves)
+      compare_gradient(c, one.tensor, c.at("grad." + one.name).values, one.name);
+  }
+
  private:
   struct Named {
-    const char* name;
+    std::string name;
     TensorRef tensor;
   };
 
@@ -180,6 +256,29 @@ class Fixtures {
 
   TensorRef leaf(const Case& c, const std::string& name) {
     return host_.tensor(c.at(name).values, c.at(name).shape, true);
+  }
+
+  TensorRef offsets_of(const std::vector<int32_t>& lengths) {
+    std::vector<int32_t> offsets{0};
+    for (int32_t length : lengths) offsets.push_back(offsets.back() + length);
+    return host_.integers(offsets, {static_cast<int64_t>(offsets.size())});
+  }
+
+  // [B, L, ...] -> the first lengths[b] rows of each sequence, one after another
+  template <class T>
+  static std::vector<T> ragged(const std::vector<T>& padded, const Shape& shape,
+                               const std::vector<int32_t>& lengths) {
+    const size_t each = padded.size() / static_cast<size_t>(shape[0]);
+    const size_t width = each / static_cast<size_t>(shape[1]);
+    std::vector<T> rows;
+    for (size_t b = 0; b < lengths.size(); b++) {
+      const T* first = padded.data() + b * each;
+      rows.insert(rows.end(), first, first + static_cast<size_t>(lengths[b]) * width);
+    }
+    return rows;
+  }
+  static std::vector<float> ragged(const FixtureTensor& t, const std::vector<int32_t>& lengths) {
+    return ragged(t.values, t.shape, lengths);
   }
 
   // [B, H, T, D] -> (positions, H D)
@@ -234,6 +333,8 @@ void check_fixtures(Checks& checks, const std::string& folder) {
   fixtures.run("embedding", &Fixtures::embedding);
   fixtures.run("attention", &Fixtures::attention);
   fixtures.run("adamw", &Fixtures::adamw);
+  fixtures.run("crf", &Fixtures::crf);
+  fixtures.run("lstm", &Fixtures::lstm);
 }
 
 }  // namespace athanor

@@ -26,6 +26,8 @@ export interface Example {
   sentenceOrderLabel?: number;
   /** Multiple choice: one example per choice, any number of them. */
   choices?: Example[];
+  /** Tokens that begin a word, in order: what a tagger over words decides on (collateTagChains). */
+  wordStarts?: ArrayLike<number>;
   /** The row of the data that it was made of, from 0, where a task makes several examples of one, or one of several. */
   row?: number;
 }

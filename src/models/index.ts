@@ -11,3 +11,4 @@ export type { LossOptions } from "./loss-options.js";
 export { type LoadReport, Model, type ModelOutput } from "./model.js";
 export { type PaddedInputs, paddedBatch } from "./padded-batch.js";
 export { type PrunedHeads, pruneHeads } from "./prune-heads.js";
+export { collateTagChains, pathLogits } from "./tag-chains.js";

@@ -8,5 +8,7 @@ export {
   SelfAttention,
   type SelfAttentionNames,
 } from "./attention.js";
+export { Crf, type CrfOptions } from "./crf.js";
 export { Dropout, Embedding, FeedForward, LayerNorm, Linear } from "./layers.js";
-export { type Init, ones, type Parameter, type ParameterStore, usualInit, zeros } from "./parameter.js";
+export { Lstm, type LstmOutput, type LstmShape } from "./lstm.js";
+export { type Init, ones, type Parameter, ParameterStore, usualInit, zeros } from "./parameter.js";

@@ -28,6 +28,7 @@ import {
 import {
   continuesWord,
   encodedWindows,
+  firstTokensOf,
   type TaggedWindow,
   type WindowOptions,
   windowOptions,
@@ -169,7 +170,8 @@ function rowExamples(
     // A tokenizer without special tokens may make nothing of a row.
     if (encoding.ids.length === 0) return [];
     const continues = continuesWord(encodings, number, shape.stride ?? 0);
-    const example: TaggedWindow = { inputIds: encoding.ids, row: index };
+    const wordStarts = firstTokensOf(wordsOfTokens(encoding), continues).filter((_, i) => i % 2 === 1);
+    const example: TaggedWindow = { inputIds: encoding.ids, row: index, wordStarts };
     if (encoding.typeIds.some((type) => type !== 0)) example.tokenTypeIds = encoding.typeIds;
     if (labels) {
       const aligned = alignLabels(wordsOfTokens(encoding), labels, { ...alignment, continues });

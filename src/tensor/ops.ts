@@ -3,10 +3,12 @@ export { type AttentionOptions, attention, type RelativeBias } from "./ops/atten
 export * from "./ops/cache.js";
 export * from "./ops/creation.js";
 export * from "./ops/decoding.js";
+export { type CrfScores, crfDecode, crfNll } from "./ops/crf.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/gated.js";
 export * from "./ops/linear.js";
 export * from "./ops/loss.js";
+export * from "./ops/lstm.js";
 export { dropout, layerNorm, type NormAndSum, type NormOptions, rmsNorm } from "./ops/norm.js";
 export * from "./ops/optimizer.js";
 export * from "./ops/reduce.js";

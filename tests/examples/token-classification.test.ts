@@ -1,13 +1,14 @@
-// The example of token classification in its short form: it runs to its end and says what it found.
+// The examples of token classification in their short form: they run to their end and say what they found.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
 import { repositoryFile } from "../tasks/language-support.js";
 
-const run = async (...options: string[]) => {
-  const file = repositoryFile("dist/examples/token-classification.js");
+const runExample = async (example: string, ...options: string[]) => {
+  const file = repositoryFile(`dist/examples/${example}.js`);
   return (await promisify(execFile)(process.execPath, [file, "--quick", ...options])).stdout;
 };
+const run = (...options: string[]) => runExample("token-classification", ...options);
 
 test("named entities: scores of all and by type, a label for every word", async () => {
   const output = await run();
@@ -26,4 +27,10 @@ test("parts of speech by the same code: accuracy", async () => {
   );
   expect(output).toMatch(/^accuracy +[01]\.\d{3}$/m);
   expect(output).not.toMatch(/^f1/m);
+});
+
+test.each([[[]], [["--lstm"]]])("a tagger of one's own with a CRF, options %j", async (options) => {
+  const output = await runExample("crf-tagger", ...options);
+  expect(output).toMatch(/^step 10 of 10: loss \d+\.\d{3}$/m);
+  expect(output).toMatch(/^f1 [01]\.\d{3}\naccuracy [01]\.\d{3}$/m);
 });

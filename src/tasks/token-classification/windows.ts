@@ -84,6 +84,22 @@ function contentWords({ wordIds, specialTokensMask }: Encoding): (number | null)
   return wordIds.filter((_, i) => specialTokensMask[i] === 0);
 }
 
+/**
+ * For each word that begins in a window its number and its first token, two numbers per word.
+ *
+ * @param continues whether the first token goes on with a word of the window before
+ */
+export function firstTokensOf(wordIds: readonly (number | null)[], continues: boolean): Int32Array {
+  const found: number[] = [];
+  let last: number | null = continues ? (wordIds.find((word) => word !== null) ?? null) : null;
+  wordIds.forEach((word, i) => {
+    if (word === null) return;
+    if (word !== last) found.push(word, i);
+    last = word;
+  });
+  return Int32Array.from(found);
+}
+
 /** What predictions of a window need. */
 export function windowSource(
   encoding: Encoding,
@@ -95,20 +111,15 @@ export function windowSource(
 ): WindowSource {
   const wordIds = wordsOfTokens(encoding);
   const offsets = Int32Array.from(encoding.offsets);
-  const firstTokens: number[] = [];
-  let last: number | null = continues ? (wordIds.find((word) => word !== null) ?? null) : null;
   wordIds.forEach((word, i) => {
-    if (word === null) return;
-    if (word !== last) firstTokens.push(word, i);
-    last = word;
-    if (!areWords) return;
+    if (word === null || !areWords) return;
     offsets[2 * i] += words.places[2 * word];
     offsets[2 * i + 1] += words.places[2 * word];
   });
   const { ids, tokens, specialTokensMask } = encoding;
   return {
     words,
-    firstTokens: Int32Array.from(firstTokens),
+    firstTokens: firstTokensOf(wordIds, continues),
     entities(scores, labels) {
       const window = { text: words.text, tokens, ids, offsets, specialTokensMask, scores };
       return entitiesOf(window, tokenizer, labels, aggregation, ignoreLabels);

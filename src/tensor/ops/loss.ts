@@ -1,24 +1,9 @@
 // Losses: scalars to call backward() on.
-import { AthanorError } from "../../errors.js";
 import { callOp, handleOf, optionalHandle, requireInteger, requireNumber } from "../call.js";
 import type { Tensor } from "../tensor.js";
+import { type Reduction, reductionNumber } from "./reduction.js";
 
-/** How the losses of rows or elements become the result. */
-export type Reduction = "mean" | "sum" | "none";
-
-// The numbers of Reduction in native/ops/losses/reduction_kind.h.
-const reductions: Reduction[] = ["mean", "sum", "none"];
-
-function reductionNumber(value: Reduction | undefined, op: string): number {
-  const index = reductions.indexOf(value ?? "mean");
-  if (index < 0) {
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `${op}: reduction must be mean, sum or none, got ${String(value)}`,
-    );
-  }
-  return index;
-}
+export type { Reduction };
 
 export interface CrossEntropyOptions {
   /** Rows with this label have no loss and no gradient; default -100. May be one of the classes. */
