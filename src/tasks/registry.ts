@@ -4,6 +4,7 @@ import { maskedLanguageModelingEntry } from "./entries/masked-language-modeling.
 import { multipleChoiceEntry } from "./entries/multiple-choice.js";
 import { preTrainingEntry } from "./entries/pre-training.js";
 import { questionAnsweringEntry } from "./entries/question-answering.js";
+import { sentenceEmbeddingsEntry } from "./entries/sentence-embeddings.js";
 import { textClassificationEntry } from "./entries/text-classification.js";
 import { tokenClassificationEntry } from "./entries/token-classification.js";
 import type { TaskEntry } from "./entry.js";
@@ -16,6 +17,7 @@ export const taskEntries: readonly TaskEntry[] = [
   questionAnsweringEntry,
   maskedLanguageModelingEntry,
   preTrainingEntry,
+  sentenceEmbeddingsEntry,
 ];
 
 /** The entry of a task. @throws ERR_ARGUMENT for another name */
