@@ -46,7 +46,7 @@ export interface RankOptions extends CrossEncoderCallOptions {
  * Scores pairs of texts, and ranks documents for a query.
  *
  * Train one as a text classifier of pairs: one label, `problem_type: "multi_label_classification"`, rows with `text`,
- * `pair` and `label: [1]` or `[0]` (binary cross entropy).
+ * `pair` and `label` 1 or 0 (binary cross entropy).
  *
  * @example
  * const encoder = await CrossEncoder.fromPretrained("./ms-marco-MiniLM-L6-v2");

@@ -83,15 +83,14 @@ export const SENTENCE_FILES: WantedFiles = {
   more: MODEL_FILES.more,
 };
 
-/** The modules of a folder; of one without modules.json, the plain model with `fallback`. Rejects with ERR_CHECKPOINT. */
+/** The modules of a folder; undefined for one without modules.json. Rejects with ERR_CHECKPOINT. */
 export async function readSentenceModules(
   folder: string,
-  fallback: (width: number) => SentenceModules,
   widthOf: (transformerFolder: string) => Promise<number>,
-): Promise<SentenceModules> {
+): Promise<SentenceModules | undefined> {
   const file = join(folder, MODULES);
   const list = await readJson(file);
-  if (list === undefined) return fallback(await widthOf(folder));
+  if (list === undefined) return undefined;
   if (!Array.isArray(list)) throw fault(file, "a list of modules", typeof list);
   const entries = list.map((entry) => moduleEntry(file, entry));
   const [first, second, ...others] = entries;

@@ -103,10 +103,13 @@ export class SentenceTransformer extends Model {
     });
     const widthOf = async (path: string) =>
       modelParts(await configOf(path), "Model").parts.encoder.sizes.hidden;
-    const modules = await readSentenceModules(folder, (width) => freshModules(width, options), widthOf);
-    const encoderFolder = join(folder, modules.transformer.path);
+    const stored = await readSentenceModules(folder, widthOf);
+    const encoderFolder = join(folder, stored?.transformer.path ?? "");
+    const modules = stored ?? freshModules(await widthOf(folder), options);
     const { parts, rules } = sentenceParts(await configOf(encoderFolder), () => modules);
-    const found = await storedWeights(folder, modules, encoderFolder);
+    const found = stored
+      ? await storedWeights(folder, stored, encoderFolder)
+      : await resolveCheckpoint(folder);
     const tokenizer = options.tokenizer ?? (await ownTokenizer(name, encoderFolder, modules, hub));
     const make = () => new SentenceTransformer(parts, { ...options, tokenizer });
     return await loadModel({ folder, parts, rules, found }, options, make);

@@ -18,7 +18,7 @@ export interface ZeroShotOptions {
 }
 
 export interface ZeroShotCallOptions extends TextOptions {
-  /** `{}` stands for the label; default "This example is {}." */
+  /** `{}` (or `{0}`) stands for the label; default "This example is {}." */
   hypothesisTemplate?: string;
   /** Whether several labels may be true: each is then judged alone, entailment against contradiction. Default false. */
   multiLabel?: boolean;
@@ -102,10 +102,10 @@ export class ZeroShotClassifier {
     const labels = labelsOf(candidateLabels);
     checkTexts(WHO, texts, "sequences");
     checkTexts(WHO, labels, "candidateLabels");
-    if (typeof hypothesisTemplate !== "string" || !hypothesisTemplate.includes("{}")) {
+    if (typeof hypothesisTemplate !== "string" || !/\{0?\}/.test(hypothesisTemplate)) {
       throw fault(WHO, "hypothesisTemplate must hold {} for the label", JSON.stringify(hypothesisTemplate));
     }
-    const hypotheses = labels.map((label) => hypothesisTemplate.split("{}").join(label));
+    const hypotheses = labels.map((label) => hypothesisTemplate.split(/\{0?\}/).join(label));
     const pairs = texts.flatMap((text) =>
       hypotheses.map((hypothesis): [string, string] => [text, hypothesis]),
     );
