@@ -46,6 +46,7 @@ export async function loadModel(
     ...{ model_type: "bert", vocab_size: words.length, max_position_embeddings: positions },
     ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
     ...{ hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout },
+    ...head?.config,
   };
   const tokenizer = BertTokenizer.fromVocabulary(words, { modelMaxLength: positions });
   return { tokenizer, model: await auto.fromConfig(config, head) };

@@ -1,5 +1,6 @@
 // Representations: features of frozen encoders, sentence embeddings, re-ranking, zero-shot classification.
 
+export type { PoolingMode } from "../nn/pooling.js";
 export {
   CrossEncoder,
   type CrossEncoderCallOptions,
