@@ -33,10 +33,8 @@ const { model, tokenizer } = await loadModel(AutoModelForSequenceClassification,
   head: { labels: ["relevant"], config: { problem_type: "multi_label_classification" } },
 });
 const args = {
-  epochs: options.quick ? 1 : Number(options.epochs),
+  ...{ epochs: options.quick ? 1 : Number(options.epochs), batchSize: 32, warmupRatio: 0.1 },
   learningRate: options.model === undefined ? 1e-3 : 2e-5,
-  batchSize: 32,
-  warmupRatio: 0.1,
 };
 const trainer = new Trainer({ model, tokenizer, task: textClassification(), train, args });
 const encoder = new CrossEncoder({ model, tokenizer });

@@ -2,7 +2,6 @@
 //
 //   node dist/examples/zero-shot.js --model FOLDER "I lost my card" --labels "lost card,transfer,exchange rate"
 //   node dist/examples/zero-shot.js            fresh weights learn entailment from 60 of BANKING77's intents first
-//
 // A model of natural language inference (MNLI) is what this is for; from fresh weights little carries over to new labels.
 import { parseArgs } from "node:util";
 import {
@@ -30,28 +29,21 @@ async function trained(): Promise<ZeroShotClassifier> {
   const intents = shuffle([...new Set(rows.map(({ category }) => category))], 4);
   const [seen, unseen] = [intents.slice(0, 60), intents.slice(60)];
   const known = rows.filter(({ category }) => seen.includes(category));
-  const train = judgedPairs(known, seen, 2).map(({ text, intent, right }) => {
-    const label = right ? "entailment" : "contradiction";
-    return { text, pair: `This example is ${wordsOf(intent)}.`, label };
-  });
   const head = { labels: ["contradiction", "entailment"] };
+  const train = judgedPairs(known, seen, 2).map(({ text, intent, right }) => {
+    return { text, pair: `This example is ${wordsOf(intent)}.`, label: head.labels[right ? 1 : 0] };
+  });
   const sizes = { width: options.quick ? 32 : 128, positions: 128, dropout: 0, head };
   const { model, tokenizer } = await loadModel(AutoModelForSequenceClassification, sizes);
-  const args = {
-    epochs: options.quick ? 1 : Number(options.epochs),
-    learningRate: 1e-3,
-    batchSize: 32,
-    warmupRatio: 0.1,
-  };
+  const epochs = options.quick ? 1 : Number(options.epochs);
+  const args = { epochs, learningRate: 1e-3, batchSize: 32, warmupRatio: 0.1 };
   await new Trainer({ model, tokenizer, task: textClassification(), train, args }).train();
   const classifier = new ZeroShotClassifier({ model, tokenizer });
   const test = await questions("test", options.quick ? 1 : 5);
   for (const [name, some] of [["seen", seen] as const, ["new", unseen] as const]) {
     const asked = test.filter(({ category }) => some.includes(category));
-    const results = await classifier.classify(
-      asked.map(({ text }) => text),
-      some.map(wordsOf),
-    );
+    const texts = asked.map(({ text }) => text);
+    const results = await classifier.classify(texts, some.map(wordsOf));
     const right = results.filter(({ labels }, i) => labels[0] === wordsOf(asked[i].category)).length;
     const [share, chance] = [right / asked.length, 1 / some.length].map((value) => value.toFixed(3));
     console.log(`${some.length} ${name} labels: accuracy ${share}, by chance ${chance}`);
