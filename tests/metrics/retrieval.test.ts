@@ -1,4 +1,4 @@
-// Retrieval metrics equal sentence-transformers 6.0.1 (InformationRetrievalEvaluator) and scikit-learn 1.9.0
+// Retrieval metrics equal sentence-transformers 6.0.1 (InformationRetrievalEvaluator) and scikit-learn 1.9.1
 // (label_ranking_average_precision_score, ndcg_score).
 import { expect, test } from "@jest/globals";
 import {
