@@ -6,7 +6,7 @@ import { AutoModel, AutoModelForSequenceClassification, type ModelConfig } from 
 import { textClassification } from "../../src/tasks/index.js";
 import { Trainer } from "../../src/training/index.js";
 import { errorOf } from "../data/temporary.js";
-import { tinyConfig, tinyTokenizer, words } from "../training/support.js";
+import { labels, tinyConfig, tinyRows, tinyTokenizer, words } from "../training/support.js";
 import { apart, embeddingCase, embeddingFolder, joined } from "./support.js";
 
 const { cross, rows, zero_shot: zeroShot } = embeddingCase;
@@ -110,6 +110,33 @@ test.each(zeroShot.calls)("zero-shot classification: %#", async (call) => {
   });
   classifier.dispose();
 });
+
+test("a model that has learnt entailment gives new texts their labels", async () => {
+  const tokenizer = tinyTokenizer();
+  const judged = (count: number, seed: number) =>
+    tinyRows(count, seed).flatMap(({ text, label: topic }) =>
+      labels.map((label) => ({
+        ...{ text, pair: `the ${label}` },
+        label: label === topic ? "entailment" : "contradiction",
+      })),
+    );
+  const head = { labels: ["contradiction", "entailment"], seed: 2 };
+  const config = { ...tinyConfig, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
+  const model = await AutoModelForSequenceClassification.fromConfig(config, head);
+  const args = { epochs: 16, batchSize: 32, learningRate: 3e-3, warmupRatio: 0.1, seed: 3 };
+  await new Trainer({ model, tokenizer, task: textClassification(), train: judged(200, 1), args }).train();
+  const classifier = new ZeroShotClassifier({ model, tokenizer });
+  const rows = tinyRows(60, 9);
+  const options = { hypothesisTemplate: "the {}" };
+  const results = await classifier.classify(
+    rows.map(({ text }) => text),
+    labels,
+    options,
+  );
+  const right = results.filter((result, i) => result.labels[0] === rows[i].label).length;
+  expect(right / rows.length).toBeGreaterThan(0.9);
+  classifier.dispose();
+}, 60_000);
 
 test("what cannot be classified without training is refused", async () => {
   const model = await AutoModelForSequenceClassification.fromPretrained(embeddingFolder("ranker"), {

@@ -75,7 +75,7 @@ describe.each(["pooled", "all-modes"] as const)("%s", (name) => {
       loss!.backward();
       const nameOf = referenceName(`${name}.${kind}`, embeddingCase[name].parameters);
       // The pooler is stored and never used.
-      const compared = expectGradients(model.parameters(), tensors, nameOf, 1e-4);
+      const compared = expectGradients(model.parameters(), tensors, nameOf, 2e-5);
       expect(compared).toBe(model.parameters().size - 2);
     });
   });
