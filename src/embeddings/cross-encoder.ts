@@ -8,6 +8,7 @@ import { labelCount } from "../models/config.js";
 import type { Model } from "../models/model.js";
 import { AutoTokenizer } from "../tokenizers/auto.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
+import { sigmoid, softmax } from "./probabilities.js";
 import { checkTexts, encodeTexts, fault, rowsOf, runExamples, type TextOptions } from "./text-batches.js";
 
 const WHO = "CrossEncoder";
@@ -154,10 +155,6 @@ function checkedActivation(activation: ScoreActivation): ScoreActivation {
 }
 
 function activated(row: Float32Array, activation: ScoreActivation): Float32Array {
-  if (activation === "identity") return row;
-  if (activation === "sigmoid") return row.map((value) => 1 / (1 + Math.exp(-value)));
-  const most = Math.max(...row);
-  const powers = row.map((value) => Math.exp(value - most));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
+  if (activation === "softmax") return softmax(row);
+  return activation === "sigmoid" ? row.map(sigmoid) : row;
 }

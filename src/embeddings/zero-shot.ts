@@ -7,6 +7,7 @@ import type { Batch } from "../models/batch.js";
 import type { Model } from "../models/model.js";
 import { AutoTokenizer } from "../tokenizers/auto.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
+import { sigmoid, softmax } from "./probabilities.js";
 import { checkTexts, encodeTexts, fault, rowsOf, runExamples, type TextOptions } from "./text-batches.js";
 
 const WHO = "ZeroShotClassifier";
@@ -129,16 +130,12 @@ export class ZeroShotClassifier {
 
   /** Each label against its own contradiction. */
   #alone(rows: readonly Float32Array[]): number[] {
-    return rows.map((row) => 1 / (1 + Math.exp(row[this.#contradiction] - row[this.#entailment])));
+    return rows.map((row) => sigmoid(row[this.#entailment] - row[this.#contradiction]));
   }
 
   /** A softmax of the entailment logits over the labels. */
   #among(rows: readonly Float32Array[]): number[] {
-    const logits = rows.map((row) => row[this.#entailment]);
-    const most = Math.max(...logits);
-    const powers = logits.map((logit) => Math.exp(logit - most));
-    const sum = powers.reduce((total, value) => total + value, 0);
-    return powers.map((value) => value / sum);
+    return Array.from(softmax(Float32Array.from(rows, (row) => row[this.#entailment])));
   }
 
   /** Frees the model. */

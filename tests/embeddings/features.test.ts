@@ -11,6 +11,8 @@ import { textClassification } from "../../src/tasks/index.js";
 import { AutoTokenizer } from "../../src/tokenizers/index.js";
 import { Trainer } from "../../src/training/index.js";
 import { errorOf, inFolder } from "../data/temporary.js";
+import { modelFolder } from "../support/model-fixtures.js";
+import { wordTokenizer } from "../tasks/language-support.js";
 import { bitsOf, labels, tinyConfig, tinyRows, tinyTokenizer } from "../training/support.js";
 import {
   apart,
@@ -51,6 +53,20 @@ test("without pooling each text has a vector per token", async () => {
   expect(second.length).toBe(24 * tokenizer.encode(texts[1]).ids.length);
   model.dispose();
 });
+
+test.each(["albert-model", "distilbert-model", "electra-model", "roberta-model"])(
+  "all layers of %s",
+  async (name) => {
+    const model = await AutoModel.fromPretrained(modelFolder(name));
+    const tokenizer = wordTokenizer(["a", "b", "c"]);
+    const extractor = new FeatureExtractor({ model, tokenizer, layers: "all" });
+    const [all] = await extractor.extract(["a b c a"]);
+    const last = new FeatureExtractor({ model, tokenizer, layers: -1 });
+    expect(all.length).toBe(extractor.width);
+    expect(all.slice(-last.width)).toEqual((await last.extract(["a b c a"]))[0]);
+    model.dispose();
+  },
+);
 
 test("a learned mix of layers: logits, loss and gradients", async () => {
   const tensors = await embeddingTensors();

@@ -1,5 +1,4 @@
 // How good sentence embeddings are: correlation with scores, or retrieval of each anchor's positive.
-import { similarityOf } from "../../embeddings/similarity.js";
 import { hitRateAtK, meanReciprocalRank, recallAtK } from "../../metrics/index.js";
 import { correlations } from "../text-classification/scores.js";
 
@@ -50,7 +49,7 @@ export function retrievalMetrics(rows: readonly RetrievalRow[]): Record<string, 
     wanted.add(corpus.places.get(positive)!);
     if (own !== undefined) wanted.delete(own);
     if (wanted.size === 0) return;
-    ranked.push(nearest(vector, corpus.vectors, own));
+    ranked.push(nearest(unit(vector), corpus.vectors, own));
     relevant.push([...wanted]);
   });
   if (ranked.length === 0) return {};
@@ -73,7 +72,7 @@ function corpusOf(rows: readonly RetrievalRow[]): Corpus {
     texts.slice(1).forEach((text, i) => {
       let place = corpus.places.get(text);
       if (place === undefined) {
-        place = corpus.vectors.push(embeddings[i + 1]) - 1;
+        place = corpus.vectors.push(unit(embeddings[i + 1])) - 1;
         corpus.places.set(text, place);
       }
       if (i > 0 || group === undefined) return;
@@ -84,13 +83,25 @@ function corpusOf(rows: readonly RetrievalRow[]): Corpus {
   return corpus;
 }
 
+/** Of length one: a thousand rows make a million cosines, which are then plain products. */
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.max(Math.hypot(...vector), 1e-12);
+  return vector.map((value) => value / length);
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
 /** The places of the most alike, best first. */
 function nearest(
   vector: Float32Array,
   vectors: readonly Float32Array[],
   without: number | undefined,
 ): number[] {
-  const scores = vectors.map((other) => similarityOf(vector, other));
+  const scores = vectors.map((other) => dot(vector, other));
   if (without !== undefined) scores[without] = Number.NEGATIVE_INFINITY;
   const best: number[] = [];
   scores.forEach((score, place) => {
