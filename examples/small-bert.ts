@@ -50,6 +50,7 @@ export async function loadModel(
     ...{ hidden_size: width, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 4 * width },
     ...{ hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout },
     ...other,
+    ...head?.config,
   };
   const tokenizer = BertTokenizer.fromVocabulary(words, { modelMaxLength: positions });
   return { tokenizer, model: await auto.fromConfig(config, head) };

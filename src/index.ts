@@ -1,5 +1,6 @@
 // The public API: re-exports only.
 export * from "./data/index.js";
+export * from "./embeddings/index.js";
 export { AthanorError, type ErrorCode } from "./errors.js";
 export * from "./generation/index.js";
 export * from "./metrics/index.js";

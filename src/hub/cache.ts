@@ -4,7 +4,7 @@
 
 import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 
 export const COMMIT = /^[0-9a-f]{40}$/;
 
@@ -37,12 +37,12 @@ export class RepositoryCache {
     await appears(file, (part) => writeFile(part, commit));
   }
 
-  /** The files of a snapshot that are there whole. */
+  /** The files of a snapshot that are there whole, those in folders as FOLDER/NAME. */
   async files(commit: string): Promise<string[]> {
     const folder = this.snapshot(commit);
-    const names = await readdir(folder).catch(() => []);
+    const names = await readdir(folder, { recursive: true }).catch(() => []);
     const whole = await Promise.all(names.map((name) => isFile(join(folder, name))));
-    return names.filter((_, i) => whole[i]);
+    return names.filter((_, i) => whole[i]).map((name) => name.replaceAll(sep, "/"));
   }
 
   /** Whether a blob is there with that size. */
@@ -55,7 +55,8 @@ export class RepositoryCache {
     const file = join(this.snapshot(commit), name);
     if (await isFile(file)) return;
     await appears(file, async (part) => {
-      await symlink(join("..", "..", "blobs", hash), part).catch(() => copyFile(this.blob(hash), part));
+      const target = relative(dirname(file), this.blob(hash));
+      await symlink(target, part).catch(() => copyFile(this.blob(hash), part));
     });
   }
 }

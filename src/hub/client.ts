@@ -48,7 +48,8 @@ export class HubClient {
       const { sha } = await modelInfo(asked);
       if (!COMMIT.test(String(sha))) throw new Unreachable(`an answer without a commit, ${sha}`);
       const files: HubFile[] = [];
-      for await (const entry of listFiles({ repo: this.#repository, revision: sha, ...common })) {
+      const wanted = { repo: this.#repository, revision: sha, recursive: true, ...common };
+      for await (const entry of listFiles(wanted)) {
         const { type, path: name, size, oid, lfs } = entry;
         const hash = String(lfs?.oid ?? oid);
         if (type === "file" && HASH.test(hash)) files.push({ name, size, hash });

@@ -19,6 +19,15 @@ export {
 export { pearson, spearman } from "./correlation.js";
 export { type GlueResult, type GlueTask, glue } from "./glue.js";
 export { perplexity } from "./perplexity.js";
+export {
+  type DocumentId,
+  hitRateAtK,
+  meanAveragePrecision,
+  meanReciprocalRank,
+  ndcgAtK,
+  precisionAtK,
+  recallAtK,
+} from "./retrieval.js";
 export { type RougeOptions, type RougeResult, type RougeScore, type RougeType, rouge } from "./rouge.js";
 export type { RougeTokenizer } from "./rouge-tokenizers.js";
 export { splitSentences } from "./sentences.js";

@@ -4,16 +4,14 @@ import { generationConfigOfModel, readGenerationConfig } from "../generation/con
 import { type HubOptions, pretrainedFolder, takeHubOptions } from "../hub/index.js";
 import type { Priority } from "../native/contract.js";
 import type { WeightType } from "../nn/parameter.js";
-import { emptyCache, synchronize } from "../tensor/device.js";
-import { Generator } from "../tensor/random.js";
 import type { Device } from "../tensor/tensor.js";
-import { planLoad, readWeights } from "./checkpoint.js";
 import { resolveCheckpoint } from "./checkpoint-files.js";
 import { type ModelConfig, plainConfig, readConfig, withLabels } from "./config.js";
 import { type CustomHeadClass, customHead } from "./custom-head.js";
 import { modelParts } from "./families.js";
 import type { HeadName, NamedHead } from "./head.js";
 import { MODEL_FILES } from "./hub-files.js";
+import { initialize, loadModel } from "./load-model.js";
 import type { LossOptions } from "./loss-options.js";
 import { type LoadReport, Model } from "./model.js";
 
@@ -62,12 +60,6 @@ function auto(head: HeadName | NamedHead): AutoClass {
       if (typeof name !== "string")
         throw new AthanorError("ERR_ARGUMENT", `fromPretrained: folder must be a string, got ${typeof name}`);
       const { hub } = takeHubOptions("fromPretrained", options);
-      const dtype = options.dtype ?? "f32";
-      if (!["f32", "bf16", "int8"].includes(dtype))
-        throw new AthanorError(
-          "ERR_ARGUMENT",
-          `fromPretrained: dtype must be "f32", "bf16" or "int8", got "${String(dtype)}"`,
-        );
       const folder = await pretrainedFolder("fromPretrained", name, MODEL_FILES, hub);
       let config = {
         ...(await readConfig(folder)),
@@ -77,27 +69,8 @@ function auto(head: HeadName | NamedHead): AutoClass {
       const generationConfig = await readGenerationConfig(folder, config);
       const found = await resolveCheckpoint(folder);
       const { parts, rules } = modelParts(config, head, (tensor) => found.has(tensor));
-      const plan = planLoad(parts.store, found, rules, {
-        folder,
-        ignoreMismatchedSizes: options.ignoreMismatchedSizes,
-      });
-      const model = new Model(parts, options);
-      try {
-        initialize(model, (name) => plan.fresh.has(name), options.seed);
-        await readWeights(plan);
-        if (dtype !== "f32") {
-          model.reduce(dtype);
-          await synchronize(model.device as Device);
-          emptyCache(model.device as Device); // the f32 weights are gone for good
-        }
-      } catch (error) {
-        model.dispose();
-        throw error;
-      }
+      const model = await loadModel({ folder, parts, rules, found }, options, () => new Model(parts, options));
       model.generationConfig = generationConfig;
-      model.loadReport = plan.report;
-      const { missing, unexpected, mismatched } = plan.report;
-      if (missing.length + unexpected.length + mismatched.length > 0) options.onReport?.(plan.report);
       return model;
     },
     async fromConfig(config, options = {}) {
@@ -109,11 +82,6 @@ function auto(head: HeadName | NamedHead): AutoClass {
       return model;
     },
   };
-}
-
-/** Weights come from a generator of their own, so that dropout does not depend on how many were missing. */
-function initialize(model: Model, wanted: (name: string) => boolean, seed = 0): void {
-  model.store.initialize(wanted, new Generator(seed, 2 ** 40), model.queue);
 }
 
 /**

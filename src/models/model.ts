@@ -26,6 +26,7 @@ import { writeFileAtomic } from "./atomic-file.js";
 import { type Batch, type BatchLabels, collateTokens, type Example } from "./batch.js";
 import { labelCount, type ModelConfig } from "./config.js";
 import type { CachedDecoder, Encoder, EncoderOutputs, ForwardOptions } from "./encoder.js";
+import type { EncoderSizes } from "./encoder-sizes.js";
 import type { Head } from "./head.js";
 import { type ParameterChoice, requireGradients } from "./layers-by-name.js";
 import { HeadLoss, type LossOptions } from "./loss-options.js";
@@ -163,6 +164,11 @@ export class Model {
   /** @internal As they were set last. */
   get lossOptions(): LossOptions {
     return this.#loss.options;
+  }
+
+  /** @internal Width, layers and the like of the encoder. */
+  get sizes(): EncoderSizes {
+    return this.#encoder.sizes;
   }
 
   /** The most tokens that a sequence may have. */
@@ -460,26 +466,33 @@ export class Model {
     } catch (cause) {
       throw new AthanorError("ERR_CHECKPOINT", `${folder}: must be a folder that can be written`, { cause });
     }
-    await writeSafetensors(
-      join(folder, "model.safetensors"),
-      [...parameters].map(([name, t]) => ({
-        name,
-        dtype: (dtype ?? t.dtype) === "bf16" ? ("BF16" as const) : ("F32" as const),
-        shape: t.shape,
-        data: async () => {
-          if ((dtype ?? t.dtype) !== "bf16") return (await t.data()) as Float32Array;
-          const rounded = t.dtype === "bf16" ? t : untracked(() => noGrad(() => cast(t, "bf16")));
-          const values = (await rounded.data()) as Float32Array;
-          if (rounded !== t) rounded.dispose();
-          return upperHalves(values);
-        },
-      })),
-    );
+    for (const [file, tensors] of this.weightFiles(parameters)) {
+      await writeSafetensors(
+        join(folder, file),
+        [...tensors].map(([name, t]) => ({
+          name,
+          dtype: (dtype ?? t.dtype) === "bf16" ? ("BF16" as const) : ("F32" as const),
+          shape: t.shape,
+          data: async () => {
+            if ((dtype ?? t.dtype) !== "bf16") return (await t.data()) as Float32Array;
+            const rounded = t.dtype === "bf16" ? t : untracked(() => noGrad(() => cast(t, "bf16")));
+            const values = (await rounded.data()) as Float32Array;
+            if (rounded !== t) rounded.dispose();
+            return upperHalves(values);
+          },
+        })),
+      );
+    }
     await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
     if (this.#encoder.decoder) {
       const file = join(folder, generationConfigFile);
       await writeFileAtomic(file, generationConfigText(this.generationConfig));
     }
+  }
+
+  /** Which weights savePretrained() puts into which file, under which names. */
+  protected weightFiles(weights: Map<string, Tensor>): [file: string, tensors: Map<string, Tensor>][] {
+    return [["model.safetensors", weights]];
   }
 
   /**

@@ -21,6 +21,8 @@ export { type PreTrainingOptions, type PreTrainingPrediction, preTraining } from
 export type { AnswerCandidate, NullScore, QuestionAnswer } from "./question-answering/answers.js";
 export type { MisplacedAnswer, MisplacedAnswers } from "./question-answering/questions.js";
 export { type QuestionAnsweringOptions, questionAnswering } from "./question-answering.js";
+export type { SentenceEmbedding } from "./sentence-embeddings/scores.js";
+export { type SentenceEmbeddingsOptions, sentenceEmbeddings } from "./sentence-embeddings.js";
 export { type SummarizationOptions, summarization } from "./summarization.js";
 export { glueModelOptions } from "./text-classification/glue.js";
 export { textLabelNames } from "./text-classification/labels.js";

@@ -6,6 +6,7 @@ import { multipleChoiceEntry } from "./entries/multiple-choice.js";
 import { preTrainingEntry } from "./entries/pre-training.js";
 import { questionAnsweringEntry } from "./entries/question-answering.js";
 import { summarizationEntry } from "./entries/summarization.js";
+import { sentenceEmbeddingsEntry } from "./entries/sentence-embeddings.js";
 import { textClassificationEntry } from "./entries/text-classification.js";
 import { tokenClassificationEntry } from "./entries/token-classification.js";
 import { translationEntry } from "./entries/translation.js";
@@ -22,6 +23,7 @@ export const taskEntries: readonly TaskEntry[] = [
   causalLanguageModelingEntry,
   translationEntry,
   summarizationEntry,
+  sentenceEmbeddingsEntry,
 ];
 
 /** The entry of a task. @throws ERR_ARGUMENT for another name */

@@ -193,7 +193,7 @@ export async function loadWeights(folder: string, model: TrainableModel): Promis
 }
 
 async function weightTargets(folder: string, model: TrainableModel): Promise<FileTarget[]> {
-  const stored = await resolveCheckpoint(folder);
+  const stored = (await model.storedWeights?.(folder)) ?? (await resolveCheckpoint(folder));
   return [...(model.weights?.() ?? model.parameters())].map(([name, target]) => {
     const entry = stored.get(name);
     if (!entry) throw new AthanorError("ERR_CHECKPOINT", `${folder}: needs the weight ${name}, got none`);

@@ -1,6 +1,7 @@
 // What the Trainer needs of a model and of a task; both are structural, so that users can bring their own.
 import { AthanorError } from "../errors.js";
 import type { Batch, Example } from "../models/batch.js";
+import type { CheckpointTensor } from "../models/checkpoint-files.js";
 import type { LossOptions } from "../models/loss-options.js";
 import type { Generator } from "../tensor/random.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -39,6 +40,8 @@ export interface TrainableModel {
   /** What a checkpoint holds, where that is not parameters(); refreshWeights() is called after changes. */
   weights?(): Map<string, Tensor>;
   refreshWeights?(): void;
+  /** Where the weights lie in a folder that savePretrained() wrote, where that is not model.safetensors alone. */
+  storedWeights?(folder: string): Promise<Map<string, CheckpointTensor>>;
 }
 
 /** A row of a data set: columns by name. */

@@ -1,5 +1,5 @@
 // The other tasks by the same commands: they train, evaluate and answer.
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { inFolder } from "../data/temporary.js";
@@ -136,6 +136,32 @@ test("multiple choice with columns that the file does not name", async () => {
     const [first] = asked.stdout.split("\n").map((line) => line && JSON.parse(line));
     expect(first.scores).toHaveLength(3);
     expect(Math.max(...first.scores)).toBe(first.score);
+  });
+}, 60_000);
+
+test("sentence embeddings of pairs, in the layout of Sentence-Transformers", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const file = join(folder, "pairs.csv");
+    const rows = "my card,the card is new\nthe pin,my pin was stolen\nwhy the fee,cash fee charged\n";
+    await writeFile(file, `anchor,positive\n${rows.repeat(6)}`);
+    const task = "sentence-embeddings";
+    const model = await trained(folder, task, file);
+    const names = await readdir(join(folder, "m"));
+    expect(names).toEqual(expect.arrayContaining(["1_Pooling", "modules.json", "tokenizer.json"]));
+    const metrics = await athanor(["evaluate", task, ...model, file, "--json"]);
+    expect(JSON.parse(metrics.stdout)).toMatchObject({ rows: 18, mrrAt10: expect.any(Number) });
+    const asked = await athanor(["predict", task, ...model], { stdin: '{"anchor": "where is my card"}\n' });
+    expect(JSON.parse(asked.stdout).embedding).toHaveLength(32);
+    const scored = join(folder, "scores.csv");
+    await writeFile(
+      scored,
+      `sentence1,sentence2,score\n${"my card,my app,2.5\nthe pin,the pin,5\n".repeat(4)}`,
+    );
+    const byScore = ["--loss", "cosineSimilarity", "--max-score", "5"];
+    await trained(folder, task, scored, ...byScore, "--overwrite");
+    const wrong = await athanor(["evaluate", task, ...model, file]);
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('needs the column "sentence1"') });
   });
 }, 60_000);
 

@@ -54,7 +54,7 @@ export async function fakeHub(repositories: FakeHub["repositories"]): Promise<Fa
   const hosts = { cdn: "" };
   const elsewhere = createServer((request, response) => {
     if (request.headers.authorization) hub.leaked.push(request.headers.authorization);
-    const [, name, file] = decodeURIComponent(request.url ?? "").match(/^\/cdn\/(.+)\/([^/]+)$/) ?? [];
+    const [, name, file] = (request.url?.match(/^\/cdn\/(.+)\/([^/]+)$/) ?? []).map(decodeURIComponent);
     hub.requests.push(`CDN ${file}${request.headers.range ? ` ${request.headers.range}` : ""}`);
     sendFile(hub, request, response, file, bytesOf(hub.repositories[name].files[file]));
   });
@@ -89,7 +89,7 @@ function answer(
   if (hub.down !== undefined) return refuse(response, hub.down, "");
   const info = pathname.match(/^\/api\/models\/(.+)\/revision\/([^/]+)$/);
   const tree = pathname.match(/^\/api\/models\/(.+)\/tree\/([^/]+)$/);
-  const file = pathname.match(/^\/(.+)\/resolve\/([^/]+)\/([^/]+)$/);
+  const file = pathname.match(/^\/(.+)\/resolve\/([^/]+)\/(.+)$/);
   const [, name, revision, path] = (info ?? tree ?? file ?? []) as string[];
   const repository = hub.repositories[name];
   const known =
@@ -113,7 +113,9 @@ function sendTree(
   pathname: string,
   query: URLSearchParams,
 ): void {
-  const entries = Object.entries(repository.files).map(([path, content]) => {
+  const deep = query.get("recursive") === "true";
+  const listed = Object.entries(repository.files).filter(([path]) => deep || !path.includes("/"));
+  const entries = listed.map(([path, content]) => {
     const bytes = bytesOf(content);
     const large = repository.large?.includes(path)
       ? { oid: sha256(bytes), size: bytes.length, pointerSize: 134 }
@@ -128,7 +130,8 @@ function sendTree(
   });
   const all = [{ type: "directory", path: "onnx", size: 0, oid: gitHash(Buffer.from("")) }, ...entries];
   const from = Number(query.get("cursor") ?? 0);
-  if (from + 2 < all.length) response.setHeader("Link", `<${url}${pathname}?cursor=${from + 2}>; rel="next"`);
+  const next = `${url}${pathname}?cursor=${from + 2}&recursive=${deep}`;
+  if (from + 2 < all.length) response.setHeader("Link", `<${next}>; rel="next"`);
   json(response, all.slice(from, from + 2));
 }
 

@@ -21,13 +21,15 @@ export function labelReader(model: TrainableModel): LabelReader {
   const names = labelNames(model);
   const problem = problemOf(model);
   if (problem === "regression") return readNumber;
-  if (names.length < 2) {
+  if (names.length < 2 && problem !== "multi_label_classification") {
     const needed = 'at least two labels, or problem_type "regression"';
     throw new AthanorError("ERR_DATA", `${TASK}: model needs ${needed}, got ${names.length} label`);
   }
   const idOf = idReader(names);
   if (problem === "single_label_classification") return idOf;
   return (value, row, name) => {
+    // One class, as of a re-ranker: relevant or not.
+    if (names.length === 1 && (value === 0 || value === 1)) return [value];
     if (!Array.isArray(value)) throw rowFault(TASK, row, name, "a list of labels", value);
     const bits = value.length === names.length && value.every((bit) => bit === 0 || bit === 1);
     if (bits) return value;
