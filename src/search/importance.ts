@@ -38,12 +38,23 @@ function excessDivergence(dimension: Dimension, ranked: readonly Trial[]): numbe
   const good = Math.ceil(GOOD_SHARE * places.length);
   if (places.length < 4 || new Set(places).size < 2) return 0;
   const kernels = kernelsOf(dimension, places, good);
-  const order = places.map((_, i) => i);
-  const found = divergence(kernels, order.slice(0, good));
+  const all = meanOf(kernels);
+  const found = divergence(meanOf(kernels.slice(0, good)), all);
   const random = new Random(0);
   let byChance = 0;
-  for (let i = 0; i < SHUFFLES; i++) byChance += divergence(kernels, random.shuffle(order).slice(0, good));
+  for (let i = 0; i < SHUFFLES; i++) {
+    bringForward(kernels, good, random);
+    byChance += divergence(meanOf(kernels.slice(0, good)), all);
+  }
   return Math.max(0, found - byChance / SHUFFLES);
+}
+
+/** Puts some of the elements, drawn at random, before the others. */
+function bringForward<T>(values: T[], count: number, random: Random): void {
+  for (let i = 0; i < count; i++) {
+    const other = i + random.below(values.length - i);
+    [values[i], values[other]] = [values[other], values[i]];
+  }
 }
 
 /** For each trial what it adds to the density at each point of a grid, or at each value of a choice. */
@@ -71,18 +82,15 @@ function bandwidth({ low, high }: NumberDimension, places: readonly number[], go
   return Math.max(1.06 * Math.sqrt(variance) * good ** -0.2, (high - low) / GRID);
 }
 
-/** The sum over the grid of (good - all)^2 / all, both densities with mass 1. */
-function divergence(kernels: readonly Float64Array[], chosen: readonly number[]): number {
-  const points = kernels[0].length;
-  let sum = 0;
-  for (let point = 0; point < points; point++) {
-    let all = 0;
-    for (const kernel of kernels) all += kernel[point];
-    all /= kernels.length;
-    let good = 0;
-    for (const i of chosen) good += kernels[i][point];
-    good /= chosen.length;
-    if (all > 0) sum += (good - all) ** 2 / all;
+function meanOf(kernels: readonly Float64Array[]): Float64Array {
+  const mean = new Float64Array(kernels[0].length);
+  for (const kernel of kernels) {
+    for (let point = 0; point < mean.length; point++) mean[point] += kernel[point] / kernels.length;
   }
-  return sum;
+  return mean;
+}
+
+/** The sum of (good - all)^2 / all; both have mass 1. */
+function divergence(good: Float64Array, all: Float64Array): number {
+  return all.reduce((sum, density, i) => (density > 0 ? sum + (good[i] - density) ** 2 / density : sum), 0);
 }

@@ -3,7 +3,7 @@ import { expect, test } from "@jest/globals";
 import { type Parameters, type SearchSpace, search } from "../../src/search/index.js";
 import { branin, braninSpace, logSphere, logSphereSpace } from "./functions.js";
 
-const seeds = Array.from({ length: 5 }, (_, seed) => seed);
+const seeds = Array.from({ length: 8 }, (_, seed) => seed);
 
 test.each([
   // The bounds lie between the means over 20 other seeds: 1.24 and 0.53; 5.0 and 1.75.

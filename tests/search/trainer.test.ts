@@ -58,7 +58,7 @@ test("arguments of a Trainer are searched; the best are trained again to the sam
 
 test("runs whose loss is not finite, and arguments that do not fit, are failed trials", async () => {
   const wild: SearchSpace = {
-    learningRate: { type: "choice", values: [1e-3, 1e6] },
+    learningRate: { type: "choice", values: [1e-8, 1e6] },
     gradientAccumulation: { type: "choice", values: [1, 0] },
   };
   const plain = trainerOf({ warmupRatio: 0, weightDecay: 1e6, optimizer: "sgd" });
