@@ -1,5 +1,6 @@
 // The public API: re-exports only.
 export * from "./data/index.js";
+export * from "./diagnostics/index.js";
 export { AthanorError, type ErrorCode } from "./errors.js";
 export * from "./metrics/index.js";
 export * from "./models/index.js";
