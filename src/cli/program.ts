@@ -1,8 +1,10 @@
 // The program `athanor`: its commands, and what they share.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addDiagnoseCommand } from "./diagnose.js";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addPredictCommand } from "./predict.js";
+import { addSearchCommand } from "./search.js";
 import { addTasksCommand } from "./tasks.js";
 import { addTrainCommand } from "./train.js";
 
@@ -20,6 +22,8 @@ export function makeProgram(): Command {
   addTrainCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
+  addSearchCommand(program);
+  addDiagnoseCommand(program);
   addTasksCommand(program);
   for (const command of [program, ...allCommands(program)]) {
     command.helpOption("--help", "this text").helpCommand(false).copyInheritedSettings(program);

@@ -189,7 +189,10 @@ function judged(facts: Facts, options: DiagnoseOptions): Pick<Diagnosis, "verdic
   const { batchSize = rows } = options;
   const signal = noise ? batchSize / (batchSize + noise.noiseScale) : 1;
   if (noise && signal < LEAST_SIGNAL) {
-    const reason = `the gradient's noise scale is ${shown(noise.noiseScale)} rows, a step has ${batchSize}: ${shown(100 * (1 - signal))} % of its squared gradient is noise`;
+    const found = Number.isFinite(noise.noiseScale)
+      ? `the gradient's noise scale is ${shown(noise.noiseScale)} rows`
+      : "no gradient can be told from noise";
+    const reason = `${found}; a step has ${batchSize} rows, and ${shown(100 * (1 - signal))} % of its squared gradient is noise`;
     return { verdict: "plateau", reason };
   }
   const fall = `the loss may fall by ${shown(facts.expectedFall)} along the gradient`;
