@@ -15,7 +15,7 @@ export interface TpeOptions {
   candidates?: number;
 }
 
-// The paper takes a share of 15 %; a tenth, and never many, keeps l sharp in long searches.
+// The paper has 15 %; a tenth was better in searches of a hundred trials (docs/log.md).
 const GOOD_SHARE = 0.1;
 const MOST_GOOD = 25;
 
