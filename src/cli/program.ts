@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { addDiagnoseCommand } from "./diagnose.js";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addPredictCommand } from "./predict.js";
+import { addReportCommand } from "./report.js";
 import { addSearchCommand } from "./search.js";
 import { addTasksCommand } from "./tasks.js";
 import { addTrainCommand } from "./train.js";
@@ -22,6 +23,7 @@ export function makeProgram(): Command {
   addTrainCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
+  addReportCommand(program);
   addSearchCommand(program);
   addDiagnoseCommand(program);
   addTasksCommand(program);

@@ -1,10 +1,12 @@
 // `athanor train TASK`: from rows in files to a model in a folder.
+import { join } from "node:path";
 import type { Command } from "commander";
 import type { Model } from "../models/index.js";
+import { LOG_FILE } from "../report/index.js";
 import type { AnyTask, TaskEntry, TaskSettings } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
 import type { Tokenizer } from "../tokenizers/index.js";
-import { Trainer, type TrainingArgs, type TrainResult } from "../training/index.js";
+import { jsonlLog, Trainer, type TrainingArgs, type TrainResult } from "../training/index.js";
 import { prepareEngine } from "./common-options.js";
 import { Interrupt } from "./interrupt.js";
 import { preparedTask } from "./prepared-task.js";
@@ -67,7 +69,7 @@ export async function trainAndSave(
   const interrupt = new Interrupt((line) => progress.line(line));
   const trainer = new Trainer({
     ...{ model, tokenizer, task, train: parts.train.rows, eval: parts.eval?.rows, args },
-    callbacks: [...progress.callbacks, interrupt.callback],
+    callbacks: [...progress.callbacks, jsonlLog(join(output, LOG_FILE), { steps: true }), interrupt.callback],
   });
   const result = await interrupt.during((signal) => trainer.train({ signal }));
   // The weights are those of the best evaluation, which need not be the last one.

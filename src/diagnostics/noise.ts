@@ -1,4 +1,5 @@
 // How much gradients of batches differ, against their mean: the gradient noise scale.
+import { layerOf } from "../training/layer-norms.js";
 import { diagnosticsFault, type Subject } from "./subject.js";
 import { LossSurface, type SurfaceOptions } from "./surface.js";
 import { addScaled, dot, norm, type Vector } from "./vectors.js";
@@ -25,7 +26,7 @@ export interface GradientNoise {
 }
 
 export interface LayerGradient {
-  /** A layer, or a part outside of the layers: "bert.encoder.layer.0", "classifier". */
+  /** A layer, or a part outside of the layers: "encoder.layer.0", "classifier". */
   name: string;
   /** Of the gradient. */
   norm: number;
@@ -160,12 +161,4 @@ async function layersOf(surface: LossSurface, gradient: Vector): Promise<LayerGr
   return [...layers].map(([name, { square, weightSquare, parameters }]) => {
     return { name, norm: Math.sqrt(square), weightNorm: Math.sqrt(weightSquare), parameters };
   });
-}
-
-/** Up to the number of a layer; else the first two words of a name, without "weight" and "bias". */
-function layerOf(name: string): string {
-  const numbered = /^(.*?\.\d+)\./.exec(name);
-  if (numbered) return numbered[1];
-  const words = name.split(".");
-  return words.slice(0, Math.max(1, Math.min(2, words.length - 1))).join(".");
 }

@@ -98,7 +98,7 @@ test("norms of gradient and weights by layer", async () => {
   };
   const layers = await gradientNorms(named);
   expect(layers.map(({ name, parameters }) => [name, parameters])).toEqual([
-    ["bert.encoder.layer.11", 2],
+    ["encoder.layer.11", 2],
     ["classifier", 2],
   ]);
   expect(layers[0].norm).toBeCloseTo(Math.hypot(1, 2), 6);

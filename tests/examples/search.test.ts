@@ -19,7 +19,7 @@ test.each([
       /learning rates of adamw: steepest fall at \d/,
       /fresh weights: (slope|plateau) \(/,
       /gradient descent: step too large \(/,
-      /bert\.encoder\.layer\.0 \d/,
+      / encoder\.layer\.0 \d/,
       /after training: \w/,
     ],
   ],
