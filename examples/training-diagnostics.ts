@@ -32,9 +32,10 @@ const examples = await task.prepare(train, context);
 const subject = modelSubject({ model, examples, batchSize: 16 });
 
 // Which learning rates make sense for AdamW, and for plain gradient descent?
-const adamw = await learningRateRange(subject, { low: 1e-6, high: 1 });
+const steps = options.quick ? 40 : 100;
+const adamw = await learningRateRange(subject, { low: 1e-6, high: 1, steps });
 const optimizer = (parameters: ReturnType<typeof model.parameters>) => new Sgd(parameters, { lr: 0 });
-const sgd = await learningRateRange(subject, { low: 1e-4, high: 100, optimizer });
+const sgd = await learningRateRange(subject, { low: 1e-4, high: 100, optimizer, steps });
 for (const [name, { steepest, lowest }] of Object.entries({ adamw, sgd })) {
   const rates = `steepest fall at ${steepest.toExponential(1)}, lowest loss at ${lowest.toExponential(1)}`;
   console.log(`learning rates of ${name}: ${rates}`);
@@ -42,7 +43,10 @@ for (const [name, { steepest, lowest }] of Object.entries({ adamw, sgd })) {
 
 /** Prints a verdict. The parameters are the same bits afterwards. */
 async function ask(when: string, learningRate?: number): Promise<void> {
-  const { verdict, reason, noise, layers } = await diagnose(subject, { learningRate, iterations: 12 });
+  const { verdict, reason, noise, layers } = await diagnose(subject, {
+    learningRate,
+    iterations: options.quick ? 4 : 20,
+  });
   console.log(`${when}: ${verdict} (${reason})`);
   console.log(`  noise scale ${noise?.noiseScale.toPrecision(3)} rows; gradient norms:`);
   console.log(`  ${layers.map(({ name, norm }) => `${name} ${norm.toPrecision(2)}`).join(", ")}`);

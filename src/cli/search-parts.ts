@@ -13,6 +13,9 @@ import { taskSettings } from "./task-options.js";
 import { type TrainValues, trainingArgs } from "./train-options.js";
 import { readParts, type TrainRows, trainedParts } from "./train-parts.js";
 
+/** The file of trials in the output folder. */
+export const JOURNAL_FILE = "search.jsonl";
+
 /** What a space may name beside the Trainer's arguments: dropout, and the sizes of fresh weights. */
 export const MODEL_PARAMETERS = ["dropout", "layers", "hidden", "heads", "intermediate"] as const;
 

@@ -1,5 +1,6 @@
 // `athanor search TASK`: hyper-parameters searched over training runs, the best of which is trained again and saved.
-import { access, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { AthanorError } from "../errors.js";
@@ -19,7 +20,7 @@ import { taskEntries } from "../tasks/registry.js";
 import { prepareEngine } from "./common-options.js";
 import { EXIT, usage } from "./errors.js";
 import { Progress } from "./progress.js";
-import { isOfModel, MODEL_PARAMETERS, type SearchParts, searchParts } from "./search-parts.js";
+import { isOfModel, JOURNAL_FILE, MODEL_PARAMETERS, type SearchParts, searchParts } from "./search-parts.js";
 import { shownValue, tableOf } from "./table.js";
 import { addTaskOptions, count } from "./task-options.js";
 import { trainAndSave } from "./train.js";
@@ -117,12 +118,8 @@ async function readSpace(file: string): Promise<SearchSpace> {
 
 /** The file that keeps the trials. Two searches in one folder would be taken for one. */
 async function journalIn({ output, resume, overwrite }: TrainValues): Promise<string> {
-  const file = join(output, "search.jsonl");
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere || resume) return file;
+  const file = join(output, JOURNAL_FILE);
+  if (!existsSync(file) || resume) return file;
   if (!overwrite) {
     throw usage("--output must be a folder without a search, or come with --resume or --overwrite", file);
   }

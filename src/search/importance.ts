@@ -16,7 +16,7 @@ const SHUFFLES = 200;
  * Of n trials the best quarter is compared with all of them, parameter by parameter. So few trials differ by chance, too:
  * the mean divergence of as many trials drawn at random (200 times) is taken off. Trials that were pruned or failed count
  * among the bad ones. Below some 20 trials the numbers say little; what a sampler hardly varied cannot show its
- * importance; a parameter with a condition is looked at where it existed.
+ * importance; a parameter with a condition is looked at where it existed, and weighted by the share of those trials.
  *
  * @example
  * const { learningRate } = parameterImportance(trials, space, "maximize");
@@ -46,7 +46,9 @@ function excessDivergence(dimension: Dimension, ranked: readonly Trial[]): numbe
     bringForward(kernels, good, random);
     byChance += divergence(meanOf(kernels.slice(0, good)), all);
   }
-  return Math.max(0, found - byChance / SHUFFLES);
+  // A parameter that rarely exists rarely matters, and its few trials differ by chance.
+  const share = places.length / ranked.length;
+  return share * Math.max(0, found - byChance / SHUFFLES);
 }
 
 /** Puts some of the elements, drawn at random, before the others. */

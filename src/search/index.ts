@@ -1,6 +1,7 @@
 // The search for hyper-parameters.
 
 export { parameterImportance } from "./importance.js";
+export { type JournalContents, readJournal } from "./journal.js";
 export type { MedianPrunerOptions, PrunerName } from "./pruner.js";
 export { type RetrainOptions, retrain } from "./retrain.js";
 export type { SearchFunction, SearchTarget, SearchTrainer, TrialContext } from "./run-trial.js";

@@ -1,19 +1,18 @@
 // The journal of a search: one JSON object a line, on the disk before the search goes on. A process that is killed
 // while it writes leaves at most a last line that is cut, which is taken off when the search is resumed.
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { AthanorError } from "../errors.js";
-import type { Parameters } from "./space.js";
-import { searchFault } from "./space.js";
-import type { Trial } from "./trial.js";
+import { type Parameters, type SearchSpace, searchFault } from "./space.js";
+import type { Direction, Trial } from "./trial.js";
 
 /** What a resumed search must have in common with the one before. */
 export interface JournalHeader {
   type: "search";
   version: 1;
-  space: unknown;
+  space: SearchSpace;
   sampler: unknown;
   pruner: unknown;
-  direction: string;
+  direction: Direction;
   seed: number;
 }
 
@@ -75,6 +74,32 @@ export class Journal {
       throw fileFault(this.file, "a file that can be written", (cause as NodeJS.ErrnoException).code, cause);
     }
   }
+}
+
+/** What a journal holds. */
+export interface JournalContents {
+  space: SearchSpace;
+  direction: Direction;
+  trials: Trial[];
+}
+
+/**
+ * Reads a journal, also of a search that is under way. Rejects with ERR_CHECKPOINT for a file that is none.
+ *
+ * @example
+ * const { trials, space, direction } = await readJournal("trials.jsonl");
+ */
+export async function readJournal(file: string): Promise<JournalContents> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw fileFault(file, "a journal of a search", (cause as NodeJS.ErrnoException).code, cause);
+  }
+  const { lines } = wholeLines(file, bytes);
+  const [header] = lines;
+  if (header?.type !== "search") throw fileFault(file, "a journal of a search", "another first line");
+  return { space: header.space, direction: header.direction, trials: trialsOf(file, lines, header) };
 }
 
 async function openFile(file: string): Promise<FileHandle> {

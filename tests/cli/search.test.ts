@@ -74,6 +74,11 @@ test("the table, without training again", async () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^trial +state +value +learningRate +dropout +seconds\n\d +complete/);
     expect(stdout).toMatch(/\n\nImportance:\nlearningRate +0\.\d{4}\ndropout +0\.\d{4}\n$/);
+    const told = await athanor(["report", join(folder, "m")]);
+    expect(told).toMatchObject({ code: 0, stderr: "" });
+    const page = await readFile(join(folder, "m", "report.html"), "utf8");
+    expect(page).toContain("<figcaption>Value by trial</figcaption>");
+    expect(page).not.toContain("<h2>Run</h2>");
   });
 }, 60_000);
 

@@ -27,4 +27,4 @@ test.each([
   const file = repositoryFile(`dist/examples/${name}.js`);
   const { stdout } = await promisify(execFile)(process.execPath, [file, "--quick"]);
   for (const line of lines) expect(stdout).toMatch(line);
-});
+}, 180_000);
