@@ -106,12 +106,12 @@ export async function hessianVector(
   vector: Float32Array,
   step: number,
 ): Promise<Float64Array> {
-  await surface.place(vector, step);
-  const { gradient: product } = await surface.gradient();
-  await surface.place(vector, -step);
-  const { gradient: other } = await surface.gradient();
+  const product = new Float64Array(surface.size);
+  for (const side of [1, -1]) {
+    await surface.place(vector, side * step);
+    await surface.addGradient(product, side / (2 * step));
+  }
   surface.restore();
-  for (let i = 0; i < product.length; i++) product[i] = (product[i] - other[i]) / (2 * step);
   return product;
 }
 

@@ -4,7 +4,7 @@
 import type { Random } from "../training/random.js";
 import type { Rest } from "../training/rest.js";
 import { type Eigen, symmetricEigen } from "./eigen.js";
-import { addScaled, dot, norm, randomDirection, scaled, type Vector } from "./vectors.js";
+import { addScaled, dot, norm, randomDirection, scaled } from "./vectors.js";
 
 export interface LanczosOptions {
   /** How many of the largest are wanted. */
@@ -27,8 +27,8 @@ export interface LanczosResult {
   iterations: number;
 }
 
-/** A product of the operator with a vector of length 1. */
-export type Operator = (vector: Float32Array) => Promise<Vector>;
+/** A product of the operator with a vector of length 1, which is the caller's to change. */
+export type Operator = (vector: Float32Array) => Promise<Float64Array>;
 
 /**
  * The eigenvalues seen from a random start. Of equal eigenvalues one is found. Memory: one vector for each iteration.
@@ -44,7 +44,7 @@ export async function lanczos(
   const beside: number[] = [];
   for (;;) {
     const k = diagonal.length;
-    const product = Float64Array.from(await apply(basis[k]));
+    const product = await apply(basis[k]);
     diagonal.push(await dot(product, basis[k], rest));
     for (let pass = 0; pass < 2; pass++) {
       for (const vector of basis) await addScaled(product, -(await dot(product, vector, rest)), vector, rest);

@@ -6,7 +6,7 @@ import { noGrad } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Rest, throwIfAborted } from "../training/rest.js";
 import { type BatchLoss, diagnosticsFault, type Subject } from "./subject.js";
-import { addScaled, type Vector } from "./vectors.js";
+import { addScaled, divided, type Vector } from "./vectors.js";
 
 export interface SurfaceOptions {
   /** Only parameters whose names match; default: all that are not frozen. */
@@ -34,8 +34,11 @@ export class LossSurface {
   readonly rest: Rest;
   /** The values of the parameters. */
   readonly start: Float32Array;
-  /** Room for the values at another place. */
+  /** Room for the values at another place, and for the gradient of a batch. */
   readonly #moved: Float32Array;
+  #ofBatch: Float32Array | undefined;
+  /** Of all batches; known after one pass. */
+  #weights: number | undefined;
   readonly #end: () => void;
 
   private constructor(
@@ -105,10 +108,11 @@ export class LossSurface {
       sum += value * weight;
       weights += weight;
     }
+    this.#weights = weights;
     return sum / weights;
   }
 
-  /** The mean loss over all batches and its gradient, here. `each` gets the gradient of every batch. */
+  /** The mean loss over all batches and its gradient, here. `each` gets every batch's, valid until it resolves. */
   async gradient(each?: (gradient: Float32Array, batch: number) => Promise<void>): Promise<LossAndGradient> {
     const gradient = new Float64Array(this.size);
     let [sum, weights] = [0, 0];
@@ -119,26 +123,47 @@ export class LossSurface {
       weights += one.weight;
       await addScaled(gradient, one.weight, one.gradient, this.rest);
     }
-    for (let i = 0; i < gradient.length; i++) gradient[i] /= weights;
-    return { loss: sum / weights, gradient };
+    this.#weights = weights;
+    return { loss: sum / weights, gradient: await divided(gradient, weights, this.rest) };
   }
 
-  /** Of one batch; its gradient is read in f32, and cleared. */
+  /** target += factor · gradient of the mean loss over all batches, here: without memory of its own. */
+  async addGradient(target: Float64Array, factor: number): Promise<void> {
+    if (this.#weights === undefined) await this.loss();
+    const share = factor / this.#weights!;
+    for (let batch = 0; batch < this.subject.batches; batch++) {
+      await this.#readGradient(batch, async (values, { offset, size }, weight) => {
+        await addScaled(target.subarray(offset, offset + size), share * weight, values, this.rest);
+      });
+    }
+  }
+
+  /** Of one batch; valid until the next one is asked for. */
   async batchGradient(batch: number): Promise<{ loss: number; weight: number; gradient: Float32Array }> {
+    this.#ofBatch ??= new Float32Array(this.size);
+    const gradient = this.#ofBatch.fill(0);
+    const found = await this.#readGradient(batch, async (values, { offset }) => gradient.set(values, offset));
+    return { ...found, gradient };
+  }
+
+  /** The gradient of a batch, parameter by parameter; those without one are left out. */
+  async #readGradient(
+    batch: number,
+    use: (values: Float32Array, part: Part, weight: number) => Promise<void>,
+  ): Promise<{ loss: number; weight: number }> {
     const { loss, weight } = await this.enqueueGradient(batch);
-    const gradient = new Float32Array(this.size);
-    for (const { name, tensor, offset } of this.parts) {
-      const own = tensor.grad;
+    for (const part of this.parts) {
+      const own = part.tensor.grad;
       if (!own) continue;
       const values = (await own.data()) as Float32Array;
       own.dispose();
-      if (!isFiniteEverywhere(values)) throw this.#notFinite(batch, `a gradient of ${name} that is not`);
-      gradient.set(values, offset);
+      if (!isFiniteEverywhere(values)) throw this.#notFinite(batch, `a gradient of ${part.name} that is not`);
+      await use(values, part, weight);
     }
     this.#clearGradients();
     const number = await loss;
     if (!Number.isFinite(number)) throw this.#notFinite(batch, `a loss of ${number}`);
-    return { loss: number, weight, gradient };
+    return { loss: number, weight };
   }
 
   /** Leaves the gradient of a batch at the parameters. `loss` is never an unhandled rejection. */

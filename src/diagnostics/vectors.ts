@@ -18,9 +18,20 @@ async function inPieces(size: number, rest: Rest, work: (begin: number, end: num
 export async function dot(a: Vector, b: Vector, rest: Rest): Promise<number> {
   let sum = 0;
   await inPieces(a.length, rest, (begin, end) => {
-    for (let i = begin; i < end; i++) sum += a[i] * b[i];
+    sum += partialDot(a, b, begin, end);
   });
   return sum;
+}
+
+// The loops stand alone: in a closure every sum would be a number on the heap.
+function partialDot(a: Vector, b: Vector, begin: number, end: number): number {
+  let sum = 0;
+  for (let i = begin; i < end; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+function addPart(target: Vector, factor: number, a: Vector, begin: number, end: number): void {
+  for (let i = begin; i < end; i++) target[i] += factor * a[i];
 }
 
 export async function norm(a: Vector, rest: Rest): Promise<number> {
@@ -29,9 +40,15 @@ export async function norm(a: Vector, rest: Rest): Promise<number> {
 
 /** target += factor · a */
 export async function addScaled(target: Vector, factor: number, a: Vector, rest: Rest): Promise<void> {
+  await inPieces(target.length, rest, (begin, end) => addPart(target, factor, a, begin, end));
+}
+
+/** target / divisor, in place. */
+export async function divided(target: Float64Array, divisor: number, rest: Rest): Promise<Float64Array> {
   await inPieces(target.length, rest, (begin, end) => {
-    for (let i = begin; i < end; i++) target[i] += factor * a[i];
+    for (let i = begin; i < end; i++) target[i] /= divisor;
   });
+  return target;
 }
 
 /** factor · a, as float32. */
