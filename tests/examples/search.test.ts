@@ -23,8 +23,12 @@ test.each([
       /after training: \w/,
     ],
   ],
-])("%s", async (name, lines) => {
-  const file = repositoryFile(`dist/examples/${name}.js`);
-  const { stdout } = await promisify(execFile)(process.execPath, [file, "--quick"]);
-  for (const line of lines) expect(stdout).toMatch(line);
-}, 180_000);
+])(
+  "%s",
+  async (name, lines) => {
+    const file = repositoryFile(`dist/examples/${name}.js`);
+    const { stdout } = await promisify(execFile)(process.execPath, [file, "--quick"]);
+    for (const line of lines) expect(stdout).toMatch(line);
+  },
+  180_000,
+);
