@@ -1,6 +1,7 @@
 // The public API: re-exports only.
 export * from "./data/index.js";
 export * from "./embeddings/index.js";
+export * from "./diagnostics/index.js";
 export { AthanorError, type ErrorCode } from "./errors.js";
 export * from "./generation/index.js";
 export * from "./metrics/index.js";
@@ -10,6 +11,7 @@ export type { CacheSequence, CacheSource, KeyValueCache } from "./nn/key-value-c
 export * from "./pipelines/index.js";
 export * as nn from "./nn/index.js";
 export { type ReportParts, type RunLog, readRunLog, reportHtml } from "./report/index.js";
+export * from "./search/index.js";
 export * from "./tasks/index.js";
 export { type CustomContext, type CustomFunction, customFunction } from "./tensor/custom-function.js";
 export {

@@ -2,9 +2,11 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addConvertCommand } from "./convert.js";
+import { addDiagnoseCommand } from "./diagnose.js";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addPredictCommand } from "./predict.js";
 import { addReportCommand } from "./report.js";
+import { addSearchCommand } from "./search.js";
 import { addTasksCommand } from "./tasks.js";
 import { addTrainCommand } from "./train.js";
 
@@ -23,6 +25,8 @@ export function makeProgram(): Command {
   addEvaluateCommand(program);
   addPredictCommand(program);
   addReportCommand(program);
+  addSearchCommand(program);
+  addDiagnoseCommand(program);
   addTasksCommand(program);
   addConvertCommand(program);
   for (const command of [program, ...allCommands(program)]) {

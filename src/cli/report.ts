@@ -1,10 +1,12 @@
 // `athanor report RUN`: a run's curves, mistakes and attention as one HTML file.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { AthanorError } from "../errors.js";
 import { writeFileAtomic } from "../models/atomic-file.js";
 import type { Example } from "../models/index.js";
 import { type AttentionRow, type ReportParts, readRunLog, reportHtml } from "../report/index.js";
+import { type JournalContents, readJournal } from "../search/index.js";
 import type { TaskEntry } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
 import { noGrad, scope } from "../tensor/scope.js";
@@ -13,6 +15,7 @@ import { addCommonOptions, type CommonValues } from "./common-options.js";
 import { usage } from "./errors.js";
 import { inFiles } from "./prepared-task.js";
 import { readTaskRows } from "./rows.js";
+import { JOURNAL_FILE } from "./search-parts.js";
 import { savedTask } from "./task-file.js";
 import { count } from "./task-options.js";
 import { openTrained, type Trained } from "./trained.js";
@@ -34,7 +37,7 @@ export function addReportCommand(program: Command): void {
   const report = program.command("report").description("a training run as one HTML file with curves");
   const rows = (flags: string, description: string) => new Option(flags, description).helpGroup("Rows:");
   report
-    .argument("<run>", "the folder that `athanor train` or a Trainer wrote, with run.json")
+    .argument("<run>", "the folder that `athanor train`, `athanor search` or a Trainer wrote")
     .usage("RUN [--rows FILE... [--attention 0,1]] [options]")
     .option("--output <file>", "the page (default: RUN/report.html)")
     .option("--log <file>", "the run's events (default: RUN/log.jsonl)")
@@ -60,11 +63,19 @@ function numbers(text: string): number[] {
 async function runReport(folder: string, values: ReportValues): Promise<void> {
   const { output = join(folder, "report.html"), log, rows, attention } = values;
   if (attention && !rows) throw usage("--attention needs --rows", "none");
-  const run = await readRunLog(folder, log);
-  const parts: ReportParts = { run, ...(rows && (await rowParts(folder, rows, values))) };
+  const search = await searchOf(folder);
+  // A search that has trained nothing again has no run.
+  const isAlone = search !== undefined && log === undefined && !existsSync(join(folder, "run.json"));
+  const run = isAlone ? undefined : await readRunLog(folder, log);
+  const parts: ReportParts = { run, search, ...(rows && (await rowParts(folder, rows, values))) };
   const page = await reportHtml(parts);
   await writeFileAtomic(output, page);
   console.log(`${output} (${Math.ceil(page.length / 1024)} kB)`);
+}
+
+async function searchOf(folder: string): Promise<JournalContents | undefined> {
+  const journal = join(folder, JOURNAL_FILE);
+  return existsSync(journal) ? await readJournal(journal) : undefined;
 }
 
 async function rowParts(

@@ -1,10 +1,12 @@
 // `athanor train TASK`: from rows in files to a model in a folder.
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { Model } from "../models/index.js";
 import { LOG_FILE } from "../report/index.js";
-import type { TaskEntry } from "../tasks/entry.js";
+import type { AnyTask, TaskEntry, TaskSettings } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
-import { jsonlLog, Trainer, type TrainResult } from "../training/index.js";
+import type { Tokenizer } from "../tokenizers/index.js";
+import { jsonlLog, Trainer, type TrainingArgs, type TrainResult } from "../training/index.js";
 import { prepareEngine } from "./common-options.js";
 import { Interrupt } from "./interrupt.js";
 import { preparedTask } from "./prepared-task.js";
@@ -13,7 +15,7 @@ import { tableOf } from "./table.js";
 import { savedSettings, saveTaskFile } from "./task-file.js";
 import { addTaskOptions, taskSettings } from "./task-options.js";
 import { addTrainOptions, type TrainValues, trainingArgs } from "./train-options.js";
-import { checkOutput, readParts, trainedParts } from "./train-parts.js";
+import { checkOutput, readParts, type TrainRows, trainedParts } from "./train-parts.js";
 
 /** Adds `train` with a command per task. */
 export function addTrainCommand(program: Command): void {
@@ -42,9 +44,31 @@ async function runTrain(entry: TaskEntry, values: TrainValues): Promise<void> {
   const args = trainingArgs(values, parts.eval && entry.best(settings, labels));
   const sources = { train: parts.train, ...(parts.eval && { evaluate: parts.eval }) };
   const prepared = await preparedTask(task, sources, { model, tokenizer });
-  const interrupt = new Interrupt(say);
+  const training = { ...{ entry, settings, task: prepared, parts, model, tokenizer, args }, progress };
+  const { result, metrics } = await trainAndSave(training, output);
+  show(result, metrics, { task: entry.name, output }, json);
+}
+
+/** All that a run of training is made of. */
+export interface Training {
+  entry: TaskEntry;
+  settings: TaskSettings;
+  task: AnyTask;
+  parts: TrainRows;
+  model: Model;
+  tokenizer: Tokenizer;
+  args: TrainingArgs;
+  progress: Progress;
+}
+
+/** Trains, shows how it goes, and saves what came out of it. Ctrl-C leaves a checkpoint. */
+export async function trainAndSave(
+  { entry, settings, task, parts, model, tokenizer, args, progress }: Training,
+  output: string,
+): Promise<{ result: TrainResult; metrics: Record<string, number> | undefined }> {
+  const interrupt = new Interrupt((line) => progress.line(line));
   const trainer = new Trainer({
-    ...{ model, tokenizer, task: prepared, train: parts.train.rows, eval: parts.eval?.rows, args },
+    ...{ model, tokenizer, task, train: parts.train.rows, eval: parts.eval?.rows, args },
     callbacks: [...progress.callbacks, jsonlLog(join(output, LOG_FILE), { steps: true }), interrupt.callback],
   });
   const result = await interrupt.during((signal) => trainer.train({ signal }));
@@ -53,7 +77,7 @@ async function runTrain(entry: TaskEntry, values: TrainValues): Promise<void> {
   await model.savePretrained(output);
   await tokenizer.save(output);
   await saveTaskFile(output, entry, settings);
-  show(result, metrics, { task: entry.name, output }, json);
+  return { result, metrics };
 }
 
 function show(

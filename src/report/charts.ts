@@ -5,14 +5,19 @@ import type { RunLog } from "./run-log.js";
 /** Curves over the same axis. */
 export interface Chart {
   title: string;
-  /** Steps, ascending. */
+  /** What x is; default "step". */
+  axis?: string;
+  /** Ascending. */
   x: number[];
   series: {
     name: string /** One per x; null where there is none. */;
     y: (number | null)[];
-    points?: boolean;
+    /** "only": without lines between them. */
+    points?: boolean | "only";
   }[];
   logarithmic?: boolean;
+  /** x on a logarithmic axis. */
+  logarithmicX?: boolean;
 }
 
 // More points than a screen has columns only make the page large.

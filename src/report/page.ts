@@ -1,24 +1,32 @@
 // A run as one HTML file that needs nothing else: curves by uPlot, whose code goes into the page, and tables.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { AthanorError } from "../errors.js";
+import type { JournalContents } from "../search/index.js";
 import { type AttentionRow, attentionSection } from "./attention-maps.js";
 import { type Chart, chartsOf } from "./charts.js";
 import { type ClassPairs, confusionTable } from "./confusion.js";
 import { escaped, factTable, scriptJson } from "./html.js";
 import type { RunLog } from "./run-log.js";
+import { searchCharts, searchSummary, trialRows } from "./search.js";
 
 export interface ReportParts {
-  run: RunLog;
+  /** What a Trainer left. Needed but for a search without one. */
+  run?: RunLog;
+  /** The trials of a search: what readJournal() gives. */
+  search?: JournalContents;
   /** True and predicted classes of rows, for a confusion matrix. */
   classes?: ClassPairs;
   attention?: readonly AttentionRow[];
 }
 
-/** The page. */
-export async function reportHtml({ run, classes, attention = [] }: ReportParts): Promise<string> {
-  const charts = chartsOf(run);
+/** The page. @throws ERR_ARGUMENT for nothing to show */
+export async function reportHtml({ run, search, classes, attention = [] }: ReportParts): Promise<string> {
+  if (!run && !search) throw new AthanorError("ERR_ARGUMENT", "report: needs a run or a search, got neither");
+  const charts = run ? chartsOf(run) : [];
+  const trialCharts = search ? searchCharts(search) : [];
   const { code, style } = await plotLibrary();
-  const title = `${run.manifest.task}: ${run.folder}`;
+  const title = run ? `${run.manifest.task}: ${run.folder}` : "Search";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -30,18 +38,24 @@ ${STYLE}</style>
 </head>
 <body>
 <h1>${escaped(title)}</h1>
-${summary(run)}
-<div id="charts">${charts.map(({ title }) => `<figure><figcaption>${escaped(title)}</figcaption><div></div></figure>`).join("\n")}</div>
+${run ? `${summary(run)}\n${figures(charts)}` : ""}
+${search ? `${run ? "<h2>Search</h2>" : ""}${searchSummary(search)}\n${figures(trialCharts)}\n${trialRows(search)}` : ""}
 ${classes ? `<h2>Confusion matrix</h2><div class="wide">${confusionTable(classes)}</div>` : ""}
 ${attention.length > 0 ? `<h2>Attention</h2>${attention.map(attentionSection).join("\n")}` : ""}
-<h2>Run</h2>
-${details(run)}
+${run ? `<h2>Run</h2>${details(run)}` : ""}
 <script>${code}</script>
-<script id="data" type="application/json">${scriptJson(charts.map(plotData))}</script>
+<script id="data" type="application/json">${scriptJson([...charts, ...trialCharts].map(plotData))}</script>
 <script>${SCRIPT}</script>
 </body>
 </html>
 `;
+}
+
+function figures(charts: readonly Chart[]): string {
+  const all = charts.map(
+    ({ title }) => `<figure><figcaption>${escaped(title)}</figcaption><div></div></figure>`,
+  );
+  return `<div class="charts">${all.join("\n")}</div>`;
 }
 
 function summary({ manifest }: RunLog): string {
@@ -76,11 +90,11 @@ function details({ manifest }: RunLog): string {
     .join("\n");
 }
 
-function plotData({ x, series, logarithmic }: Chart) {
+function plotData({ axis = "step", x, series, logarithmic, logarithmicX }: Chart) {
   return {
-    logarithmic: logarithmic === true,
+    ...{ axis, logarithmic: logarithmic === true, logarithmicX: logarithmicX === true },
     data: [x, ...series.map(({ y }) => y)],
-    series: series.map(({ name, points }) => ({ name, points: points === true })),
+    series: series.map(({ name, points = false }) => ({ name, points })),
   };
 }
 
@@ -98,14 +112,15 @@ async function plotLibrary(): Promise<{ code: string; style: string }> {
 const SCRIPT = `
 const colors = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22"];
 const charts = JSON.parse(document.getElementById("data").textContent);
-const figures = document.querySelectorAll("#charts figure > div");
-const plots = charts.map(({ data, series, logarithmic }, i) => new uPlot({
+const numbers = (_, ticks) => ticks.map((t) => t === null ? "" : String(Number(t.toPrecision(3))));
+const figures = document.querySelectorAll(".charts figure > div");
+const plots = charts.map(({ axis, data, series, logarithmic, logarithmicX }, i) => new uPlot({
   width: figures[i].clientWidth, height: 260,
-  scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1 } },
-  axes: [{}, { size: 70, values: (_, ticks) => ticks.map((t) => t === null ? "" : String(Number(t.toPrecision(3)))) }],
-  series: [{ label: "step" }, ...series.map(({ name, points }, k) => ({
+  scales: { x: { time: false, distr: logarithmicX ? 3 : 1 }, y: { distr: logarithmic ? 3 : 1 } },
+  axes: [{ values: numbers }, { size: 70, values: numbers }],
+  series: [{ label: axis }, ...series.map(({ name, points }, k) => ({
     label: name, stroke: colors[k % colors.length], width: 1.5, spanGaps: true,
-    dash: k < colors.length ? undefined : [6, 3], points: { show: points || data[0].length < 30 },
+    dash: k < colors.length ? undefined : [6, 3], ...(points === "only" && { paths: () => null }), points: { show: points || data[0].length < 30 },
     value: (_, v) => v === null ? "" : String(v),
   }))],
 }, data, figures[i]));
@@ -114,13 +129,15 @@ addEventListener("resize", () => plots.forEach((plot, i) => plot.setSize({ width
 
 const STYLE = `
 body { font: 14px/1.45 system-ui, sans-serif; margin: 1.5em auto; max-width: 1200px; padding: 0 1em; color: #222; }
-#charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1em; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1em; }
 figure { margin: 0; min-width: 0; } figcaption { font-weight: 600; }
 table { border-collapse: collapse; } th { text-align: left; font-weight: 500; }
 .facts td, .facts th { padding: 1px 1em 1px 0; vertical-align: top; overflow-wrap: anywhere; } .facts th { color: #666; white-space: nowrap; }
 .matrix { font-size: 12px; } .matrix td { min-width: 1.8em; text-align: right; padding: 1px 3px; border: 1px solid #eee; }
 .matrix th { padding-right: 6px; white-space: nowrap; } .matrix .score { text-align: right; border: 0; padding-left: 1em; }
 .matrix .column span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.trials { font-size: 12px; } .trials td, .trials th { padding: 1px 1em 1px 0; white-space: nowrap; }
+.bar { display: inline-block; height: 0.8em; background: #1f77b4; }
 .wide { overflow-x: auto; }
 .map { font-size: 11px; max-width: 100%; height: auto; } .map image, .heads img { image-rendering: pixelated; }
 .heads { display: flex; flex-wrap: wrap; gap: 6px; } .heads img { border: 1px solid #ccc; }

@@ -58,12 +58,15 @@ const KNOWN: Record<keyof TrainingArgs, true> = {
   greaterIsBetter: true,
 };
 
+/** The names of all arguments. */
+export const trainingArgNames: readonly string[] = Object.keys(KNOWN);
+
 /** Checks the arguments and fills the gaps. @throws ERR_ARGUMENT naming the argument */
 export function resolveArgs(args: TrainingArgs, hasEval: boolean): ResolvedArgs {
   if (typeof args !== "object" || args === null) throw argumentFault("args", "an object", args);
   for (const name of Object.keys(args)) {
     if (!Object.hasOwn(KNOWN, name)) {
-      throw argumentFault("args", `made of ${Object.keys(KNOWN).join(", ")}`, name);
+      throw argumentFault("args", `made of ${trainingArgNames.join(", ")}`, name);
     }
   }
   const { learningRate = 5e-5, maxGradNorm = 1, evalBatchSize = 32, gradientAccumulation = 1 } = args;

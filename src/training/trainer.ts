@@ -64,7 +64,7 @@ type Prepared = Map<readonly DataRow[], Promise<Example[]>>;
 export class Trainer<Result = unknown> {
   readonly args: ResolvedArgs;
   readonly #options: TrainerOptions<Result>;
-  readonly #prepared = { train: new Map() as Prepared, evaluate: new Map() as Prepared };
+  #prepared = { train: new Map() as Prepared, evaluate: new Map() as Prepared };
   #model: TrainableModel | undefined;
   #default: { model: TrainableModel; task: Task<unknown, Result> } | undefined;
   #running = false;
@@ -94,6 +94,20 @@ export class Trainer<Result = unknown> {
   get model(): TrainableModel {
     if (this.#model) return this.#model;
     throw fault("model", "made by a run before it is used", "no run yet");
+  }
+
+  /**
+   * A Trainer of the same parts with other arguments; rows that either has prepared are shared.
+   *
+   * @throws ERR_ARGUMENT without modelInit, as both would train one model; or naming what is wrong
+   * @example
+   * const faster = trainer.withArgs({ learningRate: 1e-3 });
+   */
+  withArgs(args: TrainingArgs): Trainer<Result> {
+    if (!this.#options.modelInit) throw fault("modelInit", "given for withArgs", "a model");
+    const other = new Trainer({ ...this.#options, args: { ...this.#options.args, ...args } });
+    other.#prepared = this.#prepared;
+    return other;
   }
 
   /**
