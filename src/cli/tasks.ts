@@ -35,6 +35,6 @@ function shown(entry: TaskEntry): string {
     `  ${entry.summary}`,
     `  rows:    ${entry.rows}`,
     `  columns: ${columns.join(", ")}`,
-    `  model:   ${entry.autoName}, chosen by ${entry.best({}).name}`,
+    `  model:   ${entry.autoName}, chosen by ${entry.best({}).name}${entry.bestElse ? ` (${entry.bestElse})` : ""}`,
   ].join("\n");
 }

@@ -52,7 +52,10 @@ export async function readParts(
   settings: TaskSettings,
   values: TrainValues,
 ): Promise<TrainRows> {
-  const { train: files, eval: evalFiles, evalShare, limit, format, columns, seed } = values;
+  const { train: files, eval: evalFiles, evalShare, limit, format, columns, seed, metric } = values;
+  if (metric !== undefined && !evalFiles && evalShare === undefined) {
+    throw usage("--metric needs rows to evaluate on: --eval FILE or --eval-share X", "neither");
+  }
   if (evalFiles && evalShare !== undefined) throw usage("--eval and --eval-share exclude each other", "both");
   const read = (names: string[]) =>
     readTaskRows(names, entry, settings, { format, columns, limit, labels: "required" });

@@ -59,6 +59,8 @@ export interface TaskEntry {
   config?(settings: TaskSettings): Partial<ModelConfig>;
   /** `labels`: those of the model, where it has any. */
   best(settings: TaskSettings, labels?: readonly string[]): BestMetric;
+  /** Which metric it is instead for some options or labels, for people. */
+  bestElse?: string;
   /** Defaults that depend on other options. */
   defaults?(settings: TaskSettings): TaskSettings;
   /** How its files are read, where their extension does not tell. */

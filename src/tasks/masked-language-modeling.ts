@@ -81,6 +81,7 @@ export function maskedLanguageModeling(
         return { masks: [], ...rightLabels(rows, examples[i]) };
       });
     },
+    metricNames: () => ["perplexity", "accuracy"],
     metrics(predictions, _examples, _model, _rows, loss): Record<string, number> {
       const counted = predictions.reduce((sum, prediction) => sum + prediction.counted, 0);
       const right = predictions.reduce((sum, prediction) => sum + prediction.right, 0);

@@ -57,6 +57,7 @@ export function multipleChoice(options: MultipleChoiceOptions = {}): Task<Multip
       return examples;
     },
     predict: ({ logits }, examples) => predictions(logits, examples),
+    metricNames: () => ["accuracy"],
     metrics(predicted, examples) {
       const wanted = examples.map(({ labels }) => labels as number);
       return {

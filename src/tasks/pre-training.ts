@@ -87,6 +87,7 @@ export function preTraining(options: PreTrainingOptions = {}): Task<PreTrainingP
     },
     vary: (examples, random) => masks.hidden(examples, random),
     predict: (outputs, examples) => predicted(outputs, examples, masks),
+    metricNames: () => ["mlmLoss", "perplexity", "mlmAccuracy", `${settings.objective}Accuracy`],
     metrics: (predictions, _examples, _model, _rows, loss) => scores(predictions, settings.objective, loss),
   };
 }

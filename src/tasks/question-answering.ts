@@ -19,7 +19,7 @@ import {
   questionOf,
   TASK,
 } from "./question-answering/questions.js";
-import { answerScores } from "./question-answering/scores.js";
+import { answerScoreNames, answerScores } from "./question-answering/scores.js";
 import { type Window, type WindowOptions, windowExample, windowsOf } from "./question-answering/windows.js";
 import { choiceOption, wholeOption } from "./rows.js";
 
@@ -106,6 +106,7 @@ export function questionAnswering(
         return joinedAnswer(ids[i], context, windows[i], settings);
       });
     },
+    metricNames: () => answerScoreNames(settings.version),
     metrics: (answers, _examples, _model, rows) => answerScores(answers, rows, settings),
   };
 }

@@ -6,9 +6,20 @@ import type { Example } from "../models/batch.js";
 import type { TextOrPair } from "../tokenizers/batch.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { choiceOption, columnOf, rowFault, wholeOption } from "./rows.js";
-import { checkGlueModel, glueColumns, glueLabelReader, glueMetrics } from "./text-classification/glue.js";
+import {
+  checkGlueModel,
+  glueColumns,
+  glueLabelReader,
+  glueMetrics,
+  glueScoreNames,
+} from "./text-classification/glue.js";
 import { labelReader, TASK } from "./text-classification/labels.js";
-import { classificationMetrics, predictions, type TextClassification } from "./text-classification/scores.js";
+import {
+  classificationMetricNames,
+  classificationMetrics,
+  predictions,
+  type TextClassification,
+} from "./text-classification/scores.js";
 
 export interface TextClassificationOptions {
   /** Default "text". */
@@ -71,6 +82,7 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
       return labelOf ? encoded.map((example, i) => ({ ...example, labels: labels[i] })) : encoded;
     },
     predict: ({ logits }, examples, model) => predictions(logits, examples.length, model),
+    metricNames: (model) => (glue === undefined ? classificationMetricNames(model) : glueScoreNames(glue)),
     metrics(predicted, examples, model) {
       return glue === undefined
         ? classificationMetrics(predicted, examples, model)
