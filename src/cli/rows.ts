@@ -1,7 +1,7 @@
 // Rows for a command: files by their extension, columns checked before anything long begins.
 import { type Row, readRows, type TableFormat, type TableOptions } from "../data/index.js";
 import { AthanorError } from "../errors.js";
-import { neededColumns, type TaskEntry, type TaskSettings } from "../tasks/entry.js";
+import { askedColumns, neededColumns, type TaskEntry, type TaskSettings } from "../tasks/entry.js";
 import { nearestName } from "./nearest-name.js";
 import { optionFlag } from "./task-options.js";
 
@@ -60,7 +60,7 @@ export async function readTaskRows(
   return rows;
 }
 
-/** @throws ERR_DATA when no row has a column that the task needs */
+/** @throws ERR_DATA when no row has a column that the task needs, or, with labels, one that an option names */
 export function checkColumns(
   rows: readonly Row[],
   file: string,
@@ -68,7 +68,8 @@ export function checkColumns(
   settings: TaskSettings,
   labels: "required" | "none",
 ): void {
-  for (const { option, names } of neededColumns(entry, settings, labels)) {
+  const asked = labels === "required" ? askedColumns(entry, settings) : [];
+  for (const { option, names } of [...neededColumns(entry, settings, labels), ...asked]) {
     // One row without it is that row's fault, and said so by the task.
     if (names.some((name) => rows.some((row) => Object.hasOwn(row, name)))) continue;
     const there = Object.keys(rows[0]);

@@ -62,6 +62,11 @@ export async function readParts(
   const rows = await read(files);
   if (evalFiles) return { train: { rows, files }, eval: { rows: await read(evalFiles), files: evalFiles } };
   if (evalShare === undefined) return { train: { rows, files } };
+  const share = evalShare > 0 && evalShare < 1;
+  if (!share && !(Number.isInteger(evalShare) && evalShare > 0 && evalShare < rows.length)) {
+    const needed = `a share between 0 and 1, or a number of rows below the ${rows.length} that there are`;
+    throw usage(`--eval-share must be ${needed}`, String(evalShare));
+  }
   const { train, test } = split(rows as Row[], { test: evalShare, seed });
   return { train: { rows: train, files }, eval: { rows: test, files } };
 }

@@ -11,7 +11,7 @@ import { type Block, BlockMaker } from "./masked-language-modeling/group-texts.j
 import { type FilledMask, labelledRows, rightLabels } from "./masked-language-modeling/predictions.js";
 import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import { givenWords, tokenizerWords, type WordsOf } from "./masked-language-modeling/words.js";
-import { columnOf, probabilityOption, rowFault, shownValue, textOf, wholeOption } from "./rows.js";
+import { columnOf, rowFault, shareOption, shownValue, textOf, wholeOption } from "./rows.js";
 
 const TASK = "maskedLanguageModeling";
 
@@ -109,7 +109,7 @@ function checked(options: MaskedLanguageModelingOptions) {
   return {
     ...{ textColumn, lineByLine, remainder, wholeWord, words },
     maxLength: wholeOption(TASK, "maxLength", options.maxLength ?? 512, 1),
-    probability: probabilityOption(TASK, "probability", options.probability ?? 0.15),
+    probability: shareOption(TASK, "probability", options.probability ?? 0.15),
     topK: wholeOption(TASK, "topK", options.topK ?? 5, 1),
   };
 }

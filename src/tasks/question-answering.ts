@@ -191,6 +191,13 @@ async function prepared(
     }
   }
   if (reports.length > 0) settings.onMisplaced?.(reports);
+  if (purpose === "train" && windows.length === 0 && reports.length > 0) {
+    throw new AthanorError(
+      "ERR_DATA",
+      `${TASK}: rows must have an answer that stands in its context (with misplaced: "skip", at its answer_start), ` +
+        `got ${rows.length} rows without`,
+    );
+  }
   return windows;
 }
 

@@ -35,6 +35,7 @@ export function textOf(task: string, row: DataRow, index: number, name: string):
 export function shownValue(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
+  if (value === undefined) return "nothing";
   if (typeof value !== "object" || value === null) return String(value);
   return Array.isArray(value)
     ? `a list of ${value.length}`
@@ -59,6 +60,13 @@ export function choiceOption<T extends string>(
 ): T {
   if (choices.includes(value as T)) return value as T;
   const needed = `one of ${choices.join(", ")}`;
+  throw new AthanorError("ERR_ARGUMENT", `${task}: ${name} must be ${needed}, got ${shownValue(value)}`);
+}
+
+/** An option that must be a share of what there is, and not nothing of it. @throws ERR_ARGUMENT */
+export function shareOption(task: string, name: string, value: unknown): number {
+  if (typeof value === "number" && value > 0 && value <= 1) return value;
+  const needed = "a number above 0, at most 1";
   throw new AthanorError("ERR_ARGUMENT", `${task}: ${name} must be ${needed}, got ${shownValue(value)}`);
 }
 
