@@ -70,7 +70,7 @@ export const taskWorkloads: readonly TaskWorkload[] = [
     vocabulary: "bert-base-uncased",
     train: { file: "ner/wnut17/wnut17train.conll.gz" },
     evaluate: { file: "ner/wnut17/emerging.dev.conll.gz" },
-    args,
+    args: { ...args, epochs: 10 },
   },
   {
     name: "token-classification/weibo",
@@ -79,7 +79,7 @@ export const taskWorkloads: readonly TaskWorkload[] = [
     vocabulary: "bert-base-chinese",
     train: { file: "ner/weibo-zh/weiboNER_2nd_conll.train.gz", reading: { format: "conll" } },
     evaluate: { file: "ner/weibo-zh/weiboNER_2nd_conll.test.gz", reading: { format: "conll" } },
-    args: { ...args, epochs: 4 },
+    args: { ...args, epochs: 12 },
   },
   {
     name: "token-classification/ud-english",
