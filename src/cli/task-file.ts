@@ -34,12 +34,3 @@ async function taskFile(folder: string | undefined): Promise<{ task?: unknown; o
     return {};
   }
 }
-
-/** The name of the task that a folder's model was trained for; undefined where no task.json says so. */
-export async function savedTask(folder: string): Promise<string | undefined> {
-  try {
-    return JSON.parse(await readFile(join(folder, FILE), "utf8")).task;
-  } catch {
-    return undefined;
-  }
-}
