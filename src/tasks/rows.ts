@@ -35,7 +35,6 @@ export function textOf(task: string, row: DataRow, index: number, name: string):
 export function shownValue(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
-  if (value === undefined) return "nothing";
   if (typeof value !== "object" || value === null) return String(value);
   return Array.isArray(value)
     ? `a list of ${value.length}`

@@ -35,7 +35,7 @@ const mistakes: Mistake[] = [
     name: "a bad row of the evaluation file, before the first step",
     args: ["--eval", "FOLDER/blank.csv"],
     code: 1,
-    says: 'blank.csv: textClassification: row 1 column "text" must be a text that is not empty',
+    says: 'blank.csv line 3: textClassification: row 1 column "text" must be a text that is not empty',
   },
   {
     name: "a missing file",
@@ -98,6 +98,35 @@ test("unknown commands and tasks are named with what is near", async () => {
   expect(await athanor(["trian"])).toMatchObject({ code: 2, stderr: expect.stringContaining("train?") });
   const task = await athanor(["train", "text-clasification"]);
   expect(task).toMatchObject({ code: 2, stderr: expect.stringContaining("text-classification?") });
+});
+
+test("a bad row is told by its file and line, also of several files that are split", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const rows = Array.from({ length: 30 }, (_, i) => `my card,${i % 2 ? "card" : "pin"}`);
+    await writeFile(
+      join(folder, "more.csv"),
+      `text,label\n${[...rows.slice(0, 20), " ,pin", ...rows].join("\n")}\n`,
+    );
+    const files = [
+      "--train",
+      join(folder, "train.csv"),
+      join(folder, "more.csv"),
+      "--output",
+      join(folder, "m"),
+    ];
+    const share = ["--eval-share", "0.5"];
+    const outcome = await athanor([
+      "train",
+      "text-classification",
+      ...tinyModelArgs(folder),
+      ...files,
+      ...share,
+    ]);
+    // 320 rows in the first file; a header and 20 rows before it in the second one.
+    const says = `more.csv line 22: textClassification: row 340 column "text" must be a text that is not empty`;
+    expect(outcome).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining(says) });
+  });
 });
 
 /** A model trained for a step: the arguments that ask it. */

@@ -71,7 +71,7 @@ const mistakes: Mistake[] = [
     task: "question-answering",
     name: "no answers",
     rows: [{ ...question, answers: { text: ["card"], answer_start: [3] } }, question],
-    says: 'row 1 column "answers" must be answers { text: [...], answer_start: [...] } (empty lists where there is none), got nothing',
+    says: 'row 1 column "answers" must be answers { text: [...], answer_start: [...] } (empty lists where there is none), got undefined',
   },
   {
     task: "masked-language-modeling",

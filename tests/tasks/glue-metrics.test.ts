@@ -174,6 +174,7 @@ test("a missing column names those that there are", async () => {
   const error = await errorOf(() => textClassification().prepare([{ sentence: "a", label: 0 }], context));
   expect(error).toMatchObject({
     code: "ERR_DATA",
-    message: 'textClassification: row 0 column "text" must be a text (columns: sentence, label), got nothing',
+    message:
+      'textClassification: row 0 column "text" must be a text (columns: sentence, label), got undefined',
   });
 });

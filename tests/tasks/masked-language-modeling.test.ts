@@ -101,7 +101,7 @@ test("Chinese words are hidden as a whole when they are given", async () => {
 });
 
 test.each<[string, MaskedLanguageModelingOptions, unknown, string]>([
-  ["no text", {}, { body: "sun" }, 'row 1 column "text" must be a text, got nothing'],
+  ["no text", {}, { body: "sun" }, 'row 1 column "text" must be a text, got undefined'],
   [
     "words of another text",
     { wholeWord: true, words: () => ["moon", "sun"] },

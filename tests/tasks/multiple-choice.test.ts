@@ -47,7 +47,7 @@ test.each([
   [{ ...good, choices: ["a hat", " "] }, "a list of texts that are not empty"],
   [{ ...good, label: 2 }, "the number of a choice, from 0 to 1, got 2"],
   [{ ...good, label: "first" }, 'the number of a choice, from 0 to 1, got "first"'],
-  [{ ...good, label: undefined }, "from 0 to 1, got nothing"],
+  [{ ...good, label: undefined }, "from 0 to 1, got undefined"],
   [null, "row 1 must be an object, got null"],
 ])("%j is refused", async (row, message) => {
   const error = await errorOf(() => prepare([good, row as object]));

@@ -164,7 +164,7 @@ test("examples: two segments between special tokens, types, words, both names of
 });
 
 test.each<[string, PreTrainingOptions, object[], string]>([
-  ["no text", {}, [{ text: "it sets" }, { body: 1 }], 'row 1 column "text" must be a text, got nothing'],
+  ["no text", {}, [{ text: "it sets" }, { body: 1 }], 'row 1 column "text" must be a text, got undefined'],
   [
     "a single document",
     {},

@@ -124,7 +124,7 @@ test("a misplaced answer is moved, left out, refused or kept, and reported", asy
 });
 
 test.each<[string, unknown, string]>([
-  ["no question", { context }, 'row 1 column "question" must be a text, got nothing'],
+  ["no question", { context }, 'row 1 column "question" must be a text, got undefined'],
   [
     "an empty context",
     { ...row, context: " " },

@@ -23,7 +23,7 @@ describe("labels of data sets", () => {
     [
       "no list",
       [{ tags: ["O"] }, { tag: ["O"] }],
-      'row 1 column "tags" must be a list of labels, got nothing',
+      'row 1 column "tags" must be a list of labels, got undefined',
     ],
     ["an id", [{ tags: [1] }], 'row 0 column "tags" must be made of names of labels, got 1'],
     ["an empty name", [{ tags: ["O", ""] }], 'row 0 column "tags" must be made of names of labels, got ""'],
@@ -54,7 +54,7 @@ describe("labels of data sets", () => {
 describe("errors", () => {
   test.each<[string, object, string]>([
     ["no object", 5 as unknown as object, "row 1 must be an object, got 5"],
-    ["no words", { tags: ["O"] }, 'row 1 column "tokens" must be a list of at least one word, got nothing'],
+    ["no words", { tags: ["O"] }, 'row 1 column "tokens" must be a list of at least one word, got undefined'],
     [
       "an empty list",
       { tokens: [], tags: [] },
@@ -70,7 +70,7 @@ describe("errors", () => {
       { ...row, tokens: ["ada", 3] },
       'row 1 column "tokens" must be a list of texts, got 3',
     ],
-    ["no labels", { tokens: row.tokens }, 'row 1 column "tags" must be a list of labels, got nothing'],
+    ["no labels", { tokens: row.tokens }, 'row 1 column "tags" must be a list of labels, got undefined'],
     [
       "fewer labels than words",
       { ...row, tags: ["O"] },
@@ -98,7 +98,7 @@ describe("errors", () => {
     expect(await errorOf(() => prepared([{ body: "ada" }], {}, "predict"))).toMatchObject({
       code: "ERR_DATA",
       message:
-        'tokenClassification: row 0 column "tokens" must be a list of words (or column "text" a text), got nothing',
+        'tokenClassification: row 0 column "tokens" must be a list of words (or column "text" a text), got undefined',
     });
   });
 

@@ -22,7 +22,7 @@ test.each<[string, object[], string, RegExp]>([
     "a row without text",
     [{ label: "card" }],
     "ERR_DATA",
-    /row 0 column "text" must be a text \(columns: label\), got nothing/,
+    /row 0 column "text" must be a text \(columns: label\), got undefined/,
   ],
   [
     "an empty text",
