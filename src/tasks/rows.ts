@@ -66,8 +66,7 @@ export function choiceOption<T extends string>(
 /** An option that must be a share of what there is, and not nothing of it. @throws ERR_ARGUMENT */
 export function shareOption(task: string, name: string, value: unknown): number {
   if (typeof value === "number" && value > 0 && value <= 1) return value;
-  const needed = "a number above 0, at most 1";
-  throw new AthanorError("ERR_ARGUMENT", `${task}: ${name} must be ${needed}, got ${shownValue(value)}`);
+  throw optionFault(task, name, "a number above 0, at most 1", value);
 }
 
 /** An option that must be a probability. @throws ERR_ARGUMENT */
