@@ -11,7 +11,16 @@ import { type Block, BlockMaker } from "./masked-language-modeling/group-texts.j
 import { type FilledMask, labelledRows, rightLabels } from "./masked-language-modeling/predictions.js";
 import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import { givenWords, tokenizerWords, type WordsOf } from "./masked-language-modeling/words.js";
-import { columnOf, rowFault, shareOption, shownValue, textOf, wholeOption } from "./rows.js";
+import {
+  checkOptions,
+  columnOf,
+  headFault,
+  rowFault,
+  shareOption,
+  shownValue,
+  textOf,
+  wholeOption,
+} from "./rows.js";
 
 const TASK = "maskedLanguageModeling";
 
@@ -75,6 +84,7 @@ export function maskedLanguageModeling(
     },
     vary: (examples, random) => masks.hidden(examples, random),
     predict(outputs, examples) {
+      if (!outputs.labelLogits && !outputs.logits) throw headFault(TASK, "AutoModelForMaskedLM");
       return labelledRows(outputs, examples).map((rows, i) => {
         const filled = masks.filled(examples[i], rows);
         if (filled) return { masks: filled, counted: 0, right: 0 };
@@ -93,7 +103,12 @@ export function maskedLanguageModeling(
   };
 }
 
+const OPTIONS = [
+  ...["textColumn", "maxLength", "lineByLine", "remainder", "probability", "wholeWord", "words", "topK"],
+] as (keyof MaskedLanguageModelingOptions)[];
+
 function checked(options: MaskedLanguageModelingOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { textColumn = "text", lineByLine = false, remainder = "drop", wholeWord = false, words } = options;
   if (remainder !== "drop" && remainder !== "keep") {
     throw new AthanorError(
@@ -144,7 +159,7 @@ async function maskableExamples(
     const texts: string[] = [];
     rows.slice(begin, begin + TEXTS_PER_CALL).forEach((row, i) => {
       const text = columnOf(Object(row), textColumn);
-      if (typeof text !== "string") throw rowFault(TASK, begin + i, textColumn, "a text", text);
+      if (typeof text !== "string") throw rowFault(TASK, begin + i, textColumn, "a text", text, row);
       if (text.trim() === "") return;
       numbers.push(begin + i);
       texts.push(text);

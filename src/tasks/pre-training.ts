@@ -13,7 +13,15 @@ import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import type { WordsOf } from "./masked-language-modeling/words.js";
 import { requirePairs, TASK, tokenizedDocuments, unicodeSentences } from "./pre-training/documents.js";
 import { type SentencePair, segmentTokens, sentencePairs } from "./pre-training/pairs.js";
-import { choiceOption, columnOf, probabilityOption, shareOption, textOf, wholeOption } from "./rows.js";
+import {
+  checkOptions,
+  choiceOption,
+  columnOf,
+  probabilityOption,
+  shareOption,
+  textOf,
+  wholeOption,
+} from "./rows.js";
 
 export interface PreTrainingOptions {
   /** Default "text". */
@@ -92,7 +100,13 @@ export function preTraining(options: PreTrainingOptions = {}): Task<PreTrainingP
   };
 }
 
+const OPTIONS = [
+  ...["textColumn", "pairColumn", "documents", "sentences", "objective", "maxLength", "shortProbability"],
+  ...["probability", "wholeWord", "words", "seed", "topK"],
+] as (keyof PreTrainingOptions)[];
+
 function checked(options: PreTrainingOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { textColumn = "text", pairColumn = "pair", sentences = unicodeSentences, words } = options;
   const { wholeWord = false } = options;
   if (words !== undefined && !wholeWord)

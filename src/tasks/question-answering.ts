@@ -21,7 +21,7 @@ import {
 } from "./question-answering/questions.js";
 import { answerScoreNames, answerScores } from "./question-answering/scores.js";
 import { type Window, type WindowOptions, windowExample, windowsOf } from "./question-answering/windows.js";
-import { choiceOption, wholeOption } from "./rows.js";
+import { checkOptions, choiceOption, headFault, wholeOption } from "./rows.js";
 
 export interface QuestionAnsweringOptions {
   /** Column of the question's id; default "id". A row without it is known by its number. */
@@ -111,7 +111,14 @@ export function questionAnswering(
   };
 }
 
+const OPTIONS = [
+  ...["idColumn", "questionColumn", "contextColumn", "answersColumn", "maxLength", "stride", "pairOrder"],
+  ...["nBest", "maxAnswerLength", "version", "nullThreshold", "nullScore", "misplaced", "onMisplaced"],
+  ...["emptyQuestion", "language"],
+] as (keyof QuestionAnsweringOptions)[];
+
 function checked(options: QuestionAnsweringOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { version = 1, nullThreshold = 0, maxLength, stride } = options;
   if (version !== 1 && version !== 2) {
     throw new AthanorError("ERR_ARGUMENT", `${TASK}: version must be 1 or 2, got ${String(version)}`);
@@ -218,10 +225,7 @@ function predicted(
   settings: Settings,
 ): WindowAnswers[] {
   if (!startLogits || !endLogits) {
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `${TASK}: model must be one of AutoModelForQuestionAnswering with startLogits and endLogits, got another head`,
-    );
+    throw headFault(TASK, "AutoModelForQuestionAnswering with startLogits and endLogits");
   }
   let begin = 0;
   return examples.map((window) => {
