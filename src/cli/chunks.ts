@@ -1,8 +1,8 @@
 // Rows in groups, without waiting for a group to be full when they come slowly.
 
 /**
- * Groups of at most `size`; a group that has begun ends when nothing more comes for `pauseMs`. Leaving the loop
- * closes the source.
+ * Groups of at most `size`; a group that has begun ends when nothing more comes for `pauseMs`, or when the source
+ * fails. Leaving the loop closes the source.
  */
 export async function* chunks<T>(
   source: AsyncIterable<T>,
@@ -14,7 +14,14 @@ export async function* chunks<T>(
   try {
     let next = iterator.next();
     for (;;) {
-      const came = group.length === 0 ? await next : await orPause(next, pauseMs);
+      let came: IteratorResult<T> | undefined;
+      try {
+        came = group.length === 0 ? await next : await orPause(next, pauseMs);
+      } catch (error) {
+        // What came before the failure is good.
+        if (group.length > 0) yield group;
+        throw error;
+      }
       if (came === undefined) {
         yield group;
         group = [];

@@ -11,7 +11,7 @@ import type { TaskEntry } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
 import { usage } from "./errors.js";
 import { inFiles } from "./prepared-task.js";
-import { readTaskRows } from "./rows.js";
+import { readSource } from "./rows.js";
 import { shownValue, tableOf } from "./table.js";
 import { count, number } from "./task-options.js";
 import { addTrainedOptions, openTrained, type TrainedValues } from "./trained.js";
@@ -61,9 +61,10 @@ async function runDiagnose(entry: TaskEntry, files: string[], values: DiagnoseVa
   if (dtype !== "f32") throw usage("diagnose needs --dtype f32", dtype);
   const parameters = patternOf(values.parameters);
   const { model, tokenizer, settings, task } = await openTrained(entry, values);
-  const rows = await readTaskRows(files, entry, settings, { format, columns, limit, labels: "required" });
+  const source = await readSource(files, entry, settings, { format, columns, limit, labels: "required" });
+  const { rows } = source;
   const context = { model, tokenizer, labels: "required", purpose: "train", rest: async () => {} } as const;
-  const examples = await inFiles(files, () => task.prepare(rows, context));
+  const examples = await inFiles(source, () => task.prepare(rows, context));
   const subject = modelSubject({ model, examples, batchSize, vary: task.vary?.bind(task), seed });
   const { learningRate, iterations, eigenvalues } = values;
   const diagnosis = await diagnose(subject, {

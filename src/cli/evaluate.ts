@@ -4,7 +4,7 @@ import type { TaskEntry } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
 import { Trainer } from "../training/index.js";
 import { preparedTask } from "./prepared-task.js";
-import { readTaskRows } from "./rows.js";
+import { readSource } from "./rows.js";
 import { tableOf } from "./table.js";
 import { addTrainedOptions, openTrained, type TrainedValues } from "./trained.js";
 
@@ -28,8 +28,9 @@ export function addEvaluateCommand(program: Command): void {
 async function runEvaluate(entry: TaskEntry, files: string[], values: EvaluateValues): Promise<void> {
   const { model, tokenizer, settings, task } = await openTrained(entry, values);
   const { format, columns, limit, json, seed, batchSize: evalBatchSize = 32 } = values;
-  const rows = await readTaskRows(files, entry, settings, { format, columns, limit, labels: "required" });
-  const prepared = await preparedTask(task, { evaluate: { rows, files } }, { model, tokenizer });
+  const source = await readSource(files, entry, settings, { format, columns, limit, labels: "required" });
+  const { rows } = source;
+  const prepared = await preparedTask(task, { evaluate: source }, { model, tokenizer });
   const args = { evalBatchSize, seed };
   const metrics = await new Trainer({ model, tokenizer, task: prepared, eval: rows, args }).evaluate();
   console.log(

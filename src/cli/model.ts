@@ -54,7 +54,8 @@ export async function loadTokenizer(name: string): Promise<Tokenizer> {
     bytes = await readFile(name);
     if (name.endsWith(".gz")) bytes = gunzipSync(bytes);
   } catch (cause) {
-    const came = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const { code } = cause as NodeJS.ErrnoException;
+    const came = code === "ENOENT" ? "no such file" : (code ?? String(cause));
     throw new AthanorError("ERR_TOKENIZER", `${name}: needs a vocabulary that can be read, got ${came}`, {
       cause,
     });

@@ -5,10 +5,10 @@ import type { TaskEntry } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
 import { Trainer } from "../training/index.js";
 import { chunks } from "./chunks.js";
+import { LeftOut, type PredictingParts, predictRows } from "./left-out.js";
 import { type OutputKind, openOutput } from "./prediction-output.js";
-import { inFiles } from "./prepared-task.js";
 import { checkColumns } from "./rows.js";
-import { fileRows, STDIN, stdinRows } from "./stream-rows.js";
+import { fileRows, STDIN, STDIN_NAME, stdinRows } from "./stream-rows.js";
 import { addTrainedOptions, openTrained, type Trained, type TrainedValues } from "./trained.js";
 
 interface PredictValues extends TrainedValues {
@@ -61,52 +61,45 @@ async function runPredict(entry: TaskEntry, files: string[], values: PredictValu
   const { seed, batchSize: evalBatchSize = 32, limit = Number.POSITIVE_INFINITY } = values;
   const { model, tokenizer, task } = trained;
   const trainer = new Trainer({ model, tokenizer, task, args: { evalBatchSize, seed } });
-  let left = limit;
+  const leftOut = new LeftOut((line) => console.error(line));
+  const predicting = { trainer, task, context: { model, tokenizer }, leftOut };
+  let read = 0;
   try {
     for (const file of sources) {
-      if (left <= 0) break;
-      left -= await predictFile(file, left, { entry, trained, trainer, output, values });
+      if (read >= limit) break;
+      read += await predictFile(file, limit - read, { entry, trained, predicting, output, values });
     }
   } finally {
     await output.close();
   }
+  leftOut.end();
 }
 
 interface PredictParts {
   entry: TaskEntry;
   trained: Trained;
-  trainer: Trainer;
+  predicting: PredictingParts;
   output: Awaited<ReturnType<typeof openOutput>>;
   values: PredictValues;
 }
 
-/** Predicts the rows of one file, at most `limit`, and returns how many there were. */
+/** Predicts the rows of one file, at most `limit`, and returns how many were read. */
 async function predictFile(file: string, limit: number, parts: PredictParts): Promise<number> {
-  const { entry, trained, trainer, output, values } = parts;
+  const { entry, trained, predicting, output, values } = parts;
   const { settings, model } = trained;
-  const name = file === STDIN ? "standard input" : file;
-  const rows = file === STDIN ? stdinRows(values) : fileRows(file, entry, settings, values);
-  let done = 0;
-  for await (const chunk of chunks(rows, Math.min(CHUNK, limit), PAUSE_MS)) {
-    const wanted = chunk.slice(0, limit - done);
-    if (done === 0) checkColumns(wanted, name, entry, settings, "none");
-    const results = await inFiles([name], () => atRow(done, () => trainer.predict(wanted)));
-    await output.write(results, wanted, { entry, model });
-    done += wanted.length;
-    if (done >= limit) break;
+  const { leftOut } = predicting;
+  const name = file === STDIN ? STDIN_NAME : file;
+  const source =
+    file === STDIN ? stdinRows(values, leftOut) : fileRows(file, entry, settings, values, leftOut);
+  let read = 0;
+  for await (const chunk of chunks(source, Math.min(CHUNK, limit), PAUSE_MS)) {
+    const wanted = chunk.slice(0, limit - read);
+    if (read === 0) checkColumns(wanted, name, entry, settings, "none");
+    const { rows, results } = await predictRows(wanted, predicting, { name, first: read });
+    await output.write(results, rows, { entry, model });
+    read += wanted.length;
+    if (read >= limit) break;
   }
-  if (done === 0) throw new AthanorError("ERR_DATA", `${name}: must have at least one row, got none`);
-  return done;
-}
-
-/** Errors count rows from the chunk's first; people count from the file's. */
-async function atRow<T>(first: number, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { code, message } = error as AthanorError;
-    if (code !== "ERR_DATA") throw error;
-    const moved = message.replace(/\brow (\d+)/, (_, row) => `row ${first + Number(row)}`);
-    throw new AthanorError(code, moved, { cause: error });
-  }
+  if (read === 0) throw new AthanorError("ERR_DATA", `${name}: must have at least one row, got none`);
+  return read;
 }

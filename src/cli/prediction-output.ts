@@ -84,7 +84,8 @@ export async function openOutput(options: OutputOptions): Promise<PredictionOutp
   try {
     await once(stream, "open");
   } catch (cause) {
-    const came = (cause as NodeJS.ErrnoException).code;
+    const { code } = cause as NodeJS.ErrnoException;
+    const came = code === "ENOENT" ? "one in a folder that is not there" : code;
     throw new AthanorError("ERR_DATA", `${output}: needs a file that can be written, got ${came}`, { cause });
   }
   return new PredictionOutput(stream, kind, options);

@@ -5,12 +5,7 @@ import type { Example, Model } from "../models/index.js";
 import type { AnyTask } from "../tasks/entry.js";
 import type { Tokenizer } from "../tokenizers/index.js";
 import type { DataRow, PrepareContext } from "../training/index.js";
-
-/** Rows and the files they are from. */
-export interface RowSource {
-  rows: readonly DataRow[];
-  files: readonly string[];
-}
+import type { RowSource } from "./rows.js";
 
 type Purpose = "train" | "evaluate";
 
@@ -21,9 +16,9 @@ export async function preparedTask(
   parts: { model: Model; tokenizer: Tokenizer },
 ): Promise<AnyTask> {
   const examples: Partial<Record<Purpose, Example[]>> = {};
-  for (const [purpose, { rows, files }] of Object.entries(sources) as [Purpose, RowSource][]) {
+  for (const [purpose, source] of Object.entries(sources) as [Purpose, RowSource][]) {
     const context = { ...parts, purpose, labels: "required" as const, rest: async () => {} };
-    examples[purpose] = await inFiles(files, () => task.prepare(rows, context));
+    examples[purpose] = await inFiles(source, () => task.prepare(source.rows, context));
   }
   return Object.assign(Object.create(task) as AnyTask, {
     prepare: async (rows: readonly DataRow[], context: PrepareContext) => {
@@ -34,13 +29,18 @@ export async function preparedTask(
   });
 }
 
-/** What `work` gives; its ERR_DATA gets the files' names in front. */
-export async function inFiles<T>(files: readonly string[], work: () => T | Promise<T>): Promise<T> {
+/** What `work` gives; its ERR_DATA gets the file and line in front, or the files' names where it names no row. */
+export async function inFiles<T>(source: RowSource, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const { code, message } = error as AthanorError;
     if (code !== "ERR_DATA") throw error;
-    throw new AthanorError(code, `${files.join(", ")}: ${message}`, { cause: error });
+    const row = source.rows[Number(/\brow (\d+)\b/.exec(message)?.[1])];
+    const found = row && (await source.find(row));
+    // Numbers are those of the rows as the files have them, before they were split.
+    const told = found ? message.replace(/\brow \d+\b/, `row ${found.number}`) : message;
+    const place = found?.place ?? source.files.join(", ");
+    throw new AthanorError(code, `${place}: ${told}`, { cause: error });
   }
 }

@@ -14,7 +14,7 @@ import { type DataRow, Trainer } from "../training/index.js";
 import { addCommonOptions, type CommonValues } from "./common-options.js";
 import { usage } from "./errors.js";
 import { inFiles } from "./prepared-task.js";
-import { readTaskRows } from "./rows.js";
+import { readSource } from "./rows.js";
 import { JOURNAL_FILE } from "./search-parts.js";
 import { savedTask } from "./task-file.js";
 import { count } from "./task-options.js";
@@ -86,13 +86,10 @@ async function rowParts(
   const entry = await entryOf(folder);
   const trained = await openTrained(entry, { ...values, model: folder, seed: 42 });
   const { format, columns, limit } = values;
-  const rows = await readTaskRows(files, entry, trained.settings, {
-    format,
-    columns,
-    limit,
-    labels: "required",
-  });
-  const classes = await inFiles(files, () => classPairs(entry, trained, rows, values.batchSize));
+  const reading = { format, columns, limit, labels: "required" } as const;
+  const source = await readSource(files, entry, trained.settings, reading);
+  const { rows } = source;
+  const classes = await inFiles(source, () => classPairs(entry, trained, rows, values.batchSize));
   const attention: AttentionRow[] = [];
   for (const number of values.attention ?? []) {
     if (number >= rows.length) {

@@ -1,54 +1,81 @@
-// Rows as they come: of a file, or of standard input.
+// Rows as they come, of a file or of standard input, without those that cannot be read.
 import { createInterface } from "node:readline";
-import { parse } from "csv-parse";
+import { CsvParser } from "../data/csv.js";
 import { type Row, readRows } from "../data/index.js";
 import { AthanorError } from "../errors.js";
 import type { TaskEntry, TaskSettings } from "../tasks/entry.js";
 import { usage } from "./errors.js";
+import type { LeftOut } from "./left-out.js";
 import { type ReadingOptions, readingOf } from "./rows.js";
 
 /** The name that stands for standard input. */
 export const STDIN = "-";
 
-/** The rows of a file. */
+/** What the other rows are called. */
+export const STDIN_NAME = "standard input";
+
+/** The rows of a file; what cannot be read is left out and noted. */
 export function fileRows(
   file: string,
   entry: TaskEntry,
   settings: TaskSettings,
   reading: ReadingOptions,
+  leftOut: LeftOut,
 ): AsyncIterable<Row> {
-  return readRows(file, readingOf(entry, settings, file, reading));
+  return readRows(file, { ...readingOf(entry, settings, file, reading), ...leftOut.reading });
 }
 
-/** The rows of standard input: JSON Lines, lines of text, CSV or TSV. @throws ERR_ARGUMENT, ERR_DATA with the line */
-export function stdinRows({ format = "jsonl", columns }: ReadingOptions): AsyncIterable<Row> {
+/** The rows of standard input: JSON Lines, lines of text, CSV or TSV. @throws ERR_ARGUMENT for another kind */
+export function stdinRows(
+  { format = "jsonl", columns }: ReadingOptions,
+  leftOut: LeftOut,
+): AsyncIterable<Row> {
   if (format === "csv" || format === "tsv") {
-    const delimiter = format === "csv" ? "," : "\t";
-    return process.stdin.pipe(
-      parse({ columns: columns ?? true, bom: true, delimiter }),
-    ) as AsyncIterable<Row>;
+    const separator = format === "csv" ? "," : "\t";
+    return csvRows(new CsvParser(STDIN_NAME, { columns, separator, ...leftOut.reading }));
   }
-  if (format === "text") return lineRows((text) => ({ text }));
-  if (format === "jsonl") return lineRows(jsonRow);
+  if (format === "text") return lineRows((text) => ({ text }), leftOut);
+  if (format === "jsonl") return lineRows(jsonRow, leftOut);
   throw usage("--format of standard input must be jsonl, text, csv or tsv", format);
 }
 
-async function* lineRows(rowOf: (line: string, number: number) => Row): AsyncGenerator<Row> {
-  let number = 0;
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    number++;
-    if (line.trim() !== "") yield rowOf(line, number);
+async function* csvRows(parser: CsvParser): AsyncGenerator<Row, void, undefined> {
+  const decoder = new TextDecoder();
+  try {
+    for await (const bytes of process.stdin)
+      yield* await parser.push(decoder.decode(bytes, { stream: true }), false);
+    yield* await parser.push(decoder.decode(), true);
+  } finally {
+    parser.bad.report();
   }
 }
 
-function jsonRow(line: string, number: number): Row {
-  let came: string;
+/** `rowOf` gives a row, or says what came instead. */
+async function* lineRows(
+  rowOf: (line: string) => Row | string,
+  leftOut: LeftOut,
+): AsyncGenerator<Row, void, undefined> {
+  let number = 0;
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    number++;
+    if (line.trim() === "") continue;
+    const row = rowOf(line);
+    const place = `${STDIN_NAME} line ${number}`;
+    if (typeof row === "string") {
+      leftOut.add(new AthanorError("ERR_DATA", `${place}: must be a JSON object, got ${row}`));
+      continue;
+    }
+    leftOut.places.set(row, place);
+    yield row;
+  }
+}
+
+function jsonRow(line: string): Row | string {
   try {
     const row = JSON.parse(line);
     if (typeof row === "object" && row !== null && !Array.isArray(row)) return row;
-    came = line.slice(0, 60);
+    return line.slice(0, 60);
   } catch (error) {
-    came = (error as Error).message;
+    return (error as Error).message;
   }
-  throw new AthanorError("ERR_DATA", `standard input, line ${number}: must be a JSON object, got ${came}`);
 }

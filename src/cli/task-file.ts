@@ -14,22 +14,23 @@ export async function saveTaskFile(folder: string, entry: TaskEntry, options: Ta
 
 /** The options a folder's model was trained with; none for another task, a folder without the file, or no folder. */
 export async function savedSettings(folder: string | undefined, entry: TaskEntry): Promise<TaskSettings> {
-  if (folder === undefined) return {};
-  try {
-    const { task, options } = JSON.parse(await readFile(join(folder, FILE), "utf8"));
-    if (task !== entry.name || typeof options !== "object" || options === null) return {};
-    const known = entry.options.filter(({ name }) => Object.hasOwn(options, name));
-    return Object.fromEntries(known.map(({ name }) => [name, options[name]]));
-  } catch {
-    return {};
-  }
+  const { task, options } = await taskFile(folder);
+  if (task !== entry.name || typeof options !== "object" || options === null) return {};
+  const known = entry.options.filter(({ name }) => Object.hasOwn(options, name));
+  return Object.fromEntries(known.map(({ name }) => [name, (options as TaskSettings)[name]]));
 }
 
-/** The name of the task that a folder's model was trained for; undefined where no task.json says so. */
+/** The name of the task that a folder's model was trained for, as far as the folder says. */
 export async function savedTask(folder: string): Promise<string | undefined> {
+  const { task } = await taskFile(folder);
+  return typeof task === "string" ? task : undefined;
+}
+
+async function taskFile(folder: string | undefined): Promise<{ task?: unknown; options?: unknown }> {
+  if (folder === undefined) return {};
   try {
-    return JSON.parse(await readFile(join(folder, FILE), "utf8")).task;
+    return Object(JSON.parse(await readFile(join(folder, FILE), "utf8")));
   } catch {
-    return undefined;
+    return {};
   }
 }

@@ -27,14 +27,15 @@ function facts({ name, summary, rows, autoName, options, best }: TaskEntry) {
 
 function shown(entry: TaskEntry): string {
   const columns = entry.options.flatMap((option) => {
-    if (option.column === undefined) return [];
-    return [`${settingOf(entry, {}, option.name)}${option.column === "optional" ? " (if there)" : ""}`];
+    // Without a default it is found by itself.
+    if (option.column === undefined || settingOf(entry, {}, option.name) === undefined) return [];
+    return [`${settingOf(entry, {}, option.name)}${/input|label/.test(option.column) ? "" : " (if there)"}`];
   });
   return [
     entry.name,
     `  ${entry.summary}`,
     `  rows:    ${entry.rows}`,
     `  columns: ${columns.join(", ")}`,
-    `  model:   ${entry.autoName}, chosen by ${entry.best({}).name}`,
+    `  model:   ${entry.autoName}, chosen by ${entry.best({}).name}${entry.bestElse ? ` (${entry.bestElse})` : ""}`,
   ].join("\n");
 }

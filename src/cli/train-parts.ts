@@ -1,7 +1,7 @@
 // What a training run needs before it begins: a folder for its results, rows, a model and its tokenizer.
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Row, split } from "../data/index.js";
+import { split } from "../data/index.js";
 import { AthanorError } from "../errors.js";
 import type { LoadReport, Model } from "../models/index.js";
 import type { TaskEntry, TaskSettings } from "../tasks/entry.js";
@@ -9,8 +9,8 @@ import type { Tokenizer } from "../tokenizers/index.js";
 import { usage } from "./errors.js";
 import { checkpointConfig, chooseLabels, loadTokenizer, makeModel, tokenizerName } from "./model.js";
 import { nearestName } from "./nearest-name.js";
-import { inFiles, type RowSource } from "./prepared-task.js";
-import { readTaskRows } from "./rows.js";
+import { inFiles } from "./prepared-task.js";
+import { type RowSource, readSource } from "./rows.js";
 import type { TrainValues } from "./train-options.js";
 
 export interface TrainRows {
@@ -52,15 +52,24 @@ export async function readParts(
   settings: TaskSettings,
   values: TrainValues,
 ): Promise<TrainRows> {
-  const { train: files, eval: evalFiles, evalShare, limit, format, columns, seed } = values;
+  const { train: files, eval: evalFiles, evalShare, limit, format, columns, seed, metric } = values;
+  if (metric !== undefined && !evalFiles && evalShare === undefined) {
+    throw usage("--metric needs rows to evaluate on: --eval FILE or --eval-share X", "neither");
+  }
   if (evalFiles && evalShare !== undefined) throw usage("--eval and --eval-share exclude each other", "both");
   const read = (names: string[]) =>
-    readTaskRows(names, entry, settings, { format, columns, limit, labels: "required" });
-  const rows = await read(files);
-  if (evalFiles) return { train: { rows, files }, eval: { rows: await read(evalFiles), files: evalFiles } };
-  if (evalShare === undefined) return { train: { rows, files } };
-  const { train, test } = split(rows as Row[], { test: evalShare, seed });
-  return { train: { rows: train, files }, eval: { rows: test, files } };
+    readSource(names, entry, settings, { format, columns, limit, labels: "required" });
+  const source = await read(files);
+  if (evalFiles) return { train: source, eval: await read(evalFiles) };
+  if (evalShare === undefined) return { train: source };
+  const { rows } = source;
+  const share = evalShare > 0 && evalShare < 1;
+  if (!share && !(Number.isInteger(evalShare) && evalShare > 0 && evalShare < rows.length)) {
+    const needed = `a share between 0 and 1, or a number of rows below the ${rows.length} that there are`;
+    throw usage(`--eval-share must be ${needed}`, String(evalShare));
+  }
+  const { train, test } = split(rows, { test: evalShare, seed });
+  return { train: { ...source, rows: train }, eval: { ...source, rows: test } };
 }
 
 /** The model to train and its tokenizer; `say` gets a line about each. */
@@ -73,8 +82,7 @@ export async function trainedParts(
 ): Promise<{ model: Model; tokenizer: Tokenizer; labels?: string[] }> {
   const tokenizer = await loadTokenizer(tokenizerName(values));
   const checkpoint = await checkpointConfig(values);
-  const { files } = rows.train;
-  const found = await inFiles(files, () => entry.labels?.(rows.train.rows, settings));
+  const found = await inFiles(rows.train, () => entry.labels?.(rows.train.rows, settings));
   const labels = chooseLabels(checkpoint, found);
   if (labels && rows.eval) await checkLabels(entry, settings, rows.eval, labels);
   const onReport = (report: LoadReport) => say(reportLine(report));
@@ -93,10 +101,10 @@ export async function trainedParts(
 async function checkLabels(
   entry: TaskEntry,
   settings: TaskSettings,
-  { rows, files }: RowSource,
+  source: RowSource,
   labels: readonly string[],
 ): Promise<void> {
-  const found = (await inFiles(files, () => entry.labels?.(rows, settings))) ?? [];
+  const found = (await inFiles(source, () => entry.labels?.(source.rows, settings))) ?? [];
   const unknown = found.find((label) => !labels.includes(label));
   if (unknown === undefined) return;
   const near = nearestName(unknown, labels);
@@ -104,7 +112,7 @@ async function checkLabels(
   const known = labels.length > 12 ? `${labels.slice(0, 12).join(", ")}, ...` : labels.join(", ");
   throw new AthanorError(
     "ERR_DATA",
-    `${files.join(", ")}: needs labels that the training rows have (${known}), got "${unknown}"${hint}`,
+    `${source.files.join(", ")}: needs labels that the training rows have (${known}), got "${unknown}"${hint}`,
   );
 }
 

@@ -6,7 +6,7 @@ import type { AnyTask, TaskEntry, TaskSettings } from "../tasks/entry.js";
 import type { Tokenizer } from "../tokenizers/index.js";
 import { addCommonOptions, type CommonValues, prepareEngine } from "./common-options.js";
 import { loadTokenizer } from "./model.js";
-import { savedSettings } from "./task-file.js";
+import { savedSettings, savedTask } from "./task-file.js";
 import { addTaskOptions, count, integer, taskSettings } from "./task-options.js";
 
 export interface TrainedValues extends CommonValues {
@@ -50,6 +50,7 @@ export function addTrainedOptions(command: Command, entry: TaskEntry): void {
 export async function openTrained(entry: TaskEntry, values: TrainedValues): Promise<Trained> {
   prepareEngine(values);
   const { device, dtype, model: name, seed } = values;
+  await checkTask(name, entry);
   const settings = { ...(await savedSettings(name, entry)), ...taskSettings(entry, values) };
   const task = entry.make(settings, (line) => console.error(line));
   const tokenizer = await loadTokenizer(values.tokenizer ?? name);
@@ -61,4 +62,14 @@ export async function openTrained(entry: TaskEntry, values: TrainedValues): Prom
     "ERR_CHECKPOINT",
     `${name}: must be a model trained for ${entry.name}, got one without ${missing.join(", ")}`,
   );
+}
+
+/** Heads of two tasks may have the same names and say nothing of one another. @throws ERR_CHECKPOINT */
+async function checkTask(name: string, entry: TaskEntry): Promise<void> {
+  const task = await savedTask(name);
+  // What pre-training learns can fill masks.
+  const fits = task === undefined || task === entry.name || task === "pre-training";
+  if (fits) return;
+  const needed = `${name}: must be a model trained for ${entry.name}`;
+  throw new AthanorError("ERR_CHECKPOINT", `${needed}, got one trained for ${task}`);
 }

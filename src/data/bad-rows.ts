@@ -27,6 +27,8 @@ export interface BadRowOptions {
   onBadRow?: "throw" | "skip";
   /** Receives a report when rows were skipped. Not called when every row was good. */
   onSkip?: (report: SkipReport) => void;
+  /** Receives where each row stands, such as `"train.csv line 7"`, for messages about rows that have been read. */
+  rowPlaces?: WeakMap<object, string>;
 }
 
 const REASONS_KEPT = 10;
@@ -37,20 +39,31 @@ export class BadRows {
   readonly #unit: "line" | "row";
   readonly #skip: boolean;
   readonly #onSkip: BadRowOptions["onSkip"];
+  readonly #places: BadRowOptions["rowPlaces"];
   readonly #reasons: SkippedRow[] = [];
   #count = 0;
 
-  constructor(file: string, { onBadRow = "throw", onSkip }: BadRowOptions, unit: "line" | "row" = "line") {
+  constructor(file: string, options: BadRowOptions, unit: "line" | "row" = "line") {
+    const { onBadRow = "throw", onSkip, rowPlaces } = options;
     if (onBadRow !== "throw" && onBadRow !== "skip") {
       throw new AthanorError("ERR_ARGUMENT", `data: onBadRow must be "throw" or "skip", got ${onBadRow}`);
     }
     if (onSkip !== undefined && typeof onSkip !== "function") {
       throw new AthanorError("ERR_ARGUMENT", `data: onSkip must be a function, got ${typeof onSkip}`);
     }
+    if (rowPlaces !== undefined && !(typeof rowPlaces === "object" && "set" in Object(rowPlaces))) {
+      throw new AthanorError("ERR_ARGUMENT", `data: rowPlaces must be a WeakMap, got ${typeof rowPlaces}`);
+    }
     this.file = file;
     this.#unit = unit;
     this.#skip = onBadRow === "skip";
     this.#onSkip = onSkip;
+    this.#places = rowPlaces;
+  }
+
+  /** Notes where a good row begins. */
+  place(row: object, line: number): void {
+    this.#places?.set(row, `${this.file} ${this.#unit} ${line}`);
   }
 
   /** An error at a place in the file, for what no skipping can mend. */

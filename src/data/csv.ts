@@ -187,7 +187,9 @@ export class CsvParser implements RowParser {
     const row: Row = {};
     for (let i = 0; i < columns.length; i++) setOwn(row, columns[i], fields[i]);
     if (!convertRow(row, this.#types, line, this.bad)) return undefined;
-    return this.#shape.row ? this.#shape.row(row, { line, number: this.#number }, this.bad) : row;
+    const made = this.#shape.row ? this.#shape.row(row, { line, number: this.#number }, this.bad) : row;
+    if (made !== undefined) this.bad.place(made, line);
+    return made;
   }
 
   #header(fields: string[], line: number): string[] {

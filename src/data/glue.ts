@@ -52,8 +52,8 @@ export function glueParser(task: GlueName, file: FileLike, options: GlueOptions)
     const needed = Object.keys(GLUE_CONFIGS).join(", ");
     throw new AthanorError("ERR_ARGUMENT", `data: GLUE's task must be one of ${needed}, got ${shown(task)}`);
   }
-  const { onBadRow, onSkip } = options;
-  const dialect: CsvOptions = { onBadRow, onSkip, separator: "\t", quote: false };
+  const { onBadRow, onSkip, rowPlaces } = options;
+  const dialect: CsvOptions = { onBadRow, onSkip, rowPlaces, separator: "\t", quote: false };
   return new CsvParser(file, dialect, shapeOf(task, GLUE_CONFIGS[task]));
 }
 

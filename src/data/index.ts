@@ -16,6 +16,7 @@ export { fingerprint } from "./fingerprint.js";
 export type { TableFormat, TableOptions } from "./formats.js";
 export { type GlueOptions, type GlueRow, readGlue } from "./glue.js";
 export { GLUE_CONFIGS, type GlueConfig, type GlueName } from "./glue-tasks.js";
+export { type ReadDatasetOptions, readDataset } from "./hub-dataset.js";
 export { type JsonOptions, readJson } from "./json.js";
 export { type JsonlOptions, readJsonl } from "./jsonl.js";
 export type { CacheEvent, CacheOptions } from "./map-cache.js";

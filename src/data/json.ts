@@ -215,7 +215,9 @@ export class JsonParser implements RowParser {
 
   #accept(element: Row, place: Place, rows: Row[]): void {
     for (const row of this.#elements.expand(element, place, this.bad)) {
-      if (convertRow(row, this.#types, place.line, this.bad)) rows.push(row);
+      if (!convertRow(row, this.#types, place.line, this.bad)) continue;
+      this.bad.place(row, place.line);
+      rows.push(row);
     }
   }
 

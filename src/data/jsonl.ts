@@ -46,7 +46,9 @@ export class JsonlParser implements RowParser {
     this.#lines.push(piece, final, (text, line) => {
       if (text.trim() === "") return;
       const row = jsonRow(text, { line, column: 1 }, this.bad);
-      if (row !== undefined && convertRow(row, this.#types, line, this.bad)) rows.push(row);
+      if (row === undefined || !convertRow(row, this.#types, line, this.bad)) return;
+      this.bad.place(row, line);
+      rows.push(row);
     });
     return rows;
   }

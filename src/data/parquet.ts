@@ -76,7 +76,10 @@ export async function* parquetBatches(file: FileLike, options: ParquetOptions): 
       for (const [i, cells] of values.entries()) {
         const row: Row = {};
         for (let c = 0; c < columns.length; c++) setOwn(row, columns[c], cells[c]);
-        if (convertRow(row, types, first + i + 1, bad)) batch.push(row);
+        if (convertRow(row, types, first + i + 1, bad)) {
+          bad.place(row, first + i + 1);
+          batch.push(row);
+        }
         if (i % ROWS_PER_BATCH !== ROWS_PER_BATCH - 1) continue;
         yield batch;
         batch = [];

@@ -39,8 +39,9 @@ export class PlainTextParser implements RowParser {
   readonly bad: BadRows;
   readonly #sampleBy: string;
   readonly #lines: Lines;
-  /** Lines of the paragraph, or pieces of the document, that is not complete yet. */
+  /** Lines of the paragraph, or pieces of the document, that is not complete yet, and where it began. */
   #parts: string[] = [];
+  #first = 1;
 
   constructor(file: FileLike, options: PlainTextOptions) {
     this.bad = new BadRows(pathOf(file), options);
@@ -60,17 +61,21 @@ export class PlainTextParser implements RowParser {
       if (final) this.#close("", rows);
       return rows;
     }
-    this.#lines.push(piece, final, (line) => {
-      if (this.#sampleBy === "line") rows.push({ text: line });
-      else if (line.trim() !== "") this.#parts.push(line);
-      else this.#close("\n", rows);
+    this.#lines.push(piece, final, (line, number) => {
+      if (this.#parts.length === 0) this.#first = number;
+      const blank = line.trim() === "";
+      if (this.#sampleBy === "line" || !blank) this.#parts.push(line);
+      if (this.#sampleBy === "line" || blank) this.#close("\n", rows);
     });
     if (final) this.#close("\n", rows);
     return rows;
   }
 
   #close(joint: string, rows: Row[]): void {
-    if (this.#parts.length > 0) rows.push({ text: this.#parts.join(joint) });
+    if (this.#parts.length === 0) return;
+    const row = { text: this.#parts.join(joint) };
+    this.bad.place(row, this.#first);
+    rows.push(row);
     this.#parts = [];
   }
 }

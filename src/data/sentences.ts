@@ -50,7 +50,10 @@ export class Sentences {
 
   #close(rows: Row[]): void {
     const row = this.#waiting.length > 0 ? this.#row(this.#waiting) : undefined;
-    if (row !== undefined) rows.push(row);
+    if (row !== undefined) {
+      this.#bad.place(row, this.#waiting[0].line);
+      rows.push(row);
+    }
     this.#waiting = [];
     this.#size = 0;
   }

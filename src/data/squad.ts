@@ -3,13 +3,14 @@
 // characters as Python does, by code points; rows count UTF-16 units, as JavaScript strings and `Encoding.offsets` do.
 
 import { AthanorError } from "../errors.js";
+import type { BadRowOptions } from "./bad-rows.js";
 import { type Elements, type JsonOptions, JsonParser } from "./json.js";
 import { collectRows, type RowParser, textBatches } from "./rows.js";
 import { type Misplaced, questionsOf, type SquadRow } from "./squad-questions.js";
 import { type FileLike, pathOf, shown } from "./text-source.js";
 
 /** Options of `readSquad`. */
-export interface SquadFileOptions extends Pick<JsonOptions, "onBadRow" | "onSkip"> {
+export interface SquadFileOptions extends BadRowOptions {
   /** The member that holds the articles or questions of a document that is one object; default `"data"`. */
   field?: string;
   /**
@@ -41,13 +42,13 @@ export async function readSquad(file: FileLike, options: SquadFileOptions = {}):
 
 /** The parser behind `readSquad` and `readRows`. */
 export function squadParser(file: FileLike, options: SquadFileOptions): RowParser {
-  const { field = "data", misplaced = "keep", onBadRow, onSkip } = options;
+  const { field = "data", misplaced = "keep", onBadRow, onSkip, rowPlaces } = options;
   if (!MISPLACED.includes(misplaced)) {
     const needed = `one of ${MISPLACED.join(", ")}`;
     throw new AthanorError("ERR_ARGUMENT", `data: misplaced must be ${needed}, got ${shown(misplaced)}`);
   }
   const lines = /\.(jsonl|ndjson)(\.gz)?$/i.test(pathOf(file));
-  const json: JsonOptions = { onBadRow, onSkip, field: lines ? undefined : field };
+  const json: JsonOptions = { onBadRow, onSkip, rowPlaces, field: lines ? undefined : field };
   const expand: Elements["expand"] = (element, place, bad) =>
     questionsOf(element, misplaced, (path, reason) => bad.add(place.line, place.column, `${path} ${reason}`));
   return new JsonParser(file, json, { expand, orArray: true });

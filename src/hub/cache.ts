@@ -1,19 +1,23 @@
 // One repository in the cache that all of Hugging Face's libraries share:
-//   models--ORG--NAME/blobs/HASH, snapshots/COMMIT/FILE -> ../../blobs/HASH, refs/REVISION (holds the commit).
+//   models--ORG--NAME/blobs/HASH, snapshots/COMMIT/FILE -> ../../blobs/HASH, refs/REVISION (holds the commit);
+//   datasets--ORG--NAME likewise.
 // Everything takes its name when it is whole, so that several processes can fill one cache.
 
 import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, relative } from "node:path";
 
 export const COMMIT = /^[0-9a-f]{40}$/;
+
+/** What a repository holds. */
+export type RepositoryType = "model" | "dataset";
 
 /** The cached files of one repository. */
 export class RepositoryCache {
   readonly #folder: string;
 
-  constructor(cache: string, repository: string) {
-    this.#folder = join(cache, `models--${repository.replace("/", "--")}`);
+  constructor(cache: string, repository: string, type: RepositoryType) {
+    this.#folder = join(cache, `${type}s--${repository.replace("/", "--")}`);
   }
 
   blob(hash: string): string {
@@ -39,10 +43,7 @@ export class RepositoryCache {
 
   /** The files of a snapshot that are there whole, those in folders as FOLDER/NAME. */
   async files(commit: string): Promise<string[]> {
-    const folder = this.snapshot(commit);
-    const names = await readdir(folder, { recursive: true }).catch(() => []);
-    const whole = await Promise.all(names.map((name) => isFile(join(folder, name))));
-    return names.filter((_, i) => whole[i]).map((name) => name.replaceAll(sep, "/"));
+    return await filesBelow(this.snapshot(commit));
   }
 
   /** Whether a blob is there with that size. */
@@ -55,10 +56,18 @@ export class RepositoryCache {
     const file = join(this.snapshot(commit), name);
     if (await isFile(file)) return;
     await appears(file, async (part) => {
-      const target = relative(dirname(file), this.blob(hash));
-      await symlink(target, part).catch(() => copyFile(this.blob(hash), part));
+      await symlink(relative(dirname(file), this.blob(hash)), part).catch(() =>
+        copyFile(this.blob(hash), part),
+      );
     });
   }
+}
+
+/** The files of a folder and the folders in it, named with slashes; none where there is no folder. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const whole = await Promise.all(names.map((name) => isFile(join(folder, name))));
+  return names.filter((_, i) => whole[i]).map((name) => name.replaceAll("\\", "/"));
 }
 
 /** Makes a file beside its place and moves it there. */

@@ -3,18 +3,19 @@
 // from no answer, which may come on another try (Unreachable).
 
 import { AthanorError } from "../errors.js";
-import { COMMIT } from "./cache.js";
+import { COMMIT, type RepositoryType } from "./cache.js";
 import type { HubSettings } from "./settings.js";
 
 /** A file of a repository. */
 export interface HubFile {
+  /** With its folders, where it lies in any. */
   name: string;
   size: number;
   /** Of the content, in hexadecimal digits: SHA-256 of large files, Git's SHA-1 of others. Names the blob. */
   hash: string;
 }
 
-/** A repository at a commit: the files of its outermost folder. */
+/** A repository at a commit: the files of its outermost folder, of a data set all files. */
 export interface HubListing {
   commit: string;
   files: HubFile[];
@@ -26,33 +27,43 @@ export class Unreachable extends Error {}
 /** The server sent other bytes than those that were asked for: the file must begin anew. */
 export class WrongBytes extends Unreachable {}
 
+// What could lead out of a folder is no name of a file.
+const NAME = /^(?!.*\\)(?:(?!\.{1,2}(?:\/|$))[^/]+\/)*(?!\.{1,2}$)[^/]+$/;
 const HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /** The Hub as one call sees it. */
 export class HubClient {
   readonly #settings: HubSettings;
   readonly #repository: string;
+  readonly #type: RepositoryType;
 
-  constructor(repository: string, settings: HubSettings) {
+  constructor(repository: string, settings: HubSettings, type: RepositoryType) {
     this.#repository = repository;
     this.#settings = settings;
+    this.#type = type;
+  }
+
+  /** The address of the repository's page. */
+  get #page(): string {
+    const folder = this.#type === "dataset" ? "datasets/" : "";
+    return `${this.#settings.endpoint}/${folder}${this.#repository}`;
   }
 
   /** Rejects with ERR_HUB when the Hub says no, with Unreachable when it does not answer. */
   async list(): Promise<HubListing> {
-    const { modelInfo, listFiles } = await import("@huggingface/hub");
+    const { datasetInfo, modelInfo, listFiles } = await import("@huggingface/hub");
     const { endpoint, revision, timeoutMs } = this.#settings;
+    const repo = { type: this.#type, name: this.#repository };
     const common = { hubUrl: endpoint, fetch: this.#fetch(() => AbortSignal.timeout(timeoutMs)) };
     try {
       const asked = { name: this.#repository, revision, additionalFields: ["sha" as const], ...common };
-      const { sha } = await modelInfo(asked);
+      const { sha } = await (this.#type === "dataset" ? datasetInfo(asked) : modelInfo(asked));
       if (!COMMIT.test(String(sha))) throw new Unreachable(`an answer without a commit, ${sha}`);
       const files: HubFile[] = [];
-      const wanted = { repo: this.#repository, revision: sha, recursive: true, ...common };
-      for await (const entry of listFiles(wanted)) {
+      for await (const entry of listFiles({ repo, recursive: true, revision: sha, ...common })) {
         const { type, path: name, size, oid, lfs } = entry;
         const hash = String(lfs?.oid ?? oid);
-        if (type === "file" && HASH.test(hash)) files.push({ name, size, hash });
+        if (type === "file" && NAME.test(name) && HASH.test(hash)) files.push({ name, size, hash });
       }
       return { commit: sha, files };
     } catch (error) {
@@ -74,10 +85,11 @@ export class HubClient {
         failure = error;
       },
     );
-    const url = `${endpoint}/${this.#repository}/resolve/${commit}/${encodeURIComponent(file.name)}`;
+    const path = file.name.split("/").map(encodeURIComponent).join("/");
+    const url = `${this.#page}/resolve/${commit}/${path}`;
     try {
       const blob = await downloadFile({
-        repo: this.#repository,
+        repo: { type: this.#type, name: this.#repository },
         path: file.name,
         hubUrl: endpoint,
         fetch,
@@ -126,8 +138,8 @@ export class HubClient {
     const { status, headers } = response;
     await response.body?.cancel();
     if (status === 429 || status === 408 || status >= 500) return new Unreachable(`status ${status}`);
-    const { endpoint, revision, token } = this.#settings;
-    const place = `${endpoint}/${this.#repository}`;
+    const { revision, token } = this.#settings;
+    const place = this.#page;
     const code = headers.get("X-Error-Code") ?? "";
     const needed = (what: string) =>
       new AthanorError("ERR_HUB", `${what}, got status ${status}${code && ` (${code})`} from ${place}`);

@@ -1,14 +1,16 @@
-// Where a name given to `fromPretrained` leads: to a folder, or through the Hub into the cache's folder of a commit.
+// Where a name given to `fromPretrained` or `readDataset` leads: to a folder, or through the Hub into the cache's folder of a commit.
 
 import { stat } from "node:fs/promises";
 import { AthanorError } from "../errors.js";
-import { COMMIT, RepositoryCache } from "./cache.js";
+import { COMMIT, RepositoryCache, type RepositoryType } from "./cache.js";
 import { HubClient, type HubFile, type HubListing, Unreachable } from "./client.js";
 import { type DownloadContext, ensureBlob, rested } from "./download.js";
 import { type HubOptions, type HubSettings, hubSettings } from "./settings.js";
 
 /** Which files of a repository a caller needs. */
 export interface WantedFiles {
+  /** What the repository holds; default "model". */
+  of?: RepositoryType;
   /** What they are, for messages: "a tokenizer". */
   what: string;
   /** Those to fetch, of the names that are there. Throws ERR_HUB when what is needed is not among them. */
@@ -44,7 +46,8 @@ export async function pretrainedFolder(
   } catch (error) {
     const { code, message, cause } = error as AthanorError;
     if (code !== "ERR_HUB" && code !== "ERR_ABORTED") throw error;
-    const absent = code === "ERR_HUB" ? `no folder "${name}" here, and as a repository of the Hub: ` : "";
+    const repository = wanted.of === "dataset" ? "data set" : "repository";
+    const absent = code === "ERR_HUB" ? `no folder "${name}" here, and as a ${repository} of the Hub: ` : "";
     throw new AthanorError(code, `${who}: ${absent}${message}`, { cause });
   }
 }
@@ -58,7 +61,8 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function repositoryFolder(name: string, wanted: WantedFiles, settings: HubSettings): Promise<string> {
-  const cache = new RepositoryCache(settings.cache, name);
+  const { of: type = "model" } = wanted;
+  const cache = new RepositoryCache(settings.cache, name, type);
   const cached = await cachedFolder(cache, wanted, settings.revision);
   const fixed = COMMIT.test(settings.revision);
   if (settings.offline || (fixed && cached.folder !== undefined)) {
@@ -69,7 +73,7 @@ async function repositoryFolder(name: string, wanted: WantedFiles, settings: Hub
       `${how}, and ${settings.cache} ${cached.lack}: run once with a connection`,
     );
   }
-  const client = new HubClient(name, settings);
+  const client = new HubClient(name, settings, type);
   let listing: HubListing;
   try {
     listing = await listed(client, settings);
@@ -133,7 +137,7 @@ async function fetchFiles(
   const stop = new AbortController();
   const signal = AbortSignal.any(settings.signal ? [stop.signal, settings.signal] : [stop.signal]);
   const stoppable = { ...settings, signal };
-  const client = new HubClient(repository, stoppable);
+  const client = new HubClient(repository, stoppable, wanted.of ?? "model");
   const context: DownloadContext = { repository, commit, client, cache, settings: stoppable };
   const byName = new Map(all.map((file) => [file.name, file]));
   const fetchAll = async (names: readonly string[]) => {

@@ -27,6 +27,11 @@ export type GlueTask = keyof typeof TASKS;
 /** The metrics of a task by name. */
 export type GlueResult<T extends GlueTask> = Record<(typeof TASKS)[T][number], number>;
 
+/** The names of a task's metrics. */
+export function glueMetricNames(task: GlueTask): readonly string[] {
+  return TASKS[task];
+}
+
 /**
  * The metrics of a GLUE task: for "cola" Matthews' correlation, for "stsb" Pearson's and Spearman's, for "mrpc" and
  * "qqp" accuracy and F1 of class 1, for the others accuracy. Fractions, not percentages. ERR_ARGUMENT for another

@@ -14,8 +14,8 @@ export interface TaskOption {
   kind: TaskOptionKind;
   description: string;
   default?: string | number;
-  /** The option names a column that rows must have: always, or where labels are needed, or that they may have. */
-  column?: "input" | "label" | "optional";
+  /** The option names a column that rows must have: always, or where labels are needed; or may have, or may to predict. */
+  column?: "input" | "label" | "optional" | "predicted";
   /** Further names of columns that the task looks for where the option is not given. */
   others?: readonly string[];
   /** Of the reading of rows, or of the model: not given to the factory. */
@@ -69,6 +69,8 @@ export interface TaskEntry {
   config?(settings: TaskSettings): Partial<ModelConfig>;
   /** `labels`: those of the model, where it has any. */
   best(settings: TaskSettings, labels?: readonly string[]): BestMetric;
+  /** Which metric it is instead for some options or labels, for people. */
+  bestElse?: string;
   /** Defaults that depend on other options. */
   defaults?(settings: TaskSettings): TaskSettings;
   /** How its files are read, where their extension does not tell. */
@@ -109,6 +111,15 @@ export function neededColumns(
     if (column !== "input" && !(column === "label" && labels === "required")) return [];
     const standard = String(settingOf(entry, settings, name));
     return [{ option, names: settings[name] === undefined ? [standard, ...others] : [standard] }];
+  });
+}
+
+/** The columns that rows may have and that an option names: then they should be there. */
+export function askedColumns(entry: TaskEntry, settings: TaskSettings): NeededColumn[] {
+  return entry.options.flatMap((option) => {
+    const given = settings[option.name];
+    if (option.column !== "optional" || given === undefined) return [];
+    return (Array.isArray(given) ? given : [given]).map((name) => ({ option, names: [String(name)] }));
   });
 }
 

@@ -11,7 +11,16 @@ import { type Block, BlockMaker } from "./masked-language-modeling/group-texts.j
 import { type FilledMask, labelledRows, rightLabels } from "./masked-language-modeling/predictions.js";
 import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import { givenWords, tokenizerWords, type WordsOf } from "./masked-language-modeling/words.js";
-import { columnOf, probabilityOption, rowFault, shownValue, textOf, wholeOption } from "./rows.js";
+import {
+  checkOptions,
+  columnOf,
+  headFault,
+  rowFault,
+  shareOption,
+  shownValue,
+  textOf,
+  wholeOption,
+} from "./rows.js";
 
 const TASK = "maskedLanguageModeling";
 
@@ -75,12 +84,14 @@ export function maskedLanguageModeling(
     },
     vary: (examples, random) => masks.hidden(examples, random),
     predict(outputs, examples) {
+      if (!outputs.labelLogits && !outputs.logits) throw headFault(TASK, "AutoModelForMaskedLM");
       return labelledRows(outputs, examples).map((rows, i) => {
         const filled = masks.filled(examples[i], rows);
         if (filled) return { masks: filled, counted: 0, right: 0 };
         return { masks: [], ...rightLabels(rows, examples[i]) };
       });
     },
+    metricNames: () => ["perplexity", "accuracy"],
     metrics(predictions, _examples, _model, _rows, loss): Record<string, number> {
       const counted = predictions.reduce((sum, prediction) => sum + prediction.counted, 0);
       const right = predictions.reduce((sum, prediction) => sum + prediction.right, 0);
@@ -92,7 +103,12 @@ export function maskedLanguageModeling(
   };
 }
 
+const OPTIONS = [
+  ...["textColumn", "maxLength", "lineByLine", "remainder", "probability", "wholeWord", "words", "topK"],
+] as (keyof MaskedLanguageModelingOptions)[];
+
 function checked(options: MaskedLanguageModelingOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { textColumn = "text", lineByLine = false, remainder = "drop", wholeWord = false, words } = options;
   if (remainder !== "drop" && remainder !== "keep") {
     throw new AthanorError(
@@ -108,7 +124,7 @@ function checked(options: MaskedLanguageModelingOptions) {
   return {
     ...{ textColumn, lineByLine, remainder, wholeWord, words },
     maxLength: wholeOption(TASK, "maxLength", options.maxLength ?? 512, 1),
-    probability: probabilityOption(TASK, "probability", options.probability ?? 0.15),
+    probability: shareOption(TASK, "probability", options.probability ?? 0.15),
     topK: wholeOption(TASK, "topK", options.topK ?? 5, 1),
   };
 }
@@ -143,7 +159,7 @@ async function maskableExamples(
     const texts: string[] = [];
     rows.slice(begin, begin + TEXTS_PER_CALL).forEach((row, i) => {
       const text = columnOf(Object(row), textColumn);
-      if (typeof text !== "string") throw rowFault(TASK, begin + i, textColumn, "a text", text);
+      if (typeof text !== "string") throw rowFault(TASK, begin + i, textColumn, "a text", text, row);
       if (text.trim() === "") return;
       numbers.push(begin + i);
       texts.push(text);

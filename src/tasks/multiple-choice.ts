@@ -6,7 +6,11 @@ import type { Example } from "../models/batch.js";
 import type { DataRow, OutputValues, PrepareContext, Task } from "../training/task.js";
 import { bestOf, softmax } from "./class-scores.js";
 import { type ChoiceColumns, choiceTexts, labelOf, TASK } from "./multiple-choice/columns.js";
-import { wholeOption } from "./rows.js";
+import { checkOptions, headFault, wholeOption } from "./rows.js";
+
+const OPTIONS = [
+  ...["contextColumn", "beginningColumn", "choicesColumn", "endingColumns", "labelColumn", "maxLength"],
+] as (keyof MultipleChoiceOptions)[];
 
 export interface MultipleChoiceOptions extends ChoiceColumns {
   /** Most tokens of a context with one ending, at most what tokenizer and model take; longer pairs are cut. */
@@ -43,6 +47,7 @@ const ROWS_PER_CALL = 128;
  * const trainer = new Trainer({ model, tokenizer, task, train: rows });
  */
 export function multipleChoice(options: MultipleChoiceOptions = {}): Task<MultipleChoice> {
+  checkOptions(TASK, options, OPTIONS);
   const { maxLength, ...columns } = options;
   if (maxLength !== undefined) wholeOption(TASK, "maxLength", maxLength, 1);
   return {
@@ -56,7 +61,11 @@ export function multipleChoice(options: MultipleChoiceOptions = {}): Task<Multip
       }
       return examples;
     },
-    predict: ({ logits }, examples) => predictions(logits, examples),
+    predict({ logits }, examples) {
+      if (!logits) throw headFault(TASK, "AutoModelForMultipleChoice");
+      return predictions(logits, examples);
+    },
+    metricNames: () => ["accuracy"],
     metrics(predicted, examples) {
       const wanted = examples.map(({ labels }) => labels as number);
       return {

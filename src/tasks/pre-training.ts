@@ -13,7 +13,15 @@ import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
 import type { WordsOf } from "./masked-language-modeling/words.js";
 import { requirePairs, TASK, tokenizedDocuments, unicodeSentences } from "./pre-training/documents.js";
 import { type SentencePair, segmentTokens, sentencePairs } from "./pre-training/pairs.js";
-import { choiceOption, columnOf, probabilityOption, textOf, wholeOption } from "./rows.js";
+import {
+  checkOptions,
+  choiceOption,
+  columnOf,
+  probabilityOption,
+  shareOption,
+  textOf,
+  wholeOption,
+} from "./rows.js";
 
 export interface PreTrainingOptions {
   /** Default "text". */
@@ -87,11 +95,18 @@ export function preTraining(options: PreTrainingOptions = {}): Task<PreTrainingP
     },
     vary: (examples, random) => masks.hidden(examples, random),
     predict: (outputs, examples) => predicted(outputs, examples, masks),
+    metricNames: () => ["mlmLoss", "perplexity", "mlmAccuracy", `${settings.objective}Accuracy`],
     metrics: (predictions, _examples, _model, _rows, loss) => scores(predictions, settings.objective, loss),
   };
 }
 
+const OPTIONS = [
+  ...["textColumn", "pairColumn", "documents", "sentences", "objective", "maxLength", "shortProbability"],
+  ...["probability", "wholeWord", "words", "seed", "topK"],
+] as (keyof PreTrainingOptions)[];
+
 function checked(options: PreTrainingOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { textColumn = "text", pairColumn = "pair", sentences = unicodeSentences, words } = options;
   const { wholeWord = false } = options;
   if (words !== undefined && !wholeWord)
@@ -102,7 +117,7 @@ function checked(options: PreTrainingOptions) {
     objective: choiceOption(TASK, "objective", options.objective ?? "nsp", ["nsp", "sop"]),
     maxLength: wholeOption(TASK, "maxLength", options.maxLength ?? 128, 5),
     shortProbability: probabilityOption(TASK, "shortProbability", options.shortProbability ?? 0.1),
-    probability: probabilityOption(TASK, "probability", options.probability ?? 0.15),
+    probability: shareOption(TASK, "probability", options.probability ?? 0.15),
     seed: wholeOption(TASK, "seed", options.seed ?? 42, 0),
     topK: wholeOption(TASK, "topK", options.topK ?? 5, 1),
   } as const;

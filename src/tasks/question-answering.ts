@@ -19,9 +19,9 @@ import {
   questionOf,
   TASK,
 } from "./question-answering/questions.js";
-import { answerScores } from "./question-answering/scores.js";
+import { answerScoreNames, answerScores } from "./question-answering/scores.js";
 import { type Window, type WindowOptions, windowExample, windowsOf } from "./question-answering/windows.js";
-import { choiceOption, wholeOption } from "./rows.js";
+import { checkOptions, choiceOption, headFault, wholeOption } from "./rows.js";
 
 export interface QuestionAnsweringOptions {
   /** Column of the question's id; default "id". A row without it is known by its number. */
@@ -106,11 +106,19 @@ export function questionAnswering(
         return joinedAnswer(ids[i], context, windows[i], settings);
       });
     },
+    metricNames: () => answerScoreNames(settings.version),
     metrics: (answers, _examples, _model, rows) => answerScores(answers, rows, settings),
   };
 }
 
+const OPTIONS = [
+  ...["idColumn", "questionColumn", "contextColumn", "answersColumn", "maxLength", "stride", "pairOrder"],
+  ...["nBest", "maxAnswerLength", "version", "nullThreshold", "nullScore", "misplaced", "onMisplaced"],
+  ...["emptyQuestion", "language"],
+] as (keyof QuestionAnsweringOptions)[];
+
 function checked(options: QuestionAnsweringOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { version = 1, nullThreshold = 0, maxLength, stride } = options;
   if (version !== 1 && version !== 2) {
     throw new AthanorError("ERR_ARGUMENT", `${TASK}: version must be 1 or 2, got ${String(version)}`);
@@ -190,6 +198,13 @@ async function prepared(
     }
   }
   if (reports.length > 0) settings.onMisplaced?.(reports);
+  if (purpose === "train" && windows.length === 0 && reports.length > 0) {
+    throw new AthanorError(
+      "ERR_DATA",
+      `${TASK}: rows must have an answer that stands in its context (with misplaced: "skip", at its answer_start), ` +
+        `got ${rows.length} rows without`,
+    );
+  }
   return windows;
 }
 
@@ -210,10 +225,7 @@ function predicted(
   settings: Settings,
 ): WindowAnswers[] {
   if (!startLogits || !endLogits) {
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `${TASK}: model must be one of AutoModelForQuestionAnswering with startLogits and endLogits, got another head`,
-    );
+    throw headFault(TASK, "AutoModelForQuestionAnswering with startLogits and endLogits");
   }
   let begin = 0;
   return examples.map((window) => {

@@ -5,10 +5,21 @@ import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import type { TextOrPair } from "../tokenizers/batch.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
-import { choiceOption, columnOf, rowFault, wholeOption } from "./rows.js";
-import { checkGlueModel, glueColumns, glueLabelReader, glueMetrics } from "./text-classification/glue.js";
+import { checkOptions, choiceOption, columnOf, headFault, rowFault, wholeOption } from "./rows.js";
+import {
+  checkGlueModel,
+  glueColumns,
+  glueLabelReader,
+  glueMetrics,
+  glueScoreNames,
+} from "./text-classification/glue.js";
 import { labelReader, TASK } from "./text-classification/labels.js";
-import { classificationMetrics, predictions, type TextClassification } from "./text-classification/scores.js";
+import {
+  classificationMetricNames,
+  classificationMetrics,
+  predictions,
+  type TextClassification,
+} from "./text-classification/scores.js";
 
 export interface TextClassificationOptions {
   /** Default "text". */
@@ -24,6 +35,8 @@ export interface TextClassificationOptions {
   /** A GLUE configuration: its columns (unless named above) and its metrics, as `readGlue` gives rows. */
   glue?: GlueName;
 }
+
+const OPTIONS = ["textColumn", "pairColumn", "labelColumn", "maxLength", "emptyText", "glue"] as const;
 
 // Texts per call of the tokenizer. Most of an encoding is dropped at once: with thousands of them alive,
 // pauses of the garbage collector reached 100 ms on a busy machine. Long texts still are enough for the
@@ -45,6 +58,7 @@ const TEXTS_PER_CALL = 512;
  * const trainer = new Trainer({ model, tokenizer, task, train: rows });
  */
 export function textClassification(options: TextClassificationOptions = {}): Task<TextClassification> {
+  checkOptions(TASK, options, OPTIONS);
   const { maxLength, emptyText = "error", glue } = options;
   const columns = { textColumn: "text", pairColumn: "pair", labelColumn: "label" };
   if (glue !== undefined) Object.assign(columns, glueColumns(glue));
@@ -70,7 +84,11 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
       const encoded = await encode(texts, maxLength, context);
       return labelOf ? encoded.map((example, i) => ({ ...example, labels: labels[i] })) : encoded;
     },
-    predict: ({ logits }, examples, model) => predictions(logits, examples.length, model),
+    predict({ logits }, examples, model) {
+      if (!logits) throw headFault(TASK, "AutoModelForSequenceClassification");
+      return predictions(logits, examples.length, model);
+    },
+    metricNames: (model) => (glue === undefined ? classificationMetricNames(model) : glueScoreNames(glue)),
     metrics(predicted, examples, model) {
       return glue === undefined
         ? classificationMetrics(predicted, examples, model)

@@ -19,7 +19,7 @@ import {
   type WindowPrediction,
   windowPredictions,
 } from "./token-classification/results.js";
-import { wordMetrics } from "./token-classification/scores.js";
+import { wordMetricNames, wordMetrics } from "./token-classification/scores.js";
 import {
   checkedOptions,
   type Settings,
@@ -76,6 +76,7 @@ export function tokenClassification(
         return joinedResult(given ?? foundWords(text, []), [], model);
       });
     },
+    metricNames: (model) => wordMetricNames(model, settings),
     metrics: (results, _examples, model, rows) => wordMetrics(results, rows, model, settings),
   };
 }

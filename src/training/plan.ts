@@ -22,7 +22,10 @@ export class Plan {
   /** @param lengths tokens of each example; there must be one at least */
   static async make(lengths: Int32Array, args: ResolvedArgs, signal?: AbortSignal): Promise<Plan> {
     if (lengths.length === 0)
-      throw new AthanorError("ERR_DATA", "Trainer: train must have at least one row, got none");
+      throw new AthanorError(
+        "ERR_DATA",
+        "Trainer: train must have at least one row that makes an example, got none: the task left all rows out",
+      );
     const { maxSteps, epochs, dropLast, batchSize = 1 } = args;
     if (dropLast && lengths.length < batchSize) {
       throw new AthanorError(

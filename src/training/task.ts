@@ -110,6 +110,11 @@ export interface Task<Prediction = unknown, Result = Prediction> {
     rows: readonly DataRow[],
     model: TrainableModel,
   ): Result[];
+  /**
+   * The names that `metrics` may give for a model, so that a wrong one is found before training. Default: they are
+   * known when metrics are computed.
+   */
+  metricNames?(model: TrainableModel): readonly string[];
   /** Metrics over a whole data set with labels; `loss` is its mean per label. */
   metrics(
     results: readonly Result[],

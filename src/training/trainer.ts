@@ -150,6 +150,7 @@ export class Trainer<Result = unknown> {
       this.#setLoss(this.#model);
     }
     const { model, args } = this;
+    this.#checkMetric();
     if (!train?.length)
       throw new AthanorError("ERR_DATA", "Trainer: train must have at least one row, got none");
     const examples = await this.#examples(train, "train", signal);
@@ -168,6 +169,16 @@ export class Trainer<Result = unknown> {
       callbacks.add(runManifest({ outputFolder, task, data: marks, best: () => run.state.best }));
     }
     return run;
+  }
+
+  /** Evaluations must give the metric that the best checkpoint is chosen by. @throws ERR_ARGUMENT */
+  #checkMetric(): void {
+    const { metric, evalEvery } = this.args;
+    const { computeMetrics, prepare } = this.#options;
+    if (evalEvery === "no" || computeMetrics || prepare) return;
+    const known = this.#task().metricNames?.(this.model);
+    if (known === undefined || metric === "loss" || known.includes(metric)) return;
+    throw fault("metric", `one of loss, ${known.join(", ")}`, metric);
   }
 
   async #evalMark(signal?: AbortSignal): Promise<DataMark | undefined> {

@@ -8,7 +8,10 @@ import { expect, test } from "@jest/globals";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 test.each([
-  ["data", /^(\.\.\/errors\.js|node:[a-z/_0-9]+|csv-parse|hyparquet|hyparquet-compressors)$/],
+  [
+    "data",
+    /^(\.\.\/errors\.js|\.\.\/hub\/index\.js|node:[a-z/_0-9]+|csv-parse|hyparquet|hyparquet-compressors)$/,
+  ],
   ["hub", /^(\.\.\/errors\.js|node:[a-z/]+|@huggingface\/hub)$/],
   ["tokenizers", /^((\.\.\/)+(errors|hub\/index)\.js|node:[a-z/_]+)$/],
 ])("src/%s imports nothing of the engine", (name, allowed) => {

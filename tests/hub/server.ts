@@ -23,7 +23,7 @@ export interface Fault {
   status?: number;
 }
 
-/** A repository: files by name; those that are large lie on the other host. */
+/** A repository: files by name; those that are large lie on the other host. Data sets are named "datasets/NAME". */
 export interface FakeRepository {
   files: Record<string, string | Uint8Array>;
   /** Names of files that are stored by their SHA-256 elsewhere. */
@@ -54,7 +54,8 @@ export async function fakeHub(repositories: FakeHub["repositories"]): Promise<Fa
   const hosts = { cdn: "" };
   const elsewhere = createServer((request, response) => {
     if (request.headers.authorization) hub.leaked.push(request.headers.authorization);
-    const [, name, file] = (request.url?.match(/^\/cdn\/(.+)\/([^/]+)$/) ?? []).map(decodeURIComponent);
+    const [, name, path] = (request.url ?? "").match(/^\/cdn\/(.+)\/([^/]+)$/) ?? [];
+    const file = decodeURIComponent(path);
     hub.requests.push(`CDN ${file}${request.headers.range ? ` ${request.headers.range}` : ""}`);
     sendFile(hub, request, response, file, bytesOf(hub.repositories[name].files[file]));
   });
@@ -87,8 +88,8 @@ function answer(
   hub.requests.push(`${request.method} ${pathname}${range}`);
   if (hub.down === "silent") return undefined;
   if (hub.down !== undefined) return refuse(response, hub.down, "");
-  const info = pathname.match(/^\/api\/models\/(.+)\/revision\/([^/]+)$/);
-  const tree = pathname.match(/^\/api\/models\/(.+)\/tree\/([^/]+)$/);
+  const info = pathname.match(/^\/api\/(?:models\/)?(.+)\/revision\/([^/]+)$/);
+  const tree = pathname.match(/^\/api\/(?:models\/)?(.+)\/tree\/([^/]+)$/);
   const file = pathname.match(/^\/(.+)\/resolve\/([^/]+)\/(.+)$/);
   const [, name, revision, path] = (info ?? tree ?? file ?? []) as string[];
   const repository = hub.repositories[name];
@@ -114,8 +115,8 @@ function sendTree(
   query: URLSearchParams,
 ): void {
   const deep = query.get("recursive") === "true";
-  const listed = Object.entries(repository.files).filter(([path]) => deep || !path.includes("/"));
-  const entries = listed.map(([path, content]) => {
+  const shown = Object.entries(repository.files).filter(([path]) => deep || !path.includes("/"));
+  const entries = shown.map(([path, content]) => {
     const bytes = bytesOf(content);
     const large = repository.large?.includes(path)
       ? { oid: sha256(bytes), size: bytes.length, pointerSize: 134 }
@@ -130,8 +131,8 @@ function sendTree(
   });
   const all = [{ type: "directory", path: "onnx", size: 0, oid: gitHash(Buffer.from("")) }, ...entries];
   const from = Number(query.get("cursor") ?? 0);
-  const next = `${url}${pathname}?cursor=${from + 2}&recursive=${deep}`;
-  if (from + 2 < all.length) response.setHeader("Link", `<${next}>; rel="next"`);
+  query.set("cursor", String(from + 2));
+  if (from + 2 < all.length) response.setHeader("Link", `<${url}${pathname}?${query}>; rel="next"`);
   json(response, all.slice(from, from + 2));
 }
 

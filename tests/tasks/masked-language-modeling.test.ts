@@ -122,7 +122,7 @@ test.each<[string, MaskedLanguageModelingOptions, unknown, string]>([
 
 test.each<[object, string]>([
   [{ maxLength: 0 }, "maxLength must be an integer from 1, got 0"],
-  [{ probability: 2 }, "probability must be a number from 0 to 1, got 2"],
+  [{ probability: 2 }, "probability must be a number above 0, at most 1, got 2"],
   [{ topK: "5" }, 'topK must be an integer from 1, got "5"'],
   [{ remainder: "pad" }, 'remainder must be "drop" or "keep", got "pad"'],
   [{ words: () => [] }, "wholeWord must be true beside words, got false"],

@@ -23,7 +23,7 @@ describe("labels of data sets", () => {
     [
       "no list",
       [{ tags: ["O"] }, { tag: ["O"] }],
-      'row 1 column "tags" must be a list of labels, got undefined',
+      'row 1 column "tags" must be a list of labels, got undefined (columns: tag)',
     ],
     ["an id", [{ tags: [1] }], 'row 0 column "tags" must be made of names of labels, got 1'],
     ["an empty name", [{ tags: ["O", ""] }], 'row 0 column "tags" must be made of names of labels, got ""'],

@@ -3,6 +3,7 @@ import { AthanorError } from "../../errors.js";
 import { AutoModelForMaskedLM } from "../../models/index.js";
 import { factoryOptions, type TaskEntry, type TaskSettings } from "../entry.js";
 import { maskedLanguageModeling } from "../masked-language-modeling.js";
+import { shownValue } from "../rows.js";
 
 /** Options of the tasks that hide tokens. */
 export const maskingOptions: TaskEntry["options"] = [
@@ -11,6 +12,7 @@ export const maskingOptions: TaskEntry["options"] = [
   {
     name: "wordsColumn",
     kind: "text",
+    column: "optional",
     elsewhere: true,
     description: "with --whole-word: column with a text's words, where the tokenizer's will not do (Chinese)",
   },
@@ -38,7 +40,10 @@ export function wordsOption({ wordsColumn: column }: TaskSettings): {
   const words = (_: string, row: object): string[] => {
     const value = (row as Record<string, unknown>)[column];
     if (Array.isArray(value) && value.every((word) => typeof word === "string")) return value;
-    throw new AthanorError("ERR_DATA", `column "${column}" must be a list of words, got ${typeof value}`);
+    throw new AthanorError(
+      "ERR_DATA",
+      `column "${column}" must be a list of words, got ${shownValue(value)}`,
+    );
   };
   return { words };
 }

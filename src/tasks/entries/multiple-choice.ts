@@ -15,11 +15,13 @@ const options: TaskEntry["options"] = [
   {
     name: "beginningColumn",
     kind: "text",
+    column: "optional",
     description: "column with what begins every choice (default: sent2 or question, where there)",
   },
   {
     name: "choicesColumn",
     kind: "list",
+    column: "optional",
     elsewhere: true,
     description:
       "column with a list of choices, or several columns (default: choices, or ending0, ending1, ...)",

@@ -10,7 +10,7 @@ const options: TaskEntry["options"] = [
     name: "pairColumn",
     kind: "text",
     default: "pair",
-    column: "optional",
+    column: "predicted",
     description: "when predicting: column with the second text",
   },
   {

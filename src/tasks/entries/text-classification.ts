@@ -98,6 +98,7 @@ export const textClassificationEntry: TaskEntry = {
     if (problemOf(settings) === "regression") return { name: "mse", greaterIsBetter: false };
     return { name: problemOf(settings) === "multi-label" ? "f1_micro" : "accuracy", greaterIsBetter: true };
   },
+  bestElse: "f1_micro of multi-label problems, mse of regression, GLUE's own with --glue",
   reading: (settings, file) =>
     settings.glue !== undefined && /\.tsv(\.gz)?$/i.test(file)
       ? { format: "glue", task: glueOf(settings) }

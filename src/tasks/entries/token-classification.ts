@@ -99,9 +99,11 @@ export const tokenClassificationEntry: TaskEntry = {
       metrics: (results, examples, model, rows) => task.metrics(results, examples, model, bare(rows)),
     };
   },
+  bestElse: "accuracy where labels are not like B-PER, as parts of speech",
   labels: (rows, settings) => tokenLabelNames(rows, String(settingOf({ options }, settings, "tagsColumn"))),
-  best({ tagMetric = "auto" }, labels = []) {
-    const entities = tagMetric === "auto" ? areChunkLabels(labels) : tagMetric === "seqeval";
+  best({ tagMetric = "auto" }, labels) {
+    const chunks = labels === undefined || areChunkLabels(labels);
+    const entities = tagMetric === "auto" ? chunks : tagMetric === "seqeval";
     return { name: entities ? "f1" : "accuracy", greaterIsBetter: true };
   },
   classPairs({ results, rows, model, settings }) {

@@ -44,7 +44,7 @@ function endings(row: DataRow, index: number, columns: ChoiceColumns): string[] 
   const list = columnOf(row, choicesColumn);
   if (endingColumns === undefined && (columns.choicesColumn !== undefined || list !== undefined)) {
     if (!Array.isArray(list) || list.length < 2)
-      throw rowFault(TASK, index, choicesColumn, "a list of at least two texts", list);
+      throw rowFault(TASK, index, choicesColumn, "a list of at least two texts", list, row);
     return list.map((ending) => {
       if (typeof ending === "string" && ending.trim() !== "") return ending;
       throw rowFault(TASK, index, choicesColumn, "a list of texts that are not empty", ending);
@@ -80,7 +80,7 @@ export function labelOf(
   const label = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   if (Number.isInteger(label) && (label as number) >= 0 && (label as number) < choices)
     return label as number;
-  throw rowFault(TASK, index, labelColumn, `the number of a choice, from 0 to ${choices - 1}`, value);
+  throw rowFault(TASK, index, labelColumn, `the number of a choice, from 0 to ${choices - 1}`, value, row);
 }
 
 /**

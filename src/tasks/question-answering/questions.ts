@@ -51,7 +51,7 @@ export function questionOf(
 ): Question {
   if (typeof row !== "object" || row === null) throw rowFault(TASK, index, undefined, "an object", row);
   const asked = columnOf(row, columns.question);
-  if (typeof asked !== "string") throw rowFault(TASK, index, columns.question, "a text", asked);
+  if (typeof asked !== "string") throw rowFault(TASK, index, columns.question, "a text", asked, row);
   // As the reference does: blanks on the left would only take tokens from the context.
   const question = asked.trimStart();
   if (question === "" && !acceptEmpty) {
@@ -66,7 +66,7 @@ export function questionOf(
     value === undefined || value === null ? undefined : answersOf(value, index, columns.answers);
   if (answers === undefined && labels === "required") {
     const needed = "answers { text: [...], answer_start: [...] } (empty lists where there is none)";
-    throw rowFault(TASK, index, columns.answers, needed, value);
+    throw rowFault(TASK, index, columns.answers, needed, value, row);
   }
   return { row: index, id: String(id), question, context, answers };
 }

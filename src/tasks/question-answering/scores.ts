@@ -29,6 +29,14 @@ export function answerScores(
   };
 }
 
+/** The names of what answerScores() gives. */
+export function answerScoreNames(version: 1 | 2): readonly string[] {
+  const both = ["exact", "f1"];
+  if (version === 1) return both;
+  const kinds = ["hasAnswerExact", "hasAnswerF1", "noAnswerExact", "noAnswerF1"];
+  return [...both, ...kinds, "bestExact", "bestExactThreshold", "bestF1", "bestF1Threshold"];
+}
+
 /** What `nullThreshold` would have been best: found over the answers before any threshold. */
 function bestThresholds(
   answers: readonly QuestionAnswer[],

@@ -1,6 +1,7 @@
 // The ten GLUE configurations (Wang et al. 2018) for text classification: columns, classes, metrics.
 import { GLUE_CONFIGS, type GlueName } from "../../data/glue-tasks.js";
 import { AthanorError } from "../../errors.js";
+import { glueMetricNames } from "../../metrics/glue.js";
 import { accuracy, glue, matthewsCorrelation } from "../../metrics/index.js";
 import type { Example } from "../../models/batch.js";
 import type { TrainableModel } from "../../training/task.js";
@@ -75,6 +76,11 @@ export function glueLabelReader(name: GlueName, model: TrainableModel): LabelRea
     const id = typeof value === "string" ? labels.indexOf(value) : value;
     return Number.isInteger(id) ? (ids[id as number] ?? read(value, row, column)) : read(value, row, column);
   };
+}
+
+/** The names of what glueMetrics() gives. */
+export function glueScoreNames(name: GlueName): readonly string[] {
+  return name === "ax" ? ["matthewsCorrelation", "accuracy"] : glueMetricNames(name);
 }
 
 /**

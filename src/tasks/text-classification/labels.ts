@@ -22,8 +22,8 @@ export function labelReader(model: TrainableModel): LabelReader {
   const problem = problemOf(model);
   if (problem === "regression") return readNumber;
   if (names.length < 2 && problem !== "multi_label_classification") {
-    const needed = 'at least two labels, or problem_type "regression"';
-    throw new AthanorError("ERR_DATA", `${TASK}: model needs ${needed}, got ${names.length} label`);
+    const needed = 'at least two labels (of rows with different ones), or problem_type "regression"';
+    throw new AthanorError("ERR_DATA", `${TASK}: model needs ${needed}, got ${names.join(", ") || "none"}`);
   }
   const idOf = idReader(names);
   if (problem === "single_label_classification") return idOf;

@@ -64,6 +64,18 @@ export function classificationMetrics(
   return { accuracy: accuracy(found, wanted), ...more };
 }
 
+/** The names of what classificationMetrics() gives. */
+export function classificationMetricNames(model: TrainableModel): readonly string[] {
+  const problem = problemOf(model);
+  if (problem === "regression") return ["mse", "mae", "pearson", "spearman"];
+  if (problem === "multi_label_classification") return ["accuracy", "f1_micro", "f1_macro"];
+  const more =
+    labelNames(model).length === 2
+      ? ["f1", "precision", "recall"]
+      : ["f1_macro", "precision_macro", "recall_macro"];
+  return ["accuracy", ...more];
+}
+
 function regressionMetrics(
   predicted: readonly TextClassification[],
   examples: readonly Example[],

@@ -22,7 +22,7 @@ export function tagReader(model: TrainableModel, columns: WordColumns): TagReade
   const known = names.length <= 20 ? ` (${names.join(", ")})` : "";
   return (row, index, words) => {
     const tags = columnOf(row, columns.tags);
-    if (!Array.isArray(tags)) throw rowFault(TASK, index, columns.tags, "a list of labels", tags);
+    if (!Array.isArray(tags)) throw rowFault(TASK, index, columns.tags, "a list of labels", tags, row);
     if (tags.length !== words) {
       const needed = `as long as column "${columns.tokens}", ${words}`;
       throw rowFault(TASK, index, columns.tags, needed, tags);
@@ -88,7 +88,7 @@ export function insideLabels(names: readonly string[]): (label: number) => numbe
 export function tokenLabelNames(rows: readonly DataRow[], column = "tags"): string[] {
   const single = rows.flatMap((row, index) => {
     const tags = columnOf(row, column);
-    if (!Array.isArray(tags)) throw rowFault(TASK, index, column, "a list of labels", tags);
+    if (!Array.isArray(tags)) throw rowFault(TASK, index, column, "a list of labels", tags, row);
     return tags.map((tag) => {
       if (typeof tag === "string" && tag !== "") return { tag };
       throw rowFault(TASK, index, column, "made of names of labels", tag);

@@ -1,6 +1,6 @@
 // The options of token classification and their checks.
 import { AthanorError } from "../../errors.js";
-import { choiceOption, shownValue, wholeOption } from "../rows.js";
+import { checkOptions, choiceOption, shownValue, wholeOption } from "../rows.js";
 import { AGGREGATIONS, type Aggregation } from "./entities.js";
 import { TASK } from "./words.js";
 
@@ -40,8 +40,14 @@ export interface TokenClassificationOptions {
 
 export type Settings = ReturnType<typeof checkedOptions>;
 
+const OPTIONS = [
+  ...["tokensColumn", "tagsColumn", "textColumn", "joiner", "maxLength", "stride", "labelAllTokens"],
+  ...["continuation", "aggregation", "ignoreLabels", "metric"],
+] as (keyof TokenClassificationOptions)[];
+
 /** Options without gaps. @throws ERR_ARGUMENT naming the option */
 export function checkedOptions(options: TokenClassificationOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { maxLength, stride, labelAllTokens = false, joiner = " ", ignoreLabels = ["O"] } = options;
   if (typeof labelAllTokens !== "boolean") throw fault("labelAllTokens", "true or false", labelAllTokens);
   if (typeof joiner !== "string") throw fault("joiner", "a text", joiner);
