@@ -69,7 +69,11 @@ function auto(head: HeadName | NamedHead): AutoClass {
       const generationConfig = await readGenerationConfig(folder, config);
       const found = await resolveCheckpoint(folder);
       const { parts, rules } = modelParts(config, head, (tensor) => found.has(tensor));
-      const model = await loadModel({ folder, parts, rules, found }, options, () => new Model(parts, options));
+      const model = await loadModel(
+        { folder, parts, rules, found },
+        options,
+        () => new Model(parts, options),
+      );
       model.generationConfig = generationConfig;
       return model;
     },

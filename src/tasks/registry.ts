@@ -5,8 +5,8 @@ import { maskedLanguageModelingEntry } from "./entries/masked-language-modeling.
 import { multipleChoiceEntry } from "./entries/multiple-choice.js";
 import { preTrainingEntry } from "./entries/pre-training.js";
 import { questionAnsweringEntry } from "./entries/question-answering.js";
-import { summarizationEntry } from "./entries/summarization.js";
 import { sentenceEmbeddingsEntry } from "./entries/sentence-embeddings.js";
+import { summarizationEntry } from "./entries/summarization.js";
 import { textClassificationEntry } from "./entries/text-classification.js";
 import { tokenClassificationEntry } from "./entries/token-classification.js";
 import { translationEntry } from "./entries/translation.js";

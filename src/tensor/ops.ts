@@ -2,8 +2,8 @@
 export { type AttentionOptions, attention, type RelativeBias } from "./ops/attention.js";
 export * from "./ops/cache.js";
 export * from "./ops/creation.js";
-export * from "./ops/decoding.js";
 export { type CrfScores, crfDecode, crfNll } from "./ops/crf.js";
+export * from "./ops/decoding.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/gated.js";
 export * from "./ops/linear.js";
