@@ -9,6 +9,7 @@ import {
   type Adapter,
   AutoModel,
   AutoModelForMaskedLM,
+  AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
   addAdapters,
   addLora,
@@ -25,6 +26,7 @@ import { readSafetensors } from "../../src/models/safetensors.js";
 import { noGrad } from "../../src/tensor/scope.js";
 import { examplesOf, modelCase, modelFolder } from "../support/model-fixtures.js";
 import { expectClose, expectCode, expectCodeAsync, expectSameBits } from "../support/ops.js";
+import { randomData } from "../support/random.js";
 import { repositoryFile } from "../tasks/language-support.js";
 import { bitsOf, tinyModel, tinyRows, tinyTokenizer } from "../training/support.js";
 
@@ -244,6 +246,31 @@ describe.each([
       model.eval().forward(model.collate([{ inputIds: [2, 9, 14, 3] }])),
     ).logits.data();
     expect(JSON.parse(stdout)).toEqual(Array.from(logits));
+    model.dispose();
+  });
+});
+
+describe.each(["t5-gated-gelu-untied", "bart-conditional", "marian-mt"])("LoRA on %s", (name) => {
+  test("in every product gives what merged weights give, and gradients to nothing else", async () => {
+    const model = await AutoModelForSeq2SeqLM.fromPretrained(modelFolder(name));
+    expect(model.store.places.linear.length).toBeGreaterThan(10);
+    const one = addLora(model);
+    expect(one.targetModules.length).toBe(2);
+    expect(one.modulesToSave).toEqual([]);
+    one.remove();
+    const lora = addLora(model, { rank: 2, targetModules: /./ });
+    for (const [i, parameter] of [...lora.parameters().values()].entries()) {
+      parameter.set(randomData(parameter.shape, i + 1, 0.2));
+    }
+    const batch = model.collate(examplesOf(await modelCase(name)));
+    const output = model.forward(batch);
+    output.loss!.backward();
+    for (const [parameter, { grad }] of model.parameters()) {
+      expect([parameter, grad !== null]).toEqual([parameter, lora.names.has(parameter)]);
+    }
+    lora.merge();
+    const merged = noGrad(() => model.forward(batch));
+    expectClose(await merged.logits.data(), Array.from(await output.logits.data()), 2e-5, "logits");
     model.dispose();
   });
 });
