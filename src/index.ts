@@ -1,10 +1,12 @@
 // The public API: re-exports only.
 export * from "./data/index.js";
 export { AthanorError, type ErrorCode } from "./errors.js";
+export * from "./generation/index.js";
 export * from "./metrics/index.js";
 export * from "./models/index.js";
 export type { Priority } from "./native/contract.js";
 export * as nn from "./nn/index.js";
+export type { CacheSequence, CacheSource, KeyValueCache } from "./nn/key-value-cache.js";
 export { type ReportParts, type RunLog, readRunLog, reportHtml } from "./report/index.js";
 export * from "./tasks/index.js";
 export { type CustomContext, type CustomFunction, customFunction } from "./tensor/custom-function.js";

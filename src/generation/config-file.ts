@@ -3,10 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
-import { writeFileAtomic } from "../models/atomic-file.js";
 import type { GenerationConfig } from "./options.js";
 
-const fileName = "generation_config.json";
+export const generationConfigFile = "generation_config.json";
 
 function camelCase(name: string): string {
   return name.replace(/^_/, "").replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -16,6 +15,18 @@ function camelCase(name: string): string {
 export function generationConfigOf(parsed: object): GenerationConfig {
   const entries = Object.entries(parsed).filter(([name]) => name !== "__proto__");
   return Object.fromEntries(entries.map(([name, value]) => [camelCase(name), value])) as GenerationConfig;
+}
+
+function snakeCase(name: string): string {
+  return name === "fromModelConfig"
+    ? "_from_model_config"
+    : name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+}
+
+/** The text of a generation_config.json, which Transformers loads. */
+export function generationConfigText(config: GenerationConfig): string {
+  const entries = Object.entries(config).map(([name, value]) => [snakeCase(name), value] as const);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 
 const inModelConfig = [
@@ -46,7 +57,7 @@ export async function readGenerationConfig(
   folder: string,
   config: Record<string, unknown>,
 ): Promise<GenerationConfig> {
-  const file = join(folder, fileName);
+  const file = join(folder, generationConfigFile);
   let parsed: unknown;
   try {
     parsed = JSON.parse(await readFile(file, "utf8"));
@@ -58,17 +69,4 @@ export async function readGenerationConfig(
     throw new AthanorError("ERR_CHECKPOINT", `${file}: must be an object`);
   }
   return generationConfigOf(parsed);
-}
-
-/** The entries as generation_config.json spells them. */
-export function generationConfigFile(config: GenerationConfig): Record<string, unknown> {
-  const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const spelled = (name: string) => (name === "fromModelConfig" ? "_from_model_config" : snakeCase(name));
-  return Object.fromEntries(Object.entries(config).map(([name, value]) => [spelled(name), value]));
-}
-
-/** Writes generation_config.json beside a model's config.json. */
-export async function writeGenerationConfig(folder: string, config: GenerationConfig): Promise<void> {
-  const text = JSON.stringify(generationConfigFile(config), null, 2);
-  await writeFileAtomic(join(folder, fileName), `${text}\n`);
 }

@@ -1,6 +1,7 @@
 // model.generate and model.stream, over whatever can give next-token scores.
 import { AthanorError } from "../errors.js";
 import { type DecodingEvent, decode } from "./decoding.js";
+import { isNative, NativeScorer } from "./native-scorer.js";
 import type { NextTokenModel, Source } from "./next-token-model.js";
 import type { GenerateOptions, GenerationConfig } from "./options.js";
 import { HostScorer } from "./scorer.js";
@@ -41,8 +42,13 @@ export interface GenerativeModel {
   readonly inputPositions: number;
   /** The most tokens that the decoder has positions for; Infinity where nothing limits it. */
   readonly decoderPositions: number;
-  /** Room for one call; `useCache` false: everything is computed anew for every token. */
-  nextTokens(useCache: boolean): NextTokenModel<unknown>;
+  /**
+   * What one call works with.
+   *
+   * @param useCache false: everything is computed anew for every token
+   * @param tokens how many the hypotheses at work may have together
+   */
+  nextTokens(useCache: boolean, tokens: number): NextTokenModel<unknown>;
 }
 
 function fail(message: string): never {
@@ -151,7 +157,15 @@ function events(
 ): AsyncGenerator<DecodingEvent> {
   requireVocabulary(model, settings);
   const sources = sourcesOf(model, examples, settings, call);
-  return decode(model.nextTokens(settings.useCache), sources, settings, new HostScorer(settings));
+  const scorer =
+    settings.useNativeScores && isNative(settings) ? new NativeScorer(settings) : new HostScorer(settings);
+  const { numBeams, numReturnSequences, batchRows, useCache } = settings;
+  const each = numBeams > 1 ? numBeams : numReturnSequences;
+  const atOnce = Math.min(sources.length, Math.max(1, Math.floor(batchRows / each)));
+  const longest = Math.max(
+    ...sources.map(({ prompt, maxLength }) => prompt.length + each * (maxLength - prompt.length)),
+  );
+  return decode(model.nextTokens(useCache, atOnce * longest), sources, settings, scorer);
 }
 
 /** @see Model.generate */

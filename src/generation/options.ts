@@ -71,6 +71,8 @@ export interface GenerateOptions extends GenerationConfig {
   tokenizer?: TokenDecoder;
   /** The most hypotheses computed at once, beams counted; default 128. Others wait until some have finished. */
   batchRows?: number;
+  /** @internal False: all logits are read and processed in TypeScript, for tests of one against the other. */
+  useNativeScores?: boolean;
 }
 
 /** Names of generation_config.json that have no part in what is generated here. */
@@ -89,7 +91,6 @@ export const harmlessEntries = new Set([
   "transformersVersion",
   "fromModelConfig",
   "maxCacheLen",
-  "maxTime",
   "maxMatchingNgramSize",
   "promptLookupNumTokens",
   "numAssistantTokens",
@@ -100,13 +101,14 @@ export const harmlessEntries = new Set([
   "assistantEnsembleWeight",
   "targetLookbehind",
   "isAssistant",
-  "tokenHealing",
-  "lowMemory",
   "useMtp",
 ]);
 
 /** Names that change what is generated and are not offered, with the values that mean "off". */
 export const unsupportedEntries: Record<string, unknown[]> = {
+  maxTime: [],
+  tokenHealing: [false],
+  lowMemory: [false],
   numBeamGroups: [1],
   diversityPenalty: [0],
   penaltyAlpha: [],

@@ -20,6 +20,7 @@ export interface Settings extends GenerateOptions {
   useCache: boolean;
   seed: number;
   batchRows: number;
+  useNativeScores: boolean;
   eosTokenIds: number[];
   forcedEosTokenIds: number[] | undefined;
   stopTexts: string[];
@@ -38,6 +39,7 @@ const defaults = {
   useCache: true,
   seed: 0,
   batchRows: 128,
+  useNativeScores: true,
 } as const;
 
 /** The tokens generated where nothing says how many. */
@@ -83,7 +85,7 @@ const numberRules: Record<string, NumberRule> = {
   batchRows: count,
 };
 
-const switches = ["doSample", "useCache", "renormalizeLogits", "removeInvalidValues"];
+const switches = ["doSample", "useCache", "useNativeScores", "renormalizeLogits", "removeInvalidValues"];
 const tokenLists = ["suppressTokens", "beginSuppressTokens"];
 const others = [
   ...["earlyStopping", "stopStrings", "badWordsIds", "sequenceBias", "forcedEosTokenId", "eosTokenId"],

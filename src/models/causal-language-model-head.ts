@@ -1,8 +1,10 @@
 // The heads of generative models: logits over the vocabulary from the word embeddings or a layer of its own, and the
 // loss of the next token, of which (T, V) logits are never stored.
-import type { Parameter, ParameterStore } from "../nn/parameter.js";
+import type { Parameter, ParameterStore, WeightType } from "../nn/parameter.js";
 import { mul } from "../tensor/ops/elementwise.js";
-import { linear } from "../tensor/ops/linear.js";
+import { linear, quantizeRows } from "../tensor/ops/linear.js";
+import { cast } from "../tensor/ops/shape.js";
+import { noGrad, untracked } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type BatchLabels, collateTokenLabels, type Example, integerLabels, noLabels } from "./batch.js";
 import { headInit, type ModelConfig } from "./config.js";
@@ -22,13 +24,41 @@ export interface VocabularyProjection {
 }
 
 export class VocabularyHead {
+  /** The word embeddings in fewer bits, where the layer is tied to them: look-ups need them in f32. */
+  #reduced: { weight: Tensor; scale?: Tensor } | undefined;
+
   constructor(private readonly projection: VocabularyProjection) {}
 
   /** hidden (T, C) -> (T, V) */
   logits(hidden: Tensor): Tensor {
     const { weight, bias, scale = 1 } = this.projection;
     const x = scale === 1 ? hidden : mul(hidden, scale);
-    return linear(x, weight.tensor, bias?.tensor.reshape([-1]), { weightScale: weight.scale });
+    const { weight: used, scale: weightScale } = this.#reduced ?? {
+      weight: weight.tensor,
+      scale: weight.scale,
+    };
+    return linear(x, used, bias?.tensor.reshape([-1]), { weightScale });
+  }
+
+  /** For inference: logits are made with a copy of tied weights in fewer bits, which is read at every token. */
+  reduce(type: Exclude<WeightType, "f32">): void {
+    const { weight } = this.projection;
+    this.dispose();
+    // Not tied: reduced as other weights are. On a GPU in bf16 all tensors are.
+    if (weight.isWeight || weight.tensor.dtype !== "f32") return;
+    this.#reduced = untracked(() =>
+      noGrad(() => {
+        if (type === "bf16") return { weight: cast(weight.tensor, "bf16") };
+        const { values, scale } = quantizeRows(weight.tensor);
+        return { weight: values, scale };
+      }),
+    );
+  }
+
+  dispose(): void {
+    this.#reduced?.weight.dispose();
+    this.#reduced?.scale?.dispose();
+    this.#reduced = undefined;
   }
 
   /** The mean over the rows whose label is not -100: labels i32 (T). */
@@ -56,7 +86,7 @@ export const causalLanguageModel: HeadKind = {
     return {
       lossOptions: ["labelSmoothing"],
       collate: collateNextTokens,
-      logits: (hidden) => head.logits(hidden),
+      vocabulary: head,
       forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch.extra.nextLabels, loss),
     };
   },

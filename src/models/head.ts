@@ -1,5 +1,5 @@
 // What a task head is, whatever its task and family.
-import type { ParameterStore } from "../nn/parameter.js";
+import type { ParameterStore, WeightType } from "../nn/parameter.js";
 import { dropout } from "../tensor/ops/norm.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Batch, BatchLabels, Example } from "./batch.js";
@@ -23,14 +23,23 @@ export type HeadName =
 /** Named outputs; `logits` is there for every head but the bare model and question answering. */
 export type HeadOutput = Record<string, Tensor | undefined>;
 
+/** Logits over a vocabulary, and their weights in fewer bits. */
+export interface VocabularyLogits {
+  /** hidden (N, C) -> (N, V) */
+  logits(hidden: Tensor): Tensor;
+  /** Also after the model was moved. */
+  reduce(type: Exclude<WeightType, "f32">): void;
+  dispose(): void;
+}
+
 export interface Head {
   /** Whether it reads the hidden states of all layers. */
   readonly hiddenStates?: boolean;
   /** Which options its loss has; none when left out. */
   readonly lossOptions?: readonly LossOption[];
   collate(examples: readonly Example[], device: string): BatchLabels;
-  /** Heads of models that generate: hidden (N, C) -> (N, V). */
-  logits?(hidden: Tensor): Tensor;
+  /** Heads of models that generate: what makes logits of hidden states. */
+  readonly vocabulary?: VocabularyLogits;
   forward(encoded: EncoderOutput, batch: Batch, training: boolean, loss: HeadLoss): HeadOutput;
 }
 

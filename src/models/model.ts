@@ -1,9 +1,10 @@
-// A model: configuration, named parameters on a queue of their own, and a forward over ragged batches.
+// A model: configuration, named parameters on a queue of their own, and a forward over ragged batches. Long because it
+// has all that is called on a model, in methods of a few lines.
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AthanorError } from "../errors.js";
-import { writeGenerationConfig } from "../generation/config-file.js";
+import { generationConfigFile, generationConfigText } from "../generation/config-file.js";
 import {
   type GenerationExample,
   type GenerationResult,
@@ -184,7 +185,10 @@ export class Model {
   /** @internal Stores weights in fewer bits, for good: on a GPU "bf16" means all of them, and activations. */
   reduce(type: Exclude<WeightType, "f32">): void {
     if (type === "bf16" && this.device !== "cpu") this.#store.toBf16(false);
-    else this.#store.reduce(type);
+    else {
+      this.#store.reduce(type);
+      this.#head.vocabulary?.reduce(type);
+    }
     this.dtype = type;
     this.#parameters = undefined;
   }
@@ -349,7 +353,7 @@ export class Model {
     return scope(() => {
       if (encoderOutputs) decoder.keepMemory?.(cache, encoderOutputs.lastHiddenState);
       const hidden = cache.lastTokens(decoder.decode(inputIds, cache));
-      return { lastHiddenState: hidden, logits: this.#head.logits?.(hidden) } as ModelOutput;
+      return { lastHiddenState: hidden, logits: this.#head.vocabulary?.logits(hidden) } as ModelOutput;
     });
   }
 
@@ -423,7 +427,7 @@ export class Model {
   #requireDecoder(method: string): CachedDecoder {
     this.#requireLive(method);
     const { decoder } = this.#encoder;
-    if (decoder && this.#head.logits) return decoder;
+    if (decoder && this.#head.vocabulary) return decoder;
     throw new AthanorError(
       "ERR_ARGUMENT",
       `${method}: needs a model that generates (AutoModelForCausalLM, AutoModelForSeq2SeqLM), got ${this.architecture}`,
@@ -431,7 +435,8 @@ export class Model {
   }
 
   /**
-   * Writes config.json and model.safetensors (of a model that generates generation_config.json too), which Transformers loads as they are. Files are replaced only when
+   * Writes config.json, model.safetensors and, where the model generates, generation_config.json, which Transformers
+   * loads as they are. Files are replaced only when
    * the new ones are complete.
    *
    * @param options dtype: "f32" or "bf16" (rounded to nearest even); default as the weights are, which is f32
@@ -471,9 +476,9 @@ export class Model {
       })),
     );
     await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
-    const generates = this.#encoder.decoder && this.#head.logits;
-    if (generates && Object.keys(this.generationConfig).length > 0) {
-      await writeGenerationConfig(folder, this.generationConfig);
+    if (this.#encoder.decoder) {
+      const file = join(folder, generationConfigFile);
+      await writeFileAtomic(file, generationConfigText(this.generationConfig));
     }
   }
 
@@ -492,6 +497,7 @@ export class Model {
     this.#queue = queue;
     this.#device = target;
     this.#parameters = undefined;
+    if (this.dtype !== "f32") this.#head.vocabulary?.reduce(this.dtype);
     return this.setLoss(this.#loss.options);
   }
 
@@ -501,6 +507,7 @@ export class Model {
     this.#disposed = true;
     this.adapter?.release();
     this.#store.dispose();
+    this.#head.vocabulary?.dispose();
     this.#loss.dispose();
     getEngine().native.removeQueue(this.queue);
   }

@@ -2,7 +2,7 @@
 import type { GenerativeModel } from "../generation/generate.js";
 import type { Admitted, NextTokenModel, Source } from "../generation/next-token-model.js";
 import type { CacheSequence, KeyValueCache } from "../nn/key-value-cache.js";
-import { gatherRows } from "../tensor/ops/shape.js";
+import { cast, gatherRows } from "../tensor/ops/shape.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 import type { Example } from "./batch.js";
@@ -23,9 +23,9 @@ export function generativeModel(model: Model, shape: GenerativeShape): Generativ
     vocabulary,
     inputPositions: model.maxLength,
     decoderPositions: model.maxTargetLength,
-    nextTokens: (useCache) =>
+    nextTokens: (useCache, tokens) =>
       (useCache
-        ? new CachedTokens(model, shape)
+        ? new CachedTokens(model, shape, tokens)
         : new WholeSequences(model, shape)) as NextTokenModel<unknown>,
   };
 }
@@ -55,6 +55,9 @@ function concatenated(parts: readonly Int32Array[]): Int32Array {
   return all;
 }
 
+/** Rows that a cache has at once, where so many may be needed; it grows beyond. */
+const mostFirstRows = 2048;
+
 class CachedTokens implements NextTokenModel<CacheSequence> {
   readonly vocabulary: number;
   readonly #cache: KeyValueCache;
@@ -64,9 +67,10 @@ class CachedTokens implements NextTokenModel<CacheSequence> {
   constructor(
     private readonly model: Model,
     private readonly shape: GenerativeShape,
+    tokens: number,
   ) {
     this.vocabulary = shape.vocabulary;
-    this.#cache = untracked(() => model.createCache());
+    this.#cache = untracked(() => model.createCache({ rows: Math.min(tokens, mostFirstRows) }));
   }
 
   admit(sources: readonly Source[]): Admitted<CacheSequence>[] {
@@ -104,7 +108,8 @@ class CachedTokens implements NextTokenModel<CacheSequence> {
     try {
       return inference(this.model, () => {
         const inputIds = integers(concatenated(tokens), this.model);
-        return this.model.forward({ inputIds }, { cache, encoderOutputs: this.#encoded }).logits;
+        const { logits } = this.model.forward({ inputIds }, { cache, encoderOutputs: this.#encoded });
+        return cast(logits, "f32");
       });
     } finally {
       this.#forgetEncoded();
@@ -166,9 +171,10 @@ class WholeSequences implements NextTokenModel<Whole> {
       end += all.length;
       return end;
     });
-    return inference(model, () =>
-      gatherRows(model.forward(model.collate(examples)).logits, integers(last, model)),
-    );
+    return inference(model, () => {
+      const { logits } = model.forward(model.collate(examples));
+      return cast(gatherRows(logits, integers(last, model)), "f32");
+    });
   }
 
   dispose(): void {}

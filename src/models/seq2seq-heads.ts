@@ -65,7 +65,7 @@ export const conditionalGeneration = ({ shift, projection }: Seq2SeqLayout): Hea
         const lossCount = flat.filter((label) => label !== IGNORED).length;
         return { tensors: { labels: integerLabels(flat, "labels", device) }, lossCount, decoder };
       },
-      logits: (hidden) => head.logits(hidden),
+      vocabulary: head,
       forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch.labels, loss),
     };
   },

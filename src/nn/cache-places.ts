@@ -56,8 +56,3 @@ export class CacheSequence {
     this.length += rows.length;
   }
 }
-
-/** The rows of its encoder output, in order. */
-export function crossRowsOf({ crossBegin, crossLength }: CacheSource): number[] {
-  return Array.from({ length: crossLength }, (_, i) => crossBegin + i);
-}

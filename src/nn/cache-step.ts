@@ -1,11 +1,12 @@
 // One step of a decoder over a key/value cache: the index tables that all its layers share, and attention by them.
 import { AthanorError } from "../errors.js";
 import { attention, type RelativeBias } from "../tensor/ops/attention.js";
+import { cachedAttention, writeRows } from "../tensor/ops/cache.js";
 import { gatherRows } from "../tensor/ops/shape.js";
-import { scope, untracked } from "../tensor/scope.js";
+import { untracked } from "../tensor/scope.js";
 import { makeTensor, type Tensor } from "../tensor/tensor.js";
-import { type CacheSequence, crossRowsOf } from "./cache-places.js";
-import { type LayerRows, writeRows } from "./layer-rows.js";
+import type { CacheSequence } from "./cache-places.js";
+import type { LayerRows } from "./layer-rows.js";
 
 export interface CachedAttentionOptions {
   heads: number;
@@ -26,33 +27,19 @@ export interface StepPlan {
   newRows: Int32Array;
 }
 
-/** Queries and the keys that they see, one attention sequence after another. */
-interface Gathered {
-  offsets: Tensor;
-  keyRows: Tensor;
-  keyOffsets: Tensor;
-}
-
-/** Sums from 0: where each part begins, and where the last one ends. */
-function running(counts: readonly number[]): number[] {
-  const sums = [0];
-  for (const count of counts) sums.push(sums[sums.length - 1] + count);
-  return sums;
-}
-
 export class CacheStep {
   /** The place of each token in its sequence, from 0: i32 (T). */
   readonly positionIds: Tensor;
   readonly #made: Tensor[] = [];
-  readonly #newRows: Int32Array;
+  readonly #newRows: Tensor; // (T)
   /** Rows with each sequence's last token (N); none where that is all of them. */
   readonly #last: Tensor | undefined;
   /** Without any past: where each sequence's tokens begin (N+1). */
   readonly #prompts: Tensor | undefined;
-  /** Otherwise each token is a query over its own past and itself. */
-  readonly #pasts: Gathered | undefined;
-  /** The tokens of one source are queries over its rows. */
-  readonly #sources: Gathered | undefined;
+  /** Otherwise each token's past and itself: (T, longest) rows of which the first (T) count. */
+  readonly #pasts: { rows: Tensor; lengths: Tensor } | undefined;
+  /** Each token's source: its first row and how many there are, (T) both. */
+  readonly #sources: { starts: Tensor; lengths: Tensor } | undefined;
 
   constructor(
     plan: StepPlan,
@@ -60,52 +47,53 @@ export class CacheStep {
     private readonly device: string,
   ) {
     const { sequences, counts, past, newRows } = plan;
-    this.#newRows = newRows;
-    const offsets = running(counts);
-    this.positionIds = this.#upload(
-      sequences.flatMap((_, i) => Array.from({ length: counts[i] }, (_, j) => past[i] + j)),
-    );
-    if (counts.some((count) => count !== 1))
-      this.#last = this.#upload(offsets.slice(1).map((end) => end - 1));
+    const tokens = newRows.length;
+    const positions = new Int32Array(tokens);
+    const last = new Int32Array(sequences.length);
+    const offsets = new Int32Array(sequences.length + 1);
+    sequences.forEach((_, i) => {
+      const begin = offsets[i];
+      for (let j = 0; j < counts[i]; j++) positions[begin + j] = past[i] + j;
+      offsets[i + 1] = begin + counts[i];
+      last[i] = begin + counts[i] - 1;
+    });
+    this.#newRows = this.#upload(newRows);
+    this.positionIds = this.#upload(positions);
+    if (tokens !== sequences.length) this.#last = this.#upload(last);
     if (past.every((length) => length === 0)) this.#prompts = this.#upload(offsets);
-    else this.#pasts = this.#pastTables(plan);
-    if (hasCross) this.#sources = this.#sourceTables(plan);
+    else this.#pasts = this.#pastTables(plan, positions);
+    if (hasCross) this.#sources = this.#sourceTables(plan, tokens);
   }
 
-  #upload(values: ArrayLike<number>): Tensor {
-    const t = untracked(() => makeTensor(Int32Array.from(values), "i32", [values.length], this.device, 0));
+  #upload(values: Int32Array, shape = [values.length]): Tensor {
+    const t = untracked(() => makeTensor(values, "i32", shape, this.device, 0));
     this.#made.push(t);
     return t;
   }
 
-  #gathered(queries: readonly number[], keys: readonly ArrayLike<number>[]): Gathered {
-    return {
-      offsets: this.#upload(running(queries)),
-      keyRows: this.#upload(keys.flatMap((rows) => Array.from(rows))),
-      keyOffsets: this.#upload(running(keys.map((rows) => rows.length))),
-    };
-  }
-
-  #pastTables({ sequences, counts, past }: StepPlan): Gathered {
-    const keys = sequences.flatMap(({ rows }, i) =>
-      Array.from({ length: counts[i] }, (_, j) => rows.subarray(0, past[i] + j + 1)),
-    );
-    return this.#gathered(
-      keys.map(() => 1),
-      keys,
-    );
-  }
-
-  #sourceTables({ sequences, counts }: StepPlan): Gathered {
-    const sizes: number[] = [];
-    const sources = sequences.map(({ source }) => source);
-    const groups = sources.filter((source, i) => {
-      const begins = i === 0 || sources[i - 1] !== source;
-      if (begins) sizes.push(counts[i]);
-      else sizes[sizes.length - 1] += counts[i];
-      return begins;
+  #pastTables({ sequences, counts }: StepPlan, positions: Int32Array) {
+    const longest = Math.max(...sequences.map(({ length }) => length));
+    const rows = new Int32Array(positions.length * longest);
+    let token = 0;
+    sequences.forEach((sequence, i) => {
+      for (let j = 0; j < counts[i]; j++, token++) {
+        rows.set(sequence.rows.subarray(0, positions[token] + 1), token * longest);
+      }
     });
-    return this.#gathered(sizes, groups.map(crossRowsOf));
+    const lengths = positions.map((position) => position + 1);
+    return { rows: this.#upload(rows, [positions.length, longest]), lengths: this.#upload(lengths) };
+  }
+
+  #sourceTables({ sequences, counts }: StepPlan, tokens: number) {
+    const starts = new Int32Array(tokens);
+    const lengths = new Int32Array(tokens);
+    let token = 0;
+    sequences.forEach(({ source }, i) => {
+      starts.fill(source.crossBegin, token, token + counts[i]);
+      lengths.fill(source.crossLength, token, token + counts[i]);
+      token += counts[i];
+    });
+    return { starts: this.#upload(starts), lengths: this.#upload(lengths) };
   }
 
   /** Keeps k and v (T, W) and attends to each token's past: q (T, W) -> (T, W). */
@@ -117,10 +105,14 @@ export class CacheStep {
     v: Tensor,
     options: CachedAttentionOptions,
   ): Tensor {
-    writeRows(own.keys[layer], this.#newRows, k);
-    writeRows(own.values[layer], this.#newRows, v);
-    if (this.#prompts) return attention(q, k, v, { ...options, offsets: this.#prompts, causal: true });
-    return attend(q, own, layer, this.#pasts as Gathered, options);
+    const [keys, values] = [own.keys[layer], own.values[layer]];
+    if (this.#prompts) {
+      writeRows(keys, this.#newRows, k);
+      writeRows(values, this.#newRows, v);
+      return attention(q, k, v, { ...options, offsets: this.#prompts, causal: true });
+    }
+    const fresh = { newKeys: k, newValues: v, newRows: this.#newRows };
+    return cachedAttention(q, keys, values, { ...options, ...this.#pasts!, ...fresh });
   }
 
   /** q (T, W) over the rows of each token's source: (T, W). */
@@ -128,7 +120,7 @@ export class CacheStep {
     if (!this.#sources) {
       throw new AthanorError("ERR_ARGUMENT", "cache: crossAttention needs sources with a length, got none");
     }
-    return attend(q, cross, layer, this.#sources, options);
+    return cachedAttention(q, cross.keys[layer], cross.values[layer], { ...options, ...this.#sources });
   }
 
   /** Of x (T, C) the rows of each sequence's last token: (N, C). */
@@ -139,17 +131,4 @@ export class CacheStep {
   dispose(): void {
     for (const t of this.#made) t.dispose();
   }
-}
-
-function attend(
-  q: Tensor,
-  { keys, values }: LayerRows,
-  layer: number,
-  { offsets, keyRows, keyOffsets }: Gathered,
-  options: CachedAttentionOptions,
-): Tensor {
-  return scope(() => {
-    const [k, v] = [gatherRows(keys[layer], keyRows), gatherRows(values[layer], keyRows)];
-    return attention(q, k, v, { ...options, offsets, keyOffsets });
-  });
 }

@@ -15,10 +15,12 @@
 //   logits = project(cache.lastTokens(x));                // (N, V), one row per sequence
 //   cache.end();
 import { AthanorError } from "../errors.js";
-import { adopt, type Tensor } from "../tensor/tensor.js";
-import { CacheSequence, CacheSource, crossRowsOf } from "./cache-places.js";
+import { writeRows } from "../tensor/ops/cache.js";
+import { untracked } from "../tensor/scope.js";
+import { adopt, makeTensor, type Tensor } from "../tensor/tensor.js";
+import { CacheSequence, CacheSource } from "./cache-places.js";
 import { type CachedAttentionOptions, CacheStep } from "./cache-step.js";
-import { type CacheOptions, LayerRows, writeRows } from "./layer-rows.js";
+import { type CacheOptions, LayerRows } from "./layer-rows.js";
 
 export { CacheSequence, CacheSource } from "./cache-places.js";
 export type { CachedAttentionOptions } from "./cache-step.js";
@@ -31,7 +33,8 @@ export class KeyValueCache {
   readonly #cross: LayerRows;
   readonly #sources = new Set<CacheSource>();
   readonly #device: string;
-  #admitted: CacheSource[] = [];
+  /** Rows of the sources admitted last, in order: i32. */
+  #admitted: Tensor | undefined;
   #step: CacheStep | undefined;
   #disposed = false;
 
@@ -72,8 +75,18 @@ export class KeyValueCache {
       throw error;
     }
     for (const source of sources) this.#sources.add(source);
-    this.#admitted = sources;
+    this.#remember(sources);
     return sources;
+  }
+
+  #remember(sources: readonly CacheSource[]): void {
+    this.#admitted?.dispose();
+    const rows = sources.flatMap(({ crossBegin, crossLength }) =>
+      Array.from({ length: crossLength }, (_, i) => crossBegin + i),
+    );
+    this.#admitted = untracked(() =>
+      makeTensor(Int32Array.from(rows), "i32", [rows.length], this.#device, 0),
+    );
   }
 
   #takeCross(length: number): number {
@@ -86,14 +99,15 @@ export class KeyValueCache {
 
   /** Keeps a layer's keys and values of the sources admitted last, k and v (sum of their lengths, W). */
   writeCross(layer: number, k: Tensor, v: Tensor): void {
-    const rows = Int32Array.from(this.#admitted.flatMap(crossRowsOf));
-    if (k.shape[0] !== rows.length || v.shape[0] !== rows.length) {
+    this.#requireInference("writeCross");
+    const rows = this.#admitted;
+    const count = rows?.size ?? 0;
+    if (!rows || k.shape[0] !== count || v.shape[0] !== count) {
       throw new AthanorError(
         "ERR_SHAPE",
-        `cache: writeCross needs ${rows.length} rows, got ${k.shape[0]} keys and ${v.shape[0]} values`,
+        `cache: writeCross needs ${count} rows, got ${k.shape[0]} keys and ${v.shape[0]} values`,
       );
     }
-    this.#requireInference("writeCross");
     writeRows(this.#cross.keys[layer], rows, k);
     writeRows(this.#cross.values[layer], rows, v);
   }
@@ -209,6 +223,7 @@ export class KeyValueCache {
     if (this.#disposed) return;
     this.#disposed = true;
     this.end();
+    this.#admitted?.dispose();
     this.#sources.clear();
     this.#own.dispose();
     this.#cross.dispose();

@@ -2,8 +2,7 @@
 import { AthanorError } from "../errors.js";
 import type { DType } from "../native/contract.js";
 import { getEngine } from "../native/load.js";
-import { cast } from "../tensor/ops/shape.js";
-import { noGrad, scope, untracked } from "../tensor/scope.js";
+import { scope, untracked } from "../tensor/scope.js";
 import { handles, makeTensor, type Tensor } from "../tensor/tensor.js";
 import { RowPool } from "./row-pool.js";
 
@@ -44,18 +43,10 @@ export class LayerRows {
     }
   }
 
+  /** Nobody reads a row before it is written. */
   #make(rows: number): Tensor {
     const { device = "cpu", queue = 0, dtype = "f32" } = this.options;
-    return untracked(() =>
-      noGrad(() => {
-        const zeros = makeTensor(null, "f32", [rows, this.width], device, queue);
-        getEngine().native.fill(handles.of(zeros), 0);
-        if (dtype === "f32") return zeros;
-        const reduced = cast(zeros, dtype);
-        zeros.dispose();
-        return reduced;
-      }),
-    );
+    return untracked(() => makeTensor(null, dtype, [rows, this.width], device, queue));
   }
 
   /** Doubles the rows until `needed` more are free. @throws ERR_OUT_OF_MEMORY beyond maxRows */
@@ -98,15 +89,4 @@ function copyInto(target: Tensor, begin: number, x: Tensor): void {
     const rows = target.slice(begin, begin + x.shape[0]);
     native.copy(handles.of(rows), handles.of(x));
   });
-}
-
-/** target[rows[i]] = x[i], in place; rows ascending in stretches. */
-export function writeRows(target: Tensor, rows: Int32Array, x: Tensor): void {
-  for (let begin = 0; begin < rows.length; ) {
-    let end = begin + 1;
-    while (end < rows.length && rows[end] === rows[end - 1] + 1) end++;
-    const [first, last] = [begin, end];
-    scope(() => copyInto(target, rows[first], x.slice(first, last)));
-    begin = end;
-  }
 }

@@ -1,6 +1,8 @@
 // One typed function per op, in groups. `import { ops } from "athanor"` gives them as ops.linear, ops.add, ...
-export * from "./ops/attention.js";
+export { type AttentionOptions, attention, type RelativeBias } from "./ops/attention.js";
+export * from "./ops/cache.js";
 export * from "./ops/creation.js";
+export * from "./ops/decoding.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/gated.js";
 export * from "./ops/linear.js";

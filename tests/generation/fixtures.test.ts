@@ -1,13 +1,16 @@
 // Every case of tests/fixtures/generation against Transformers 5.18.0: the same tokens, scores within 1e-4; with a cache
 // and without, all rows together and each alone.
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { GenerateOptions } from "../../src/generation/options.js";
-import { AutoModelForCausalLM } from "../../src/models/auto.js";
+import type { GenerateOptions, GenerationConfig } from "../../src/generation/options.js";
+import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/models/auto.js";
 import type { Model } from "../../src/models/model.js";
 import { memory, synchronize } from "../../src/tensor/device.js";
 import { type GenerationCase, generationFixture } from "./cases.js";
 
-const families = ["gpt2"];
+const families = ["gpt2", "t5", "bart", "marian"];
 
 /** Whether the original's result for these options depends on the padding of a prompt. */
 function seesPadding({ options }: GenerationCase, isEncoderDecoder: boolean): boolean {
@@ -30,12 +33,15 @@ describe.each(families)("%s", (name) => {
   const { isEncoderDecoder, examples, end } = fixture;
   let model: Model;
   let live = 0;
+  let config: GenerationConfig;
   beforeAll(async () => {
-    model = await AutoModelForCausalLM.fromPretrained(fixture.folder);
+    const auto = isEncoderDecoder ? AutoModelForSeq2SeqLM : AutoModelForCausalLM;
+    model = await auto.fromPretrained(fixture.folder);
     // The first use makes packed copies of the weights, which stay with the model.
     await model.generate(examples, { maxNewTokens: 3, numBeams: 4 });
     await synchronize();
     live = memory().live;
+    config = model.generationConfig;
   });
   afterAll(() => model.dispose());
 
@@ -64,9 +70,8 @@ describe.each(families)("%s", (name) => {
 
   const all = examples.map((_, row) => row);
   const modes: [string, GenerateOptions][] = [
-    ["cached", {}],
-    ["cached, few at once", { batchRows: 8 }],
-    ["without cache", { useCache: false }],
+    ["cached, native scores, few at once", { batchRows: 8 }],
+    ["without cache, scores in TypeScript", { useCache: false, useNativeScores: false }],
   ];
 
   describe.each(modes)("%s", (_, more) => {
@@ -88,6 +93,73 @@ describe.each(families)("%s", (name) => {
         await expectCase(c, [...all].reverse(), c.rows, more);
       },
     );
+  });
+
+  test("an abort in mid-beam and a stream that is left free their memory", async () => {
+    const controller = new AbortController();
+    const stop = { process: (_: Float32Array, { length }: Int32Array) => length > 9 && controller.abort() };
+    const { signal } = controller;
+    const failing = model.generate(examples, {
+      numBeams: 4,
+      maxNewTokens: 18,
+      signal,
+      processors: [stop] as never,
+    });
+    await expect(failing).rejects.toMatchObject({ code: "ERR_ABORTED" });
+    for await (const { token } of model.stream(examples[0], { maxNewTokens: 18 })) {
+      expect(token).toBeGreaterThanOrEqual(0);
+      break;
+    }
+    await synchronize();
+    expect(memory().live).toBe(live);
+  });
+
+  test.each(["bf16", "int8"] as const)("weights in %s: the cache changes nothing", async (dtype) => {
+    const auto = isEncoderDecoder ? AutoModelForSeq2SeqLM : AutoModelForCausalLM;
+    const reduced = await auto.fromPretrained(fixture.folder, { dtype });
+    const options = { numBeams: 3, maxNewTokens: 8 };
+    const cached = await reduced.generate(examples, options);
+    const whole = await reduced.generate(examples, { ...options, useCache: false });
+    expect(cached.sequences).toEqual(whole.sequences);
+    cached.scores?.forEach((score, i) => {
+      expect(Math.abs(score - (whole.scores?.[i] ?? 0))).toBeLessThan(1e-4);
+    });
+    reduced.dispose();
+  });
+
+  test("what is saved generates the same", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "athanor-generation-"));
+    model.generationConfig = { ...model.generationConfig, numBeams: 2, maxNewTokens: 5 };
+    const before = await model.generate(examples);
+    await model.savePretrained(folder);
+    const auto = isEncoderDecoder ? AutoModelForSeq2SeqLM : AutoModelForCausalLM;
+    const again = await auto.fromPretrained(folder);
+    expect(again.generationConfig).toEqual(model.generationConfig);
+    expect(await again.generate(examples)).toEqual(before);
+    again.dispose();
+    model.generationConfig = config;
+  });
+
+  const sampled: GenerateOptions[] = [
+    { topK: 5 },
+    { topK: 0, topP: 0.8 },
+    { temperature: 0.7, topK: 20, minP: 0.05, repetitionPenalty: 1.2 },
+    { topK: 12, typicalP: 0.9, noRepeatNgramSize: 2, minNewTokens: 4 },
+    { topK: 8, numBeams: 3, numReturnSequences: 2 },
+    { topK: 0, topP: 0.9, numBeams: 2, renormalizeLogits: true, badWordsIds: [[12, 55], [14]] },
+  ];
+  test.each(sampled)("native scores and those in TypeScript draw the same tokens: %p", async (options) => {
+    const all = { ...options, doSample: true, maxNewTokens: 10 };
+    for (let seed = 0; seed < 5; seed++) {
+      const native = await model.generate(examples, { ...all, seed });
+      const host = await model.generate(examples, { ...all, seed, useNativeScores: false });
+      expect(native.sequences).toEqual(host.sequences);
+      native.logProbabilities.forEach((values, i) => {
+        values.forEach((value, j) => {
+          expect(Math.abs(value - host.logProbabilities[i][j])).toBeLessThan(1e-5);
+        });
+      });
+    }
   });
 
   test("the same source alone or among others gives the same tokens", async () => {

@@ -51,7 +51,9 @@ describe("models", () => {
     const saved = await readSafetensors(join(fixtures, "saved", "model.safetensors"));
     expect(reports).toEqual([]);
     expect([...model.parameters().keys()].sort()).toEqual([...saved.keys()].sort());
-    for (const [name, t] of model.parameters()) expect(await t.data()).toEqual(saved.get(name)!.data);
+    for (const [name, t] of model.parameters()) {
+      expect(Array.from(await t.data())).toEqual(Array.from(saved.get(name)!.data as Float32Array));
+    }
     model.dispose();
   });
 

@@ -36,6 +36,21 @@ struct ScoreStrip {
   uint64_t seed, call, element, element_step;
 };
 
+// One query row against `count` rows of a cache, heads side by side in all of them.
+struct CachedRow {
+  size_t heads, size, count;
+  const float* q;  // (heads * size)
+  const float* keys;
+  const float* values;
+  ptrdiff_t key_stride, value_stride;
+  const int32_t* rows;  // (count) of the cache, or null: 0, 1, 2, ...
+  float scale;
+  float* s;  // (heads, count), rows `stride` apart, a multiple of W
+  size_t stride;
+  float* o;                // (heads * size)
+  const float* row_scale;  // (heads)
+};
+
 constexpr size_t most_group_rows = 4;  // rows whose exponentials are computed in step
 
 struct HeadKernels {
@@ -61,6 +76,11 @@ struct HeadKernels {
   // scratch of most_group_rows + 1 rows of `stride`, unused without dropout.
   void (*differentiate)(const ScoreStrip& strip, float* dp, const float* lse, const float* delta,
                         float* mask);
+
+  // s = scale q . key, for each head; whole vectors of s are written, of no meaning beyond `count`.
+  void (*score_cached)(const CachedRow& row);
+  // o = row_scale sum_j s_j value(j), for each head; count is at least 1.
+  void (*sum_cached)(const CachedRow& row);
 };
 
 }  // namespace athanor

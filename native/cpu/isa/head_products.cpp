@@ -166,7 +166,8 @@ void pack_transposed(float* to, const float* from, size_t ld, size_t rows, size_
 
 }  // namespace
 
-const HeadKernels head_kernels = {W, most_rows, pack, pack_transposed, multiply, soften, differentiate};
+const HeadKernels head_kernels = {W,      most_rows,     pack,         pack_transposed, multiply,
+                                  soften, differentiate, score_cached, sum_cached};
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

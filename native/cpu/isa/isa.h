@@ -34,6 +34,7 @@ void gated_backward(Function f, float* dgate, float* dup, const float* dy, const
 float sum(const float* x, size_t n);
 float dot(const float* a, const float* b, size_t n);
 float maximum(const float* x, size_t n);
+size_t find_above(int32_t* found, size_t most, const float* x, size_t n, float threshold, size_t* from);
 double sum_squares(const float* x, size_t n);
 
 float exp_sum(float* y, const float* x, float shift, size_t n);
@@ -54,6 +55,9 @@ void dropout(float* y, const float* x, size_t n, float p, uint64_t seed, uint64_
 
 void soften(const ScoreStrip& strip, float* largest, float* total, float* row_keep, float* row_scale);
 void differentiate(const ScoreStrip& strip, float* dp, const float* lse, const float* delta, float* mask);
+
+void score_cached(const CachedRow& row);
+void sum_cached(const CachedRow& row);
 
 void adamw(float* p, const float* g, float* m, float* v, size_t n, const AdamwStep& step, double* squares);
 void sgd(float* p, const float* g, float* buffer, size_t n, const SgdStep& step);

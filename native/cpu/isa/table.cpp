@@ -29,6 +29,7 @@ const Kernels table = {
     sum,
     dot,
     maximum,
+    find_above,
     sum_squares,
     exp_sum,
     softmax,

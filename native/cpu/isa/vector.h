@@ -88,6 +88,20 @@ ATHANOR_INLINE void store_part(float* p, vf v, size_t n) {
 ATHANOR_INLINE vf select(vi m, vf a, vf b) {
   return m ? a : b;
 }
+// Whether any lane of a comparison's result is true.
+ATHANOR_INLINE bool any_lane(vi m) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(m), reinterpret_cast<__m512i>(m)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(m)) != 0;
+#elif defined(__x86_64__)
+  return _mm_movemask_ps(reinterpret_cast<__m128>(m)) != 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32(reinterpret_cast<uint32x4_t>(m)) != 0;
+#else
+  return (m[0] | m[1] | m[2] | m[3]) != 0;
+#endif
+}
 // Zero where m is false.
 ATHANOR_INLINE vf keep(vi m, vf a) {
   return m ? a : vf{};

@@ -4,7 +4,7 @@ import type { GroupProcessor, LogitsContext, LogitsProcessor, ScoredRow } from "
 import { forbidden } from "./processor.js";
 
 /** The tokens that followed the last n-1 of `tokens` wherever those stand in `text`. */
-function* completions(text: Int32Array, tokens: Int32Array, n: number): Generator<number> {
+export function* completions(text: Int32Array, tokens: Int32Array, n: number): Generator<number> {
   const suffix = tokens.length - (n - 1);
   if (suffix < 0) return;
   for (let at = 0; at + n <= text.length; at++) {
@@ -106,12 +106,33 @@ export class ForcedEos implements LogitsProcessor {
 /** Which tokens may follow: for the example's number and the tokens so far. */
 export type PrefixAllowedTokens = (example: number, tokens: Int32Array) => ArrayLike<number>;
 
+/** What the function gives, checked. @throws ERR_ARGUMENT for no tokens and tokens outside the vocabulary */
+export function requireAllowed(
+  allowedTokens: PrefixAllowedTokens,
+  example: number,
+  tokens: Int32Array,
+  vocabulary: number,
+): Set<number> {
+  const ids = Array.from(allowedTokens(example, tokens) ?? []);
+  const outside = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+  if (ids.length === 0 || outside !== undefined) {
+    const got = ids.length === 0 ? "none" : String(outside);
+    throw new AthanorError(
+      "ERR_ARGUMENT",
+      `generate: prefixAllowedTokens must give tokens from 0 to ${vocabulary - 1}, got ${got} for example ${example}`,
+    );
+  }
+  return new Set(ids);
+}
+
 /** `PrefixConstrainedLogitsProcessor`; De Cao et al., "Autoregressive Entity Retrieval", 2021. */
 export class PrefixConstrained implements GroupProcessor {
   constructor(private readonly allowedTokens: PrefixAllowedTokens) {}
 
   processGroup(rows: readonly ScoredRow[], { example }: LogitsContext): void {
-    const allowed = rows.map(({ tokens, scores }) => this.#allowed(example, tokens, scores.length));
+    const allowed = rows.map(({ tokens, scores }) =>
+      requireAllowed(this.allowedTokens, example, tokens, scores.length),
+    );
     rows.forEach(({ scores }, i) => {
       scores.forEach((_, id) => {
         if (!allowed[i].has(id)) scores[id] = forbidden;
@@ -122,18 +143,5 @@ export class PrefixConstrained implements GroupProcessor {
     rows.forEach(({ scores }, i) => {
       for (const id of allowed[i]) scores[id] = 0;
     });
-  }
-
-  #allowed(example: number, tokens: Int32Array, vocabulary: number): Set<number> {
-    const ids = Array.from(this.allowedTokens(example, tokens) ?? []);
-    const outside = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
-    if (ids.length === 0 || outside !== undefined) {
-      const got = ids.length === 0 ? "none" : String(outside);
-      throw new AthanorError(
-        "ERR_ARGUMENT",
-        `generate: prefixAllowedTokens must give tokens from 0 to ${vocabulary - 1}, got ${got} for example ${example}`,
-      );
-    }
-    return new Set(ids);
   }
 }

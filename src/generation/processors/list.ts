@@ -50,19 +50,24 @@ function penaltiesAndBans(settings: Settings): AnyProcessor[] {
   return list;
 }
 
+/** The tokens that sampling leaves at least: beams need one beside the ends to go on with. */
+export function leastKept({ numBeams, eosTokenIds }: Settings): number {
+  if (numBeams === 1) return 1;
+  return eosTokenIds.length > 0 ? eosTokenIds.length + 1 : 2;
+}
+
 function samplingWarpers(settings: Settings): LogitsProcessor[] {
-  const { numBeams, eosTokenIds, temperature, topK, topP, minP, typicalP } = settings;
+  const { temperature, topK, topP, minP, typicalP } = settings;
   const { epsilonCutoff, etaCutoff } = settings;
-  // Beams need one token beside the ends to go on with.
-  const leastKept = numBeams === 1 ? 1 : eosTokenIds.length > 0 ? eosTokenIds.length + 1 : 2;
+  const kept = leastKept(settings);
   const list: LogitsProcessor[] = [];
   if (temperature !== 1) list.push(new warpers.Temperature(temperature));
-  if (topK > 0) list.push(new warpers.TopK(topK, leastKept));
-  if (topP < 1) list.push(new warpers.TopP(topP, leastKept));
-  if (typeof minP === "number") list.push(new warpers.MinP(minP, leastKept));
-  if (typicalP < 1) list.push(new warpers.Typical(typicalP, leastKept));
-  if (epsilonCutoff) list.push(new warpers.EpsilonCutoff(epsilonCutoff, leastKept));
-  if (etaCutoff) list.push(new warpers.EtaCutoff(etaCutoff, leastKept));
+  if (topK > 0) list.push(new warpers.TopK(topK, kept));
+  if (topP < 1) list.push(new warpers.TopP(topP, kept));
+  if (typeof minP === "number") list.push(new warpers.MinP(minP, kept));
+  if (typicalP < 1) list.push(new warpers.Typical(typicalP, kept));
+  if (epsilonCutoff) list.push(new warpers.EpsilonCutoff(epsilonCutoff, kept));
+  if (etaCutoff) list.push(new warpers.EtaCutoff(etaCutoff, kept));
   return list;
 }
 

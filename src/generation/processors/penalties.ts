@@ -65,10 +65,17 @@ export class SequenceBias implements LogitsProcessor {
   }
 }
 
-/** `NoBadWordsLogitsProcessor`: sequences that must not be completed. The end token alone is never one. */
+/** Words that may be banned: the end token alone is not one. */
+export function bannedWords<Word extends readonly number[]>(
+  words: readonly Word[],
+  endIds: readonly number[],
+) {
+  return words.filter((word) => !(word.length === 1 && endIds.includes(word[0])));
+}
+
+/** `NoBadWordsLogitsProcessor`: sequences that must not be completed. */
 export function badWords(words: readonly (readonly number[])[], endIds: readonly number[]): SequenceBias {
-  const banned = words.filter((word) => !(word.length === 1 && endIds.includes(word[0])));
-  return new SequenceBias(banned.map((tokens) => ({ tokens, bias: forbidden })));
+  return new SequenceBias(bannedWords(words, endIds).map((tokens) => ({ tokens, bias: forbidden })));
 }
 
 /** `ExponentialDecayLengthPenalty`: the end gets likelier from `start` new tokens on. */

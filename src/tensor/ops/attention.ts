@@ -44,16 +44,18 @@ export interface AttentionOptions {
   generator?: Generator;
 }
 
-// Table, bidirectional, maxDistance.
-function relativeArguments(relative: RelativeBias | null | undefined): [number, number, number] {
+/** Table, bidirectional, maxDistance, as the fronts of both attentions take them. */
+export function relativeArguments(
+  relative: RelativeBias | null | undefined,
+  op: string,
+): [number, number, number] {
   if (relative === null || relative === undefined) return [0, 0, 0];
-  const op = "attention";
   const table = handleOf(relative.table, op, "relativeBias.table");
   if (typeof relative.bidirectional !== "boolean") {
     const got = String(relative.bidirectional);
     throw new AthanorError(
       "ERR_ARGUMENT",
-      `attention: relativeBias.bidirectional must be true or false, got ${got}`,
+      `${op}: relativeBias.bidirectional must be true or false, got ${got}`,
     );
   }
   const maxDistance = requireInteger(relative.maxDistance ?? 128, op, "relativeBias.maxDistance", 1);
@@ -126,7 +128,7 @@ export function attention(
     p,
     ...dropoutArguments(p, generator),
     returnWeights ? 1 : 0,
-    ...relativeArguments(options.relativeBias),
+    ...relativeArguments(options.relativeBias, op),
   );
   return returnWeights ? { output: results[0], weights: results[1] } : results[0];
 }
