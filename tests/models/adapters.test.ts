@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import {
   type Adapter,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForMaskedLM,
   AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
@@ -353,6 +354,14 @@ describe("misuse", () => {
 
   test("a folder without files", async () => {
     await expectCodeAsync(loadAdapter(model, join(folder, "none")), "ERR_CHECKPOINT", "adapter_config.json");
+  });
+
+  test("families without places for them", async () => {
+    const gpt2 = await AutoModelForCausalLM.fromPretrained(modelFolder("gpt2-lm"));
+    expectCode(() => addLora(gpt2), "ERR_ARGUMENT", "addLora: targetModules must be names of products");
+    const message = "addAdapters: model must be one with layers that adapters can be put into, got none";
+    expectCode(() => addAdapters(gpt2), "ERR_ARGUMENT", message);
+    gpt2.dispose();
   });
 
   test("of other heads' defaults: language models keep theirs frozen, bare models have none", async () => {
