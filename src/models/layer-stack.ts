@@ -30,10 +30,8 @@ export function runLayers(
   const { encoderOutputs: seen, rows } = options;
   const memory = seen && { hidden: seen.lastHiddenState, offsets: seen.offsets };
   const inputs = { offsets: batch.offsets, training, wantWeights: attentions !== undefined, rows, memory };
-  // A gradient goes to the input of a recomputed layer alone.
-  const recompute = options.recompute && !attentions && !memory?.hidden.requiresGrad;
   for (const layer of layers) {
-    if (recompute) {
+    if (options.recompute && !attentions) {
       hidden = recomputedLayer(layer, hidden, inputs);
     } else {
       const output = layer.forward(hidden, inputs);

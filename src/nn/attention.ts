@@ -101,9 +101,7 @@ export class SelfAttention {
     const { heads, causal } = this.sizes;
     const bias = this.#relative?.bias(q, k, rows!); // (B, H, L, L)
     const options = { heads, offsets, scale: this.#scale, dropout, causal, bias };
-    if (!returnWeights) return { output: this.#output.forward(attention(q, k, v, options)) };
-    const { output, weights } = attention(q, k, v, { ...options, returnWeights: true });
-    return { output: this.#output.forward(output), weights };
+    return attended(this.#output, [q, k, v], { ...options, returnWeights });
   }
 }
 
@@ -134,8 +132,17 @@ export class CrossAttention {
     const q = this.#query.forward(x);
     const [k, v] = this.#packed.forward(memory.hidden); // (S, C) each
     const options = { heads: this.sizes.heads, offsets, keyOffsets: memory.offsets, dropout };
-    if (!returnWeights) return { output: this.#output.forward(attention(q, k, v, options)) };
-    const { output, weights } = attention(q, k, v, { ...options, returnWeights: true });
-    return { output: this.#output.forward(output), weights };
+    return attended(this.#output, [q, k, v], { ...options, returnWeights });
   }
+}
+
+function attended(
+  layer: Linear,
+  [q, k, v]: [Tensor, Tensor, Tensor],
+  options: Parameters<typeof attention>[3],
+): AttentionOutput {
+  if (!options.returnWeights)
+    return { output: layer.forward(attention(q, k, v, { ...options, returnWeights: false })) };
+  const { output, weights } = attention(q, k, v, { ...options, returnWeights: true });
+  return { output: layer.forward(output), weights };
 }

@@ -1,7 +1,11 @@
 // Products with weights as generative models store them: without a bias, several side by side, or the other way round.
+import { add } from "../tensor/ops/elementwise.js";
 import { type Activation, linear } from "../tensor/ops/linear.js";
+import { concat, split } from "../tensor/ops/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { activated } from "./activation.js";
 import { type Init, type PackedParameter, type Parameter, type ParameterStore, zeros } from "./parameter.js";
+import type { LinearPlace } from "./places.js";
 
 export interface ProductOptions {
   activation?: Activation;
@@ -25,6 +29,7 @@ export interface DenseSizes {
 export class Dense implements Product {
   readonly #weight: PackedParameter; // (n out, in)
   readonly #bias: PackedParameter | undefined; // (n out)
+  readonly #places: LinearPlace[];
 
   /** @param init of the weights, one for each name or the same for all */
   constructor(
@@ -36,11 +41,20 @@ export class Dense implements Product {
     const of = (part: string) => names.map((name) => `${name}.${part}`);
     this.#weight = store.declarePacked(of("weight"), [outSize, inSize], init, true);
     if (bias) this.#bias = store.declarePacked(of("bias"), [outSize], zeros);
+    this.#places = names.map((name, i) => store.places.addLinear(name, this.#weight.parts[i]));
   }
 
   forward(x: Tensor, options: ProductOptions = {}): Tensor {
     const { tensor, scale } = this.#weight;
-    return linear(x, tensor, this.#bias?.tensor, { ...options, weightScale: scale });
+    const bias = this.#bias?.tensor;
+    if (!this.#places.some(({ addition }) => addition)) {
+      return linear(x, tensor, bias, { ...options, weightScale: scale });
+    }
+    const { activation = "none", residual } = options;
+    const parts = split(linear(x, tensor, bias, { weightScale: scale }), this.#places.length);
+    const added = parts.map((part, i) => this.#places[i].complete(x, part));
+    const y = activated(added.length === 1 ? added[0] : concat(added, 1), activation);
+    return residual ? add(y, residual) : y;
   }
 }
 

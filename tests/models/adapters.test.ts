@@ -8,7 +8,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import {
   type Adapter,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForMaskedLM,
+  AutoModelForSeq2SeqLM,
   AutoModelForSequenceClassification,
   addAdapters,
   addLora,
@@ -25,6 +27,7 @@ import { readSafetensors } from "../../src/models/safetensors.js";
 import { noGrad } from "../../src/tensor/scope.js";
 import { examplesOf, modelCase, modelFolder } from "../support/model-fixtures.js";
 import { expectClose, expectCode, expectCodeAsync, expectSameBits } from "../support/ops.js";
+import { randomData } from "../support/random.js";
 import { repositoryFile } from "../tasks/language-support.js";
 import { bitsOf, tinyModel, tinyRows, tinyTokenizer } from "../training/support.js";
 
@@ -248,6 +251,31 @@ describe.each([
   });
 });
 
+describe.each(["t5-gated-gelu-untied", "bart-conditional", "marian-mt"])("LoRA on %s", (name) => {
+  test("in every product gives what merged weights give, and gradients to nothing else", async () => {
+    const model = await AutoModelForSeq2SeqLM.fromPretrained(modelFolder(name));
+    expect(model.store.places.linear.length).toBeGreaterThan(10);
+    const one = addLora(model);
+    expect(one.targetModules.length).toBe(2);
+    expect(one.modulesToSave).toEqual([]);
+    one.remove();
+    const lora = addLora(model, { rank: 2, targetModules: /./ });
+    for (const [i, parameter] of [...lora.parameters().values()].entries()) {
+      parameter.set(randomData(parameter.shape, i + 1, 0.2));
+    }
+    const batch = model.collate(examplesOf(await modelCase(name)));
+    const output = model.forward(batch);
+    output.loss!.backward();
+    for (const [parameter, { grad }] of model.parameters()) {
+      expect([parameter, grad !== null]).toEqual([parameter, lora.names.has(parameter)]);
+    }
+    lora.merge();
+    const merged = noGrad(() => model.forward(batch));
+    expectClose(await merged.logits.data(), Array.from(await output.logits.data()), 2e-5, "logits");
+    model.dispose();
+  });
+});
+
 describe("misuse", () => {
   let model: Model;
   beforeAll(async () => {
@@ -326,6 +354,14 @@ describe("misuse", () => {
 
   test("a folder without files", async () => {
     await expectCodeAsync(loadAdapter(model, join(folder, "none")), "ERR_CHECKPOINT", "adapter_config.json");
+  });
+
+  test("families without places for them", async () => {
+    const gpt2 = await AutoModelForCausalLM.fromPretrained(modelFolder("gpt2-lm"));
+    expectCode(() => addLora(gpt2), "ERR_ARGUMENT", "addLora: targetModules must be names of products");
+    const message = "addAdapters: model must be one with layers that adapters can be put into, got none";
+    expectCode(() => addAdapters(gpt2), "ERR_ARGUMENT", message);
+    gpt2.dispose();
   });
 
   test("of other heads' defaults: language models keep theirs frozen, bare models have none", async () => {

@@ -170,12 +170,15 @@ describe("resolveCheckpoint", () => {
     await inFolder(async (folder) => {
       const empty = await errorOf(() => resolveCheckpoint(folder));
       expect(empty.code).toBe("ERR_CHECKPOINT");
-      expect(empty.message).toBe(`${folder}: needs model.safetensors or ${INDEX}, got an empty folder`);
-      await writeFile(join(folder, "pytorch_model.bin"), "");
+      const pickled = "pytorch_model.bin or pytorch_model.bin.index.json";
+      expect(empty.message).toBe(
+        `${folder}: needs model.safetensors or ${INDEX} or ${pickled}, got an empty folder`,
+      );
+      await writeFile(join(folder, "tf_model.h5"), "");
       await writeFile(join(folder, "config.json"), "{}");
       const old = await errorOf(() => resolveCheckpoint(folder));
       expect(old.code).toBe("ERR_CHECKPOINT");
-      expect(old.message).toContain("got config.json, pytorch_model.bin");
+      expect(old.message).toContain("got config.json, tf_model.h5");
       const missing = await errorOf(() => resolveCheckpoint(join(folder, "none")));
       expect(missing.code).toBe("ERR_CHECKPOINT");
       expect(missing.message).toContain("none: needs a model folder, got no such folder");

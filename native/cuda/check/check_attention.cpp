@@ -55,7 +55,7 @@ KERNEL_CHECK(attention, "relative bias in both directions") {
 }
 
 KERNEL_CHECK(attention, "relative bias with blocks beyond the sequences") {
-  // Blocks of 64 rows are counted by 120 / 64 + 3: the second sequence has one without rows, whose sums are 0.
+  // Blocks of 64 rows are counted by 120 / 64 + 3: the second sequence has one without rows; its sums are 0.
   AttentionCase c = lengths({40, 40, 40}, {40, 17, 30});
   c.buckets = 40;
   check_both(check, c);

@@ -17,7 +17,7 @@ export interface AdapterOptions {
 }
 
 // Their heads belong to the pre-trained model.
-const LANGUAGE_MODEL = /(MaskedLM|PreTraining|LMHeadModel)$/;
+const LANGUAGE_MODEL = /(MaskedLM|PreTraining|LMHeadModel|ConditionalGeneration|MTModel)$/;
 
 // Apart from those of the model's own fresh weights.
 const FIRST_CALL = 2 ** 41;

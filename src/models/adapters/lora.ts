@@ -24,7 +24,7 @@ export interface LoraOptions extends AdapterOptions {
   targetModules?: readonly string[] | RegExp;
 }
 
-const DEFAULT_TARGETS = ["query", "value", "q_lin", "v_lin", "q_proj", "v_proj"];
+const DEFAULT_TARGETS = ["query", "value", "q_lin", "v_lin", "q_proj", "v_proj", "q", "v"];
 
 export class Lora extends Adapter {
   readonly rank: number;
