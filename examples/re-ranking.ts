@@ -1,6 +1,6 @@
 // Re-ranking: a cross-encoder reads query and candidate together, and puts those that answer first.
 //
-//   node dist/examples/re-ranking.js                       learns from pairs of BANKING77, fresh weights
+//   node dist/examples/re-ranking.js                       ten intents of BANKING77, fresh weights
 //   node dist/examples/re-ranking.js --model FOLDER        starts from a checkpoint
 import { parseArgs } from "node:util";
 import {
@@ -11,21 +11,21 @@ import {
   Trainer,
   textClassification,
 } from "../src/index.js";
-import { judgedPairs, questions, wordsOf } from "./banking-pairs.js";
+import { judgedPairs, type Question, questions, wordsOf } from "./banking-pairs.js";
 import { loadModel, saveModel } from "./small-bert.js";
 
 const text = { type: "string" } as const;
 const { values: options } = parseArgs({
   options: {
-    ...{ model: text, output: text, epochs: { ...text, default: "5" } },
+    ...{ model: text, output: text, epochs: { ...text, default: "15" } },
     quick: { type: "boolean", default: false },
   },
 });
-const asked = await questions("train", options.quick ? 1 : 20);
-const test = shuffle(await questions("test", 2), 3).slice(0, options.quick ? 4 : 80);
-const intents = [...new Set(asked.map(({ category }) => category))];
-
-const train = judgedPairs(asked, intents, 3).map(({ text, intent, right }) => {
+const all = await questions("train", options.quick ? 2 : 100);
+const intents = shuffle([...new Set(all.map(({ category }) => category))], 4).slice(0, 10);
+const ofIntents = (rows: Question[]) => rows.filter(({ category }) => intents.includes(category));
+const [asked, test] = [ofIntents(all), ofIntents(await questions("test", options.quick ? 1 : 10))];
+const train = judgedPairs(asked, intents, 2).map(({ text, intent, right }) => {
   return { text, pair: wordsOf(intent), label: right ? 1 : 0 };
 });
 // Narrow models get stuck with the usual range of 0.02.

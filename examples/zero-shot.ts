@@ -1,7 +1,7 @@
 // Zero-shot classification: does a text entail "This example is LABEL."? Any labels, none of them trained for.
 //
 //   node dist/examples/zero-shot.js --model FOLDER "I lost my card" --labels "lost card,transfer,exchange rate"
-//   node dist/examples/zero-shot.js            fresh weights learn entailment from 60 of BANKING77's intents first
+//   node dist/examples/zero-shot.js            fresh weights learn entailment from ten of BANKING77's intents first
 // A model of natural language inference (MNLI) is what this is for; from fresh weights little carries over to new labels.
 import { parseArgs } from "node:util";
 import {
@@ -18,16 +18,16 @@ const text = { type: "string" } as const;
 const { values: options, positionals } = parseArgs({
   options: {
     ...{ model: text, labels: { ...text, default: "lost card, exchange rate, top up" } },
-    ...{ epochs: { ...text, default: "8" }, quick: { type: "boolean", default: false } },
+    ...{ epochs: { ...text, default: "15" }, quick: { type: "boolean", default: false } },
   },
   allowPositionals: true,
 });
 
 /** A classifier of fresh weights, trained on questions and sentences about their intents. */
 async function trained(): Promise<ZeroShotClassifier> {
-  const rows = await questions("train", options.quick ? 2 : 20);
+  const rows = await questions("train", options.quick ? 2 : 100);
   const intents = shuffle([...new Set(rows.map(({ category }) => category))], 4);
-  const [seen, unseen] = [intents.slice(0, 60), intents.slice(60)];
+  const [seen, unseen] = [intents.slice(0, 10), intents.slice(10, 20)];
   const known = rows.filter(({ category }) => seen.includes(category));
   const head = { labels: ["contradiction", "entailment"] };
   const train = judgedPairs(known, seen, 2).map(({ text, intent, right }) => {
@@ -41,7 +41,7 @@ async function trained(): Promise<ZeroShotClassifier> {
   const args = { epochs, learningRate: 1e-3, batchSize: 32, warmupRatio: 0.1 };
   await new Trainer({ model, tokenizer, task: textClassification(), train, args }).train();
   const classifier = new ZeroShotClassifier({ model, tokenizer });
-  const test = await questions("test", options.quick ? 1 : 5);
+  const test = await questions("test", options.quick ? 1 : 10);
   for (const [name, some] of [["seen", seen] as const, ["new", unseen] as const]) {
     const asked = test.filter(({ category }) => some.includes(category));
     const texts = asked.map(({ text }) => text);

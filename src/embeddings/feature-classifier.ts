@@ -15,7 +15,7 @@ import { Model, type ModelParts } from "../models/model.js";
 import { Linear } from "../nn/layers.js";
 import { checkedModes, type PoolingMode, pool } from "../nn/pooling.js";
 import { ScalarMix } from "../nn/scalar-mix.js";
-import { noGrad } from "../tensor/scope.js";
+import { noGrad, scope } from "../tensor/scope.js";
 import {
   checkedCombination,
   combineLayers,
@@ -101,8 +101,9 @@ export class FeatureClassifier extends Model {
 
   /** What each layer counts in the mix, gamma left out; undefined without a mix. */
   async layerWeights(): Promise<Float32Array | undefined> {
-    if (!this.#mix) return undefined;
-    const weights = noGrad(() => this.#mix!.weights());
+    const mix = this.#mix;
+    if (!mix) return undefined;
+    const weights = scope(() => noGrad(() => mix.weights()));
     try {
       return (await weights.data()) as Float32Array;
     } finally {
