@@ -4,6 +4,7 @@ export { AthanorError, type ErrorCode } from "./errors.js";
 export * from "./metrics/index.js";
 export * from "./models/index.js";
 export type { Priority } from "./native/contract.js";
+export { type ReportParts, type RunLog, readRunLog, reportHtml } from "./report/index.js";
 export * from "./tasks/index.js";
 export { type CustomContext, type CustomFunction, customFunction } from "./tensor/custom-function.js";
 export {

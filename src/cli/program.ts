@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addPredictCommand } from "./predict.js";
+import { addReportCommand } from "./report.js";
 import { addTasksCommand } from "./tasks.js";
 import { addTrainCommand } from "./train.js";
 
@@ -20,6 +21,7 @@ export function makeProgram(): Command {
   addTrainCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
+  addReportCommand(program);
   addTasksCommand(program);
   for (const command of [program, ...allCommands(program)]) {
     command.helpOption("--help", "this text").helpCommand(false).copyInheritedSettings(program);

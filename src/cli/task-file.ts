@@ -24,3 +24,12 @@ export async function savedSettings(folder: string | undefined, entry: TaskEntry
     return {};
   }
 }
+
+/** The name of the task that a folder's model was trained for; undefined where no task.json says so. */
+export async function savedTask(folder: string): Promise<string | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, FILE), "utf8")).task;
+  } catch {
+    return undefined;
+  }
+}

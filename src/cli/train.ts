@@ -1,8 +1,10 @@
 // `athanor train TASK`: from rows in files to a model in a folder.
+import { join } from "node:path";
 import type { Command } from "commander";
+import { LOG_FILE } from "../report/index.js";
 import type { TaskEntry } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
-import { Trainer, type TrainResult } from "../training/index.js";
+import { jsonlLog, Trainer, type TrainResult } from "../training/index.js";
 import { prepareEngine } from "./common-options.js";
 import { Interrupt } from "./interrupt.js";
 import { preparedTask } from "./prepared-task.js";
@@ -43,7 +45,7 @@ async function runTrain(entry: TaskEntry, values: TrainValues): Promise<void> {
   const interrupt = new Interrupt(say);
   const trainer = new Trainer({
     ...{ model, tokenizer, task: prepared, train: parts.train.rows, eval: parts.eval?.rows, args },
-    callbacks: [...progress.callbacks, interrupt.callback],
+    callbacks: [...progress.callbacks, jsonlLog(join(output, LOG_FILE), { steps: true }), interrupt.callback],
   });
   const result = await interrupt.during((signal) => trainer.train({ signal }));
   // The weights are those of the best evaluation, which need not be the last one.

@@ -1,7 +1,7 @@
 // What the table of tasks (registry.ts) says of each: for commands, servers and forms, so that none of them names a
 // task itself.
 import type { TableOptions } from "../data/index.js";
-import type { AutoClass, ModelConfig } from "../models/index.js";
+import type { AutoClass, Example, Model, ModelConfig } from "../models/index.js";
 import type { DataRow, Task } from "../training/task.js";
 
 /** What an option takes: any text, texts with commas between, a number, true or false, or one of a list of words. */
@@ -37,6 +37,16 @@ export interface BestMetric {
   greaterIsBetter: boolean;
 }
 
+export interface ClassPairParts {
+  /** Of the task, one per row. */
+  // biome-ignore lint/suspicious/noExplicitAny: as for AnyTask
+  results: readonly any[];
+  examples: readonly Example[];
+  rows: readonly DataRow[];
+  model: Model;
+  settings: TaskSettings;
+}
+
 /** All that is known of a task beside what it does. */
 export interface TaskEntry {
   /** "text-classification": also the name in Transformers' pipelines, where those have the task. */
@@ -63,6 +73,11 @@ export interface TaskEntry {
   defaults?(settings: TaskSettings): TaskSettings;
   /** How its files are read, where their extension does not tell. */
   reading?(settings: TaskSettings, file: string): TableOptions;
+  /**
+   * Predicted and true classes of rows with labels, by name, one or more for each row; absent where a task has none, or
+   * for options without a single class each. `examples` are those of the rows, with labels.
+   */
+  classPairs?(parts: ClassPairParts): { predicted: string[]; actual: string[] } | undefined;
   /** Fields of a result that only those want to see who ask for all of it. */
   details?: readonly string[];
 }

@@ -1,5 +1,12 @@
 // Tasks: columns in -> examples, and outputs -> predictions -> metrics.
 
+export {
+  type CausalLanguageModelingOptions,
+  type ContinuedText,
+  causalLanguageModeling,
+} from "./causal-language-modeling.js";
+export type { GenerationSettings } from "./generation/generating.js";
+export type { GeneratedText, SequenceToSequenceOptions } from "./generation/sequence-to-sequence.js";
 export { type Block, type GroupOptions, groupTexts } from "./masked-language-modeling/group-texts.js";
 export type { FilledMask, MaskCandidate } from "./masked-language-modeling/predictions.js";
 export type { WordsOf } from "./masked-language-modeling/words.js";
@@ -14,6 +21,7 @@ export { type PreTrainingOptions, type PreTrainingPrediction, preTraining } from
 export type { AnswerCandidate, NullScore, QuestionAnswer } from "./question-answering/answers.js";
 export type { MisplacedAnswer, MisplacedAnswers } from "./question-answering/questions.js";
 export { type QuestionAnsweringOptions, questionAnswering } from "./question-answering.js";
+export { type SummarizationOptions, summarization } from "./summarization.js";
 export { glueModelOptions } from "./text-classification/glue.js";
 export { textLabelNames } from "./text-classification/labels.js";
 export type { TextClassification } from "./text-classification/scores.js";
@@ -24,3 +32,4 @@ export { withoutPositionDigits } from "./token-classification/position-digits.js
 export type { LabelledWord, TokenClassification } from "./token-classification/results.js";
 export type { TokenClassificationOptions } from "./token-classification/settings.js";
 export { tokenClassification } from "./token-classification.js";
+export { type TranslationOptions, translation } from "./translation.js";

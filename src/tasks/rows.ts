@@ -41,13 +41,15 @@ export function shownValue(value: unknown): string {
     : `an object with ${Object.keys(value).join(", ")}`;
 }
 
+/** ERR_ARGUMENT for an option: what was needed, what came. */
+export function optionFault(task: string, name: string, needed: string, came: unknown): AthanorError {
+  return new AthanorError("ERR_ARGUMENT", `${task}: ${name} must be ${needed}, got ${shownValue(came)}`);
+}
+
 /** An option that must be a whole number. @throws ERR_ARGUMENT */
 export function wholeOption(task: string, name: string, value: unknown, least: number): number {
   if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw new AthanorError(
-    "ERR_ARGUMENT",
-    `${task}: ${name} must be an integer from ${least}, got ${shownValue(value)}`,
-  );
+  throw optionFault(task, name, `an integer from ${least}`, value);
 }
 
 /** An option that must be one of some words. @throws ERR_ARGUMENT */
@@ -58,15 +60,11 @@ export function choiceOption<T extends string>(
   choices: readonly T[],
 ): T {
   if (choices.includes(value as T)) return value as T;
-  const needed = `one of ${choices.join(", ")}`;
-  throw new AthanorError("ERR_ARGUMENT", `${task}: ${name} must be ${needed}, got ${shownValue(value)}`);
+  throw optionFault(task, name, `one of ${choices.join(", ")}`, value);
 }
 
 /** An option that must be a probability. @throws ERR_ARGUMENT */
 export function probabilityOption(task: string, name: string, value: unknown): number {
   if (typeof value === "number" && value >= 0 && value <= 1) return value;
-  throw new AthanorError(
-    "ERR_ARGUMENT",
-    `${task}: ${name} must be a number from 0 to 1, got ${shownValue(value)}`,
-  );
+  throw optionFault(task, name, "a number from 0 to 1", value);
 }

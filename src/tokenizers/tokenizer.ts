@@ -104,6 +104,11 @@ export class Tokenizer {
     return this.#parts.settings.paddingSide;
   }
 
+  /** Whether `target: true` encodes with stages of its own: two vocabularies, or another language's code. */
+  get hasTarget(): boolean {
+    return this.#target !== null;
+  }
+
   /** Number of tokens, added ones included: the least number of rows of a matching embedding. */
   get vocabSize(): number {
     return this.#size;

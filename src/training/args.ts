@@ -88,6 +88,8 @@ export interface TrainingArgs {
   logEvery?: Every;
   /** One after the first step, too; default false. */
   logFirstStep?: boolean;
+  /** Norms of the gradient by layer with each of them, at the cost of two more passes over it; default false. */
+  logLayerNorms?: boolean;
   /** Default: "epoch" when the Trainer has `eval` rows, else "no". */
   evalEvery?: Every;
   /** Evaluates before the first step, too; default false. */

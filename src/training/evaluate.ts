@@ -1,5 +1,5 @@
 // Passes over data without gradients: outputs to predictions, with the mean loss where there are labels.
-import type { Batch, Example } from "../models/batch.js";
+import type { Example } from "../models/batch.js";
 import { ready } from "../tensor/device.js";
 import { noGrad } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -11,6 +11,8 @@ import { disposeOutput, type OutputValues, type Task, type TrainableModel, token
 export interface EvaluationOptions {
   /** Rows per batch. */
   batchSize: number;
+  /** Of what a task draws in its responses. */
+  seed?: number;
   signal?: AbortSignal;
 }
 
@@ -37,11 +39,11 @@ interface PendingBatch {
  */
 export async function evaluateExamples<Prediction>(
   model: TrainableModel,
-  task: Pick<Task<Prediction>, "outputs" | "predict">,
+  task: Pick<Task<Prediction>, "outputs" | "predict" | "respond">,
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<Evaluation<Prediction>> {
-  const { batchSize, signal } = options;
+  const { batchSize, signal, seed = 0 } = options;
   const training = model.training;
   const loss = new WeightedMean();
   const predictions: Prediction[] = [];
@@ -51,7 +53,10 @@ export async function evaluateExamples<Prediction>(
     const outputs = await batch.outputs;
     // Without a single label the mean is NaN.
     if (batch.loss && batch.lossCount > 0) loss.add(await batch.loss, batch.lossCount);
-    for (const prediction of task.predict(outputs, batch.examples, model)) predictions.push(prediction);
+    const found = task.respond
+      ? await task.respond(batch.examples, model, { signal, seed })
+      : task.predict(outputs, batch.examples, model);
+    for (const prediction of found) predictions.push(prediction);
   };
   let tokens = 0;
   model.eval();
@@ -60,16 +65,9 @@ export async function evaluateExamples<Prediction>(
       if (pending.length >= 2) await finishOne();
       await ready();
       throwIfAborted(signal);
-      const batch = model.collate(rows.map((row) => examples[row]));
-      tokens += batch.tokens;
-      pending.push(
-        enqueueBatch(
-          model,
-          batch,
-          rows.map((row) => examples[row]),
-          task.outputs ?? ["logits"],
-        ),
-      );
+      const own = rows.map((row) => examples[row]);
+      pending.push(enqueueBatch(model, task, own));
+      tokens += own.reduce((sum, example) => sum + tokenCount(example), 0);
       await turn(signal);
     }
     while (pending.length > 0) await finishOne();
@@ -81,14 +79,18 @@ export async function evaluateExamples<Prediction>(
 
 function enqueueBatch(
   model: TrainableModel,
-  batch: Batch,
+  { outputs: names = ["logits"], respond }: Pick<Task, "outputs" | "respond">,
   examples: Example[],
-  names: NonNullable<Task["outputs"]>,
 ): PendingBatch {
+  // A task that responds wants the loss alone of this pass.
+  if (respond && examples.every(({ labels }) => labels === undefined)) {
+    return { examples, loss: undefined, lossCount: 0, outputs: Promise.resolve({}) };
+  }
+  const batch = model.collate(examples);
   try {
     const output = noGrad(() => model.forward(batch));
     const loss = output.loss?.item();
-    const outputs = readOutputs(output as Record<string, unknown>, names);
+    const outputs = readOutputs(output as Record<string, unknown>, respond ? [] : names);
     // Awaited in turn; one that fails first must not count as unhandled.
     loss?.catch(() => {});
     outputs.catch(() => {});

@@ -20,6 +20,8 @@ export interface TrainEvent {
   learningRate: number;
   /** Norm of the step's gradients before clipping. */
   gradNorm: number;
+  /** With `logLayerNorms`, of steps that are logged: the same by layer, "encoder.layer.3". */
+  layerNorms?: Record<string, number>;
   /** Tokens trained on so far, also before a resume. */
   tokens: number;
   /** Over the last steps. */

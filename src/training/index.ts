@@ -18,6 +18,10 @@ export {
   type MaskingTokens,
 } from "./collators/language-modeling.js";
 export { multipleChoiceCollator } from "./collators/multiple-choice.js";
+export {
+  type SequenceToSequencePadding,
+  sequenceToSequenceCollator,
+} from "./collators/sequence-to-sequence.js";
 export { tokenClassificationCollator } from "./collators/token-classification.js";
 export type { BestEvaluation, TrainEvent, TrainResult } from "./events.js";
 export { Adagrad, type AdagradOptions } from "./optimizers/adagrad.js";

@@ -44,6 +44,7 @@ const KNOWN: Record<keyof TrainingArgs, true> = {
   seed: true,
   logEvery: true,
   logFirstStep: true,
+  logLayerNorms: true,
   evalEvery: true,
   evalOnStart: true,
   evalDelay: true,
@@ -82,9 +83,16 @@ export function resolveArgs(args: TrainingArgs, hasEval: boolean): ResolvedArgs 
     seed: checkedInteger("seed", args.seed ?? 42, 0),
     logEvery: checkedEvery("logEvery", args.logEvery ?? 50),
     logFirstStep: checkedFlag("logFirstStep", args.logFirstStep ?? false),
+    logLayerNorms: layerNorms(args),
     ...evaluation(args, hasEval),
     ...saving(args, hasEval),
   };
+}
+
+function layerNorms({ logLayerNorms = false, logEvery = 50 }: TrainingArgs): boolean {
+  if (logLayerNorms === true && typeof logEvery !== "number")
+    throw argumentFault("logLayerNorms", "false unless logEvery is a number of steps", logLayerNorms);
+  return checkedFlag("logLayerNorms", logLayerNorms);
 }
 
 function batches(args: TrainingArgs) {

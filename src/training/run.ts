@@ -9,6 +9,7 @@ import type { ResolvedArgs } from "./args.js";
 import { loadCheckpoint, loadWeights, newestCheckpoint, readState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { groupsByRules } from "./group-rules.js";
+import { enqueueLayerNorms } from "./layer-norms.js";
 import { isDue, type MilestoneParts, Milestones } from "./milestones.js";
 import { notFiniteError } from "./not-finite.js";
 import { makeOptimizer } from "./optimizers/by-name.js";
@@ -38,6 +39,7 @@ interface StepSource {
 
 interface PendingStep extends StepMark, StepSource {
   numbers: Promise<StepNumbers>;
+  layerNorms?: Promise<Record<string, number>>;
 }
 
 export class TrainingRun {
@@ -85,7 +87,11 @@ export class TrainingRun {
       yield* this.#end();
       failed = false;
     } finally {
-      await Promise.allSettled([this.#pending?.numbers, ...(this.#gradients?.losses ?? [])]);
+      await Promise.allSettled([
+        this.#pending?.numbers,
+        this.#pending?.layerNorms,
+        ...(this.#gradients?.losses ?? []),
+      ]);
       this.#optimizer.zeroGrad();
       this.#optimizer.dispose();
       // A skipped update is reported by the next ready(): here, not at somebody else's.
@@ -190,8 +196,11 @@ export class TrainingRun {
   #update(source: StepSource, { step, epoch }: Pick<StepMark, "step" | "epoch">): void {
     const learningRate = this.#parts.args.learningRate * this.#schedule(step - 1);
     this.#optimizer.lr = learningRate;
+    const { args, model } = this.#parts;
+    const layerNorms =
+      args.logLayerNorms && this.#isLogged(step) ? enqueueLayerNorms(model.parameters()) : undefined;
     const { tokens, labels, numbers } = enqueueUpdate(this.#context, this.#gradients!);
-    this.#pending = { ...source, step, epoch, learningRate, tokens, labels, numbers };
+    this.#pending = { ...source, step, epoch, learningRate, tokens, labels, numbers, layerNorms };
     this.#gradients = undefined;
   }
 
@@ -205,7 +214,7 @@ export class TrainingRun {
   async *#finishStep(): AsyncGenerator<TrainEvent, void, undefined> {
     const pending = this.#pending;
     if (!pending) return;
-    const { args, signal } = this.#parts;
+    const { signal } = this.#parts;
     const numbers = await pending.numbers;
     this.#pending = undefined;
     if (!Number.isFinite(numbers.loss) || !Number.isFinite(numbers.gradNorm)) {
@@ -214,16 +223,21 @@ export class TrainingRun {
     }
     this.state.add(pending, numbers);
     throwIfAborted(signal);
-    yield this.state.event("step", {});
-    const { step } = pending;
-    if (isDue(args.logEvery, step) || (step === 1 && args.logFirstStep)) yield this.#log();
+    const layerNorms = pending.layerNorms && { layerNorms: await pending.layerNorms };
+    yield this.state.event("step", { ...layerNorms });
+    if (this.#isLogged(pending.step)) yield this.#log(layerNorms);
   }
 
-  #log(): TrainEvent {
+  #isLogged(step: number): boolean {
+    const { logEvery, logFirstStep } = this.#parts.args;
+    return isDue(logEvery, step) || (step === 1 && logFirstStep);
+  }
+
+  #log(more: Partial<TrainEvent> = {}): TrainEvent {
     const { log } = this.state.means;
     const loss = log.value;
     log.reset();
-    return this.state.event("log", { loss });
+    return this.state.event("log", { loss, ...more });
   }
 }
 

@@ -32,6 +32,8 @@ export interface TrainableModel {
   mixedPrecision?(on: boolean): void;
   /** Computes layers again in backward, for `gradientCheckpointing`; a model without it keeps them. */
   gradientCheckpointing?: boolean;
+  /** Continues prompts, or answers sources, token by token; for tasks that respond. */
+  generate?(examples: readonly Example[], options: object): Promise<{ sequences: Int32Array[] }>;
   /** Label smoothing and weights of classes; a model without it has a loss of its own. */
   setLoss?(options: LossOptions): unknown;
   /** What a checkpoint holds, where that is not parameters(); refreshWeights() is called after changes. */
@@ -89,6 +91,15 @@ export interface Task<Prediction = unknown, Result = Prediction> {
     examples: readonly Example[],
     model: TrainableModel,
   ): Prediction[];
+  /**
+   * The predictions of one batch where one forward pass does not give them: generated text. One per example, in place of
+   * `predict`. Rejects with ERR_ABORTED when the signal says so.
+   */
+  respond?(
+    examples: readonly Example[],
+    model: TrainableModel,
+    context: { signal?: AbortSignal; seed: number },
+  ): Promise<Prediction[]>;
   /** Joins the predictions for examples into results, mostly one per row; default: as they are. */
   join?(
     predictions: readonly Prediction[],

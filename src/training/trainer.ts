@@ -241,9 +241,10 @@ export class Trainer<Result = unknown> {
     rows: readonly DataRow[],
     signal?: AbortSignal,
   ): Promise<{ results: Result[]; loss: number | undefined }> {
-    const { evalBatchSize: batchSize } = this.args;
+    const { evalBatchSize: batchSize, seed } = this.args;
     const task = this.#task();
-    const { predictions, loss } = await evaluateExamples(this.model, task, examples, { batchSize, signal });
+    const how = { batchSize, signal, seed };
+    const { predictions, loss } = await evaluateExamples(this.model, task, examples, how);
     const results = task.join?.(predictions, examples, rows, this.model) ?? (predictions as Result[]);
     return { results, loss };
   }

@@ -1,7 +1,7 @@
 // The row of the table for multiple choice.
 import { AutoModelForMultipleChoice } from "../../models/index.js";
 import { factoryOptions, type TaskEntry } from "../entry.js";
-import { multipleChoice } from "../multiple-choice.js";
+import { type MultipleChoice, multipleChoice } from "../multiple-choice.js";
 
 const options: TaskEntry["options"] = [
   {
@@ -48,5 +48,9 @@ export const multipleChoiceEntry: TaskEntry = {
     return multipleChoice({ ...factoryOptions({ options }, settings), ...(names && one) });
   },
   best: () => ({ name: "accuracy", greaterIsBetter: true }),
+  classPairs: ({ results, examples }) => ({
+    predicted: (results as MultipleChoice[]).map(({ choice }) => `choice ${choice}`),
+    actual: examples.map(({ labels }) => `choice ${labels}`),
+  }),
   details: ["scores"],
 };

@@ -1,9 +1,11 @@
 // The row of the table for text classification.
 import { GLUE_CONFIGS, type GlueName } from "../../data/index.js";
 import { AutoModelForSequenceClassification } from "../../models/index.js";
+import { labelNames } from "../class-names.js";
 import { factoryOptions, settingOf, type TaskEntry, type TaskSettings } from "../entry.js";
 import { glueModelOptions } from "../text-classification/glue.js";
 import { textLabelNames } from "../text-classification/labels.js";
+import type { TextClassification } from "../text-classification/scores.js";
 import { textClassification } from "../text-classification.js";
 
 const PROBLEMS = {
@@ -100,5 +102,13 @@ export const textClassificationEntry: TaskEntry = {
     settings.glue !== undefined && /\.tsv(\.gz)?$/i.test(file)
       ? { format: "glue", task: glueOf(settings) }
       : {},
+  classPairs({ results, examples, model, settings }) {
+    if (glueOf(settings) === "stsb" || problemOf(settings) !== "single-label") return undefined;
+    const names = labelNames(model);
+    return {
+      predicted: (results as TextClassification[]).map(({ label }) => label),
+      actual: examples.map(({ labels }) => names[labels as number]),
+    };
+  },
   details: ["scores"],
 };

@@ -1,9 +1,11 @@
 // The row of the table for token classification.
 import { AutoModelForTokenClassification } from "../../models/index.js";
 import type { DataRow } from "../../training/task.js";
+import { labelNames } from "../class-names.js";
 import { factoryOptions, settingOf, type TaskEntry } from "../entry.js";
-import { areChunkLabels, tokenLabelNames } from "../token-classification/labels.js";
+import { areChunkLabels, tagReader, tokenLabelNames } from "../token-classification/labels.js";
 import { withoutPositionDigits } from "../token-classification/position-digits.js";
+import type { TokenClassification } from "../token-classification/results.js";
 import { tokenClassification } from "../token-classification.js";
 
 const LABEL_TOKENS = {
@@ -101,5 +103,20 @@ export const tokenClassificationEntry: TaskEntry = {
   best({ tagMetric = "auto" }, labels = []) {
     const entities = tagMetric === "auto" ? areChunkLabels(labels) : tagMetric === "seqeval";
     return { name: entities ? "f1" : "accuracy", greaterIsBetter: true };
+  },
+  classPairs({ results, rows, model, settings }) {
+    const words = (results as TokenClassification[]).map((result) => result.words);
+    const names = labelNames(model);
+    const setting = (name: string) => String(settingOf({ options }, settings, name));
+    const columns = {
+      tokens: setting("tokensColumn"),
+      tags: setting("tagsColumn"),
+      text: setting("textColumn"),
+    };
+    const tagsOf = tagReader(model, columns);
+    return {
+      predicted: words.flatMap((row) => row.map(({ label }) => label)),
+      actual: rows.flatMap((row, i) => tagsOf(row, i, words[i].length).map((id) => names[id])),
+    };
   },
 };

@@ -12,14 +12,17 @@ export interface TextLogOptions {
 
 /** The numbers of an event by name; those of an evaluation begin with "eval_". */
 export function numbersOf(event: TrainEvent): Record<string, number> {
-  const { type, loss, learningRate, gradNorm, epoch, tokens, tokensPerSecond, metrics = {} } = event;
+  const { type, loss, learningRate, gradNorm, layerNorms = {}, epoch, tokens, tokensPerSecond } = event;
   if (type === "evaluate") {
-    return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value]));
+    return Object.fromEntries(
+      Object.entries(event.metrics ?? {}).map(([name, value]) => [`eval_${name}`, value]),
+    );
   }
   return {
     loss,
     learning_rate: learningRate,
     grad_norm: gradNorm,
+    ...Object.fromEntries(Object.entries(layerNorms).map(([layer, norm]) => [`grad_norm/${layer}`, norm])),
     epoch,
     tokens,
     tokens_per_second: tokensPerSecond,

@@ -1,0 +1,138 @@
+// From a text to a text: what translation and summarization have in common. Sources and targets are as long as they
+// are; the loss is over the target's tokens, answers are generated.
+import type { Example } from "../../models/batch.js";
+import type { Tokenizer } from "../../tokenizers/tokenizer.js";
+import type { DataRow, PrepareContext, Task, TrainableModel } from "../../training/task.js";
+import { optionFault, wholeOption } from "../rows.js";
+import {
+  type GenerationSettings,
+  generated,
+  generationOption,
+  lengthLimit,
+  requireTokenizer,
+  Texts,
+} from "./generating.js";
+
+/** Options of translation and summarization. */
+export interface SequenceToSequenceOptions {
+  /** What stands before every source, as T5 was trained: "translate English to German: ", "summarize: ". Default "". */
+  prefix?: string;
+  /** Most tokens of a source, special ones included; longer ones are cut. Default: what tokenizer and model take. */
+  maxSourceLength?: number;
+  /** Most tokens of a target to learn from; longer ones are cut. Default as for sources. */
+  maxTargetLength?: number;
+  /** Options of `model.generate` for predictions: `{ numBeams: 4 }`. Default: the model's generation_config.json. */
+  generation?: GenerationSettings;
+  /** Whether an evaluation generates, for the scores of texts; false gives the loss alone. Default true. */
+  generateInEvaluation?: boolean;
+}
+
+/** What sets the two tasks apart. */
+export interface TextPair {
+  /** In messages. */
+  name: string;
+  source(row: DataRow, index: number): string;
+  /** Texts that are right; the first is learnt from. @throws ERR_DATA */
+  targets(row: DataRow, index: number): string[];
+  scores(texts: readonly string[], references: readonly string[][]): Record<string, number>;
+}
+
+/** The answer to one row. */
+export interface GeneratedText {
+  text: string;
+  /** All sequences where several are asked for (numReturnSequences), the first one included. */
+  candidates: string[];
+}
+
+const TEXTS_PER_CALL = 128;
+
+export function sequenceToSequence(
+  taskName: string,
+  pair: TextPair,
+  options: SequenceToSequenceOptions,
+): Task<GeneratedText> {
+  const { prefix = "", maxSourceLength, maxTargetLength, generation = {} } = options;
+  const { generateInEvaluation = true } = options;
+  for (const [name, value] of Object.entries({ maxSourceLength, maxTargetLength }))
+    if (value !== undefined) wholeOption(pair.name, name, value, 1);
+  const settings = generationOption(pair.name, generation);
+  if (typeof prefix !== "string") throw optionFault(pair.name, "prefix", "a text", prefix);
+  if (typeof generateInEvaluation !== "boolean")
+    throw optionFault(pair.name, "generateInEvaluation", "true or false", generateInEvaluation);
+  const texts = new Texts();
+  return {
+    name: taskName,
+    async prepare(rows, context) {
+      const tokenizer = requireTokenizer(pair.name, context.tokenizer);
+      const examples: Example[] = [];
+      for (let first = 0; first < rows.length; first += TEXTS_PER_CALL) {
+        const part = rows.slice(first, first + TEXTS_PER_CALL);
+        const sources = part.map((row, i) => prefix + pair.source(row, first + i));
+        const targets =
+          context.labels === "required" ? part.map((row, i) => pair.targets(row, first + i)[0]) : undefined;
+        const limits = { source: maxSourceLength, target: maxTargetLength };
+        for (const example of await encoded(tokenizer, context, sources, targets, limits))
+          examples.push(example);
+        await context.rest();
+      }
+      return texts.remember(examples, tokenizer);
+    },
+    predict: () => [], // respond() takes its place
+    async respond(examples, model, context) {
+      const labelled = examples.every(({ labels }) => labels !== undefined);
+      if (labelled && !generateInEvaluation) return examples.map(() => ({ text: "", candidates: [] }));
+      const start = languageStart(model, texts.tokenizerOf(pair.name, examples[0]));
+      const sequences = await generated(pair.name, model, examples, { ...start, ...settings }, context);
+      return sequences.map((group, i) => {
+        const candidates = group.map((ids) => texts.of(pair.name, examples[i], ids).trim());
+        return { text: candidates[0], candidates };
+      });
+    },
+    metrics(results, _examples, _model, rows) {
+      if (!generateInEvaluation) return {};
+      const references = rows.map((row, i) => pair.targets(row, i));
+      return pair.scores(
+        results.map(({ text }) => text),
+        references,
+      );
+    },
+  };
+}
+
+interface Limits {
+  source?: number;
+  target?: number;
+}
+
+async function encoded(
+  tokenizer: Tokenizer,
+  { model }: PrepareContext,
+  sources: readonly string[],
+  targets: readonly string[] | undefined,
+  limits: Limits,
+): Promise<Example[]> {
+  const inputs = await idsOf(tokenizer, model, sources, limits.source, false);
+  if (!targets) return inputs.map((inputIds) => ({ inputIds }));
+  const labels = await idsOf(tokenizer, model, targets, limits.target, tokenizer.hasTarget);
+  return inputs.map((inputIds, i) => ({ inputIds, labels: labels[i] }));
+}
+
+async function idsOf(
+  tokenizer: Tokenizer,
+  model: TrainableModel,
+  texts: readonly string[],
+  wanted: number | undefined,
+  target: boolean,
+): Promise<Int32Array[]> {
+  const maxLength = lengthLimit(tokenizer, model, wanted);
+  const how = Number.isFinite(maxLength) ? ({ truncation: "longest_first", maxLength } as const) : {};
+  const encodings = await tokenizer.encodeBatchAsync([...texts], { ...how, ...(target && { target }) });
+  return encodings.map(({ ids }) => ids);
+}
+
+/** mBART's decoder begins with the code of the target's language, with which target texts end. */
+function languageStart(model: TrainableModel, tokenizer: Tokenizer): GenerationSettings {
+  if (model.config.model_type !== "mbart" || !tokenizer.hasTarget) return {};
+  const { ids } = tokenizer.encode("", { target: true });
+  return { decoderStartTokenId: ids[ids.length - 1] };
+}

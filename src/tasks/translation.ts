@@ -1,0 +1,71 @@
+// Translation: sources and targets in, translations out; BLEU and chrF.
+import { type BleuTokenizer, bleu, chrf } from "../metrics/index.js";
+import type { DataRow, Task } from "../training/task.js";
+import {
+  type GeneratedText,
+  type SequenceToSequenceOptions,
+  sequenceToSequence,
+  type TextPair,
+} from "./generation/sequence-to-sequence.js";
+import { columnOf, rowFault, textOf } from "./rows.js";
+
+const TASK = "translation";
+
+export interface TranslationOptions extends SequenceToSequenceOptions {
+  /** Default "source". */
+  sourceColumn?: string;
+  /** Default "target". A list of texts holds several right translations; the first is learnt from. */
+  targetColumn?: string;
+  /**
+   * Both columns lie in an object in this column, as Transformers' data sets have them: with "translation",
+   * `{ translation: { en: "...", ro: "..." } }` and `sourceColumn: "en"`, `targetColumn: "ro"`.
+   */
+  pairColumn?: string;
+  /** How BLEU cuts words; default "13a". For targets in Chinese "zh". */
+  bleuTokenizer?: BleuTokenizer;
+}
+
+/**
+ * The task of AutoModelForSeq2SeqLM for translation. T5 wants a `prefix`; Marian's and mBART's tokenizers encode the two
+ * languages in their own way, mBART's by `srcLang` and `tgtLang` given when it is loaded.
+ *
+ * Metrics: `bleu` and `chrf` (0 to 100, as sacreBLEU computes them) of generated translations, beside the loss over the
+ * targets' tokens. Preparing rejects with ERR_DATA, naming the row from 0: no source, an empty one, no target.
+ *
+ * @throws ERR_ARGUMENT naming the option
+ * @example
+ * const task = translation({ prefix: "translate English to German: ", generation: { numBeams: 4 } });
+ * const trainer = new Trainer({ model, tokenizer, task, train: rows });
+ * const [{ text }] = await trainer.predict([{ source: "The cat sleeps." }]);
+ */
+export function translation(options: TranslationOptions = {}): Task<GeneratedText> {
+  const { sourceColumn = "source", targetColumn = "target", pairColumn, bleuTokenizer } = options;
+  const { bleuTokenizer: _b, sourceColumn: _s, targetColumn: _t, pairColumn: _p, ...shared } = options;
+  const pairOf = (row: DataRow, index: number): DataRow => {
+    if (pairColumn === undefined) return row;
+    const pair = columnOf(Object(row), pairColumn);
+    if (typeof pair === "object" && pair !== null) return pair;
+    throw rowFault(TASK, index, pairColumn, "an object with a text for each language", pair);
+  };
+  const pair: TextPair = {
+    name: TASK,
+    source: (row, index) => textOf(TASK, pairOf(row, index), index, sourceColumn),
+    targets: (row, index) => textsOf(TASK, pairOf(row, index), index, targetColumn),
+    scores(texts, references) {
+      const most = Math.max(...references.map((own) => own.length));
+      const sets = Array.from({ length: most }, (_, i) => references.map((own) => own[i] ?? null));
+      const how = bleuTokenizer === undefined ? {} : { tokenize: bleuTokenizer };
+      return { bleu: bleu(texts, sets, how).score, chrf: chrf(texts, sets).score };
+    },
+  };
+  return sequenceToSequence(TASK, pair, shared);
+}
+
+/** A text, or a list of at least one. @throws ERR_DATA */
+export function textsOf(task: string, row: DataRow, index: number, name: string): string[] {
+  const value = columnOf(row, name);
+  if (!Array.isArray(value)) return [textOf(task, row, index, name)];
+  const isText = (text: unknown) => typeof text === "string" && text.trim() !== "";
+  if (value.length > 0 && value.every(isText)) return value;
+  throw rowFault(task, index, name, "a text, or a list of texts that are not empty", value);
+}

@@ -1,0 +1,53 @@
+// `athanor report` on a run that `athanor train` has just made.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { inFolder } from "../data/temporary.js";
+import { athanor, tinyModelArgs, writeTinyFiles } from "./command.js";
+
+test("curves by layer, a matrix of the rows given, attention of chosen rows; mistakes are named", async () => {
+  await inFolder(async (folder) => {
+    await writeTinyFiles(folder);
+    const out = join(folder, "m");
+    const [train, test] = [join(folder, "train.csv"), join(folder, "test.csv")];
+    const sets = ["logLayerNorms=true", "logEvery=2"].flatMap((word) => ["--set", word]);
+    const files = ["--train", train, "--eval", test, "--output", out, "--max-steps", "6"];
+    const trained = await athanor([
+      "train",
+      "text-classification",
+      ...tinyModelArgs(folder),
+      ...files,
+      ...sets,
+    ]);
+    expect(trained).toMatchObject({ code: 0 });
+    const rows = ["--rows", test];
+    const told = await athanor(["report", out, ...rows, "--attention", "0,3", "--threads", "1"]);
+    expect(told).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("report.html (") });
+    const page = await readFile(join(out, "report.html"), "utf8");
+    const charts = JSON.parse(/<script id="data" type="application\/json">(.*?)<\/script>/s.exec(page)![1]);
+    const names = charts.map(({ series }: { series: { name: string }[] }) => series.map(({ name }) => name));
+    expect(names[0]).toEqual(["training", "evaluation"]);
+    expect(names.at(-1)).toContain("encoder.layer.1");
+    expect(charts[0].data[0]).toEqual([1, 2, 3, 4, 5, 6]);
+    const counts = [...page.matchAll(/taken for \w+: (\d+)"/g)].map(([, count]) => Number(count));
+    expect(counts.reduce((sum, count) => sum + count)).toBe(80);
+    expect(page.match(/<summary>Layer \d<\/summary>/g)).toHaveLength(4);
+    expect(page).toContain(">[CLS]</text>");
+
+    expect(await athanor(["report", folder])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("run.json: needs the outputFolder of a training run"),
+    });
+    for (const [words, says] of [
+      [["--attention", "0"], "--attention needs --rows, got none"],
+      [
+        [...rows, "--attention", "x"],
+        "--attention must be numbers of rows from 0 with commas between, got x",
+      ],
+      [[...rows, "--attention", "80"], "--attention must be rows from 0 to 79, got 80"],
+    ] as const) {
+      const outcome = await athanor(["report", out, ...words]);
+      expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
+    }
+  });
+});
