@@ -54,6 +54,7 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+const commit = describeCommit();
 for (const name of options.only) {
   const runs = new Map<string, Run[]>([...taggers.keys()].map((head) => [head, []]));
   for (let seed = 1; seed <= Number(options.seeds); seed++) {
@@ -67,7 +68,7 @@ for (const name of options.only) {
   }
   for (const [head, done] of runs) {
     const line = {
-      ...{ benchmark: `taggers/${name}`, head, commit: describeCommit(), date: new Date().toISOString() },
+      ...{ benchmark: `taggers/${name}`, head, commit, date: new Date().toISOString() },
       ...{ cpu: os.cpus()[0]?.model, cores: os.availableParallelism(), epochs: Number(options.epochs) },
       ...(options.cost ? costOf(done, runs.get("plain")!) : scoresOf(done)),
     };

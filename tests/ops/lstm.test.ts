@@ -239,6 +239,8 @@ describe("lstm", () => {
     expectCode(() => run(weightHh, { c0: int32([1]) }), "ERR_DTYPE", "c0 must be f32");
     expectCode(() => lstm(int32([1]), int32(offsets), { weightHh }), "ERR_DTYPE", "projected");
     expectCode(() => lstm(x, int32([0, 9]), { weightHh }), "ERR_ARGUMENT", "offsets must end");
+    const biased = { weightHh, biasHh: tensor(randomData([12], 3), [12]) };
+    expectCode(() => lstm(x, int32(offsets), biased), "ERR_ARGUMENT", "biases go with weightIh, got none");
     const late = int32(offsets);
     late.set(Int32Array.of(0, 3, 2, 4, 8));
     await expectCodeAsync(lstm(x, late, { weightHh }).output.data(), "ERR_DATA", "never decrease");

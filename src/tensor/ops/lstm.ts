@@ -1,4 +1,5 @@
 // Long short-term memory over ragged batches. The recurrence is in native/ops/lstm.
+import { AthanorError } from "../../errors.js";
 import { callOpMany, handleOf, optionalHandle } from "../call.js";
 import type { Tensor } from "../tensor.js";
 import { add } from "./elementwise.js";
@@ -54,6 +55,9 @@ export function lstm(
 ): LstmStates {
   const op = "lstm";
   const { weightIh, weightHh, biasIh, biasHh } = weights;
+  if (!weightIh && (biasIh || biasHh)) {
+    throw new AthanorError("ERR_ARGUMENT", "lstm: biases go with weightIh, got none: add them to x");
+  }
   const bias = biasIh && biasHh ? add(biasIh, biasHh) : (biasIh ?? biasHh);
   const projected = weightIh ? linear(x, weightIh, bias) : x; // (T, 4H)
   const [output, hN, cN] = callOpMany(
