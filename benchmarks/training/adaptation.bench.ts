@@ -1,7 +1,8 @@
 // What a training step costs that changes part of a model, beside plain fine-tuning: LoRA, adapters, frozen layers,
 // layer-wise decay; and what relative positions and fewer heads cost. An encoder of 6 layers, 384 wide, 8 sequences of
 // 64 tokens, dropout on. The ways take turns, step by step; the peak memory of each is that of a process of its own.
-//   node dist/benchmarks/training/adaptation.bench.js [--part 1 | --part 2] [--no-memory]    plain fine-tuning is in both
+//   node dist/benchmarks/training/adaptation.bench.js [--part 1 | --part 2] [--no-memory] [--rows 8] [--length 64]
+// Plain fine-tuning is in both parts.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -22,7 +23,14 @@ import { groupsByRules } from "../../src/training/group-rules.js";
 import { fullRows } from "../compare/rows.js";
 import { describeMachine, runCount, summarise } from "../support/runner.js";
 
-const [size, length, warmUp, learningRate] = [8, 64, 2, 1e-4];
+const text = { type: "string" } as const;
+const { values: options } = parseArgs({
+  options: {
+    ...{ part: text, peak: text, rows: { ...text, default: "8" }, length: { ...text, default: "64" } },
+    ...{ "no-memory": { type: "boolean" } },
+  },
+});
+const [size, length, warmUp, learningRate] = [Number(options.rows), Number(options.length), 2, 1e-4];
 const config = {
   ...{ model_type: "bert", hidden_size: 384, num_hidden_layers: 6, num_attention_heads: 6 },
   intermediate_size: 1536,
@@ -68,9 +76,6 @@ const ways: Record<string, Way> = {
   },
 };
 
-const { values: options } = parseArgs({
-  options: { part: { type: "string" }, peak: { type: "string" }, "no-memory": { type: "boolean" } },
-});
 const rows = fullRows(size, length).map(({ ids, label }) => ({ inputIds: ids, labels: label }));
 
 /** One step: forward, backward, clipping, AdamW. Gives the loss. */
@@ -108,7 +113,8 @@ async function makeStep(way: Way): Promise<{ model: Model; step: () => Promise<n
 /** The peak of a process that makes three steps. */
 function peakOf(name: string): number {
   const self = fileURLToPath(import.meta.url);
-  return JSON.parse(execFileSync(process.execPath, [self, "--peak", name], { encoding: "utf8" }));
+  const sizes = ["--rows", options.rows, "--length", options.length];
+  return JSON.parse(execFileSync(process.execPath, [self, "--peak", name, ...sizes], { encoding: "utf8" }));
 }
 
 /** Both parts together take more than a minute. */
