@@ -1,7 +1,7 @@
 // Re-ranking: a cross-encoder reads query and candidate together, and puts those that answer first.
 //
-//   node dist/examples/re-ranking.js                       ten intents of BANKING77, fresh weights
-//   node dist/examples/re-ranking.js --model FOLDER        starts from a checkpoint
+//   node dist/examples/re-ranking.js --model FOLDER        ten intents of BANKING77, from a checkpoint
+//   node dist/examples/re-ranking.js                       from fresh weights, which learn little (docs/log.md)
 import { parseArgs } from "node:util";
 import {
   AutoModelForSequenceClassification,
