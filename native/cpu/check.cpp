@@ -200,6 +200,7 @@ std::vector<std::string> check_cpu_kernels() {
     detail::check_functions(*kernels, found);
     detail::check_rows(*kernels, found);
     detail::check_streams(*kernels, found);
+    detail::check_decoding(*kernels, found);
     detail::check_gemm(*kernels, found);
     detail::check_packed(*kernels, found);
     for (const std::string& line : found) failures.push_back(std::string(isa) + ": " + line);

@@ -22,6 +22,7 @@ void check_packed(const Kernels& kernels, Failures& failures);
 void check_functions(const Kernels& kernels, Failures& failures);
 void check_rows(const Kernels& kernels, Failures& failures);
 void check_streams(const Kernels& kernels, Failures& failures);
+void check_decoding(const Kernels& kernels, Failures& failures);
 
 // The largest errors of one function over its range, as docs/numerics.md lists them.
 struct FunctionError {

@@ -108,7 +108,7 @@ void compare(KernelCheck& check, const Problem& p, const std::string& what = "lo
 }
 
 KERNEL_CHECK(process_logits, "penalties and bans of a history") {
-  for (int64_t columns : {1, 5, 40, 520}) {
+  for (int64_t columns : {1, 5, 520}) {
     const int32_t all = static_cast<int32_t>(columns);
     Problem p = problem(check, 4, 50);
     add_history(check, p, columns, {0, 1, all / 2, all}, 9);
@@ -149,7 +149,7 @@ KERNEL_CHECK(process_logits, "lists of tokens") {
 }
 
 KERNEL_CHECK(process_logits, "log-softmax and temperature, rows apart and at any address") {
-  for (int64_t width : {1, 5, 511, 512, 513, 2100}) {
+  for (int64_t width : {1, 5, 512, 2100}) {
     for (size_t offset : {0, 1}) {
       Problem p = problem(check, 3, width);
       p.apart = width == 5 ? 3 : 0, p.offset = offset;
@@ -176,21 +176,19 @@ void choose(KernelCheck& check, Problem p, const Choice& c) {
 }
 
 KERNEL_CHECK(process_logits, "choices, one at a time") {
-  for (int64_t width : {1, 3, 512, 700, 1500}) {
-    for (float spread : {0.5f, 3.0f}) {
-      const Problem p = problem(check, 2, width, spread);
-      for (int64_t keep : {1, 4, 600}) {
-        for (int64_t k : {1, 3, 100, 2000}) choose(check, p, {k, 1, 0, 1, keep});
-        for (double share : {0.0, 0.3, 0.9, 0.999}) choose(check, p, {0, share, 0, 1, keep});
-        for (double share : {0.001, 0.2, 1.0}) choose(check, p, {0, 1, share, 1, keep});
-        for (double share : {0.05, 0.6, 0.97}) choose(check, p, {0, 1, 0, share, keep});
-      }
+  for (int64_t width : {1, 3, 512, 700}) {
+    const Problem p = problem(check, 1, width, width == 512 ? 0.5f : 3.0f);
+    for (int64_t keep : {1, 5}) {
+      for (int64_t k : {1, 3, 100, 2000}) choose(check, p, {k, 1, 0, 1, keep});
+      for (double share : {0.0, 0.3, 0.99}) choose(check, p, {0, share, 0, 1, keep});
+      for (double share : {0.001, 1.0}) choose(check, p, {0, 1, share, 1, keep});
+      for (double share : {0.001, 0.6, 0.97}) choose(check, p, {0, 1, 0, share, keep});
     }
   }
 }
 
 KERNEL_CHECK(process_logits, "choices after each other") {
-  Problem p = problem(check, 3, 900, 3.0f);
+  Problem p = problem(check, 1, 900, 3.0f);
   p.settings.temperature = 1.3f;
   p.settings.log_softmax_last = true;
   choose(check, p, {50, 0.8, 0, 1, 1});
@@ -206,9 +204,9 @@ KERNEL_CHECK(process_logits, "choices among equals") {
     p.logits[2200 + i] = i % 700 == 650 ? 5.0f : i % 2 ? -0.0f : 0.0f;
     p.logits[3300 + i] = i % 500 == 450 ? 1.0f : -INFINITY;
   }
-  for (int64_t keep : {1, 3, 400}) {
+  for (int64_t keep : {1, 400}) {
     choose(check, p, {2, 1, 0, 1, keep});
-    for (double share : {0.0, 0.1, 0.4771, 0.9}) choose(check, p, {0, share, 0, 1, keep});
+    for (double share : {0.0, 0.4771}) choose(check, p, {0, share, 0, 1, keep});
     choose(check, p, {0, 1, 1.0, 1, keep});
     choose(check, p, {0, 1, 0, 0.4771, keep});
   }

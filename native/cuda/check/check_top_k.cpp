@@ -50,14 +50,14 @@ void check_top_k(KernelCheck& check, const Case& c, std::vector<float> x = {}) {
 }
 
 KERNEL_CHECK(top_k, "widths and numbers chosen") {
-  for (int64_t width : {1, 2, 31, 32, 33, 511, 512, 513, 1025, 3000}) {
-    for (int64_t k : {int64_t{1}, int64_t{8}, int64_t{257}, width}) {
+  for (int64_t width : {1, 2, 31, 33, 511, 512, 513, 1025}) {
+    for (int64_t k : {int64_t{1}, int64_t{8}, width}) {
       if (k > width || k > top_k_most_on_cuda) continue;
-      check_top_k<float>(check, {3, width, k});
+      check_top_k<float>(check, {2, width, k});
     }
   }
   check_top_k<float>(check, {0, 5, 2});
-  check_top_k<float>(check, {2, 3000, top_k_most_on_cuda});
+  check_top_k<float>(check, {1, 3000, top_k_most_on_cuda});
 }
 
 // Rounded to bf16 many are equal.
@@ -72,7 +72,7 @@ KERNEL_CHECK(top_k, "bf16, rows apart and at any address") {
 
 KERNEL_CHECK(top_k, "rows of equals, zeros of both signs, NaN and infinities") {
   const size_t width = 1300;
-  for (int64_t k : {1, 5, 513, 600}) {
+  for (int64_t k : {1, 5, 600}) {
     std::vector<float> x(4 * width, 2.0f);
     for (size_t i = 0; i < width; i++) {
       x[width + i] = i % 2 ? 0.0f : -0.0f;
@@ -99,10 +99,10 @@ KERNEL_CHECK(top_k, "keys that differ in one digit") {
 }
 
 KERNEL_CHECK(top_k, "groups with scores and log-softmax") {
-  for (int64_t group : {1, 2, 4, 5}) {
+  for (int64_t group : {1, 2, 5}) {
     for (bool log_softmax : {false, true}) {
-      check_top_k<float>(check, {3 * group, 333, 2 * group, group, true, log_softmax});
-      check_top_k<float>(check, {3 * group, 3, std::min<int64_t>(2 * group, 6), group, true, log_softmax});
+      check_top_k<float>(check, {2 * group, 333, 2 * group, group, true, log_softmax});
+      check_top_k<float>(check, {2 * group, 3, std::min<int64_t>(2 * group, 6), group, true, log_softmax});
     }
   }
   check_top_k<float>(check, {8, 40, 160, 4, true, false});
@@ -114,9 +114,9 @@ KERNEL_CHECK(top_k, "drawing") {
   check_top_k<float>(check, {6, 700, 9, 3, true, true, true});
 }
 
-// More groups than a grid has rows: 65,535.
-KERNEL_CHECK(top_k, "many groups") {
-  check_top_k<float>(check, {65600, 2, 1});
+// Of 18,000 candidates, more than the blocks of a group take at once.
+KERNEL_CHECK(top_k, "a group of many candidates") {
+  check_top_k<float>(check, {40, 450, 450, 40});
 }
 
 }  // namespace

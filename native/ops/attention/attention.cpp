@@ -3,15 +3,12 @@
 // Results o and, with returnWeights, the probabilities.
 #include "ops/attention/attention.h"
 
-#include "ops/attention/relative_bias.h"
+#include "ops/attention/attention_arguments.h"
 #include "ops/offsets.h"
 
 namespace athanor {
 
 namespace {
-
-constexpr int64_t most_head_size = 256;
-constexpr int64_t most_cuda_head_size = 128;  // what a warp's registers hold of two gradients
 
 // The views behind AttentionInputs: what commands capture.
 struct Operands {
@@ -45,17 +42,7 @@ Operands read_operands(Call& c, const TensorRef& q, const TensorRef& k, const Te
   AttentionSettings& in = x.settings;
   in.q_rows = x.q.rows(), in.k_rows = x.k.rows();
   in.heads = c.integer(3, "heads", 1, 65536);
-  if (x.q.width() % in.heads != 0 || x.q.width() == 0) {
-    c.fail(ErrorCode::shape, "q must have a multiple of heads " + std::to_string(in.heads) +
-                                 " columns, got " + x.q.shape.text());
-  }
-  in.head_size = x.q.width() / in.heads;
-  const bool on_cpu = x.q.storage->device.kind() == DeviceKind::cpu;
-  const int64_t most = on_cpu ? most_head_size : most_cuda_head_size;
-  if (in.head_size > most) {
-    c.fail(ErrorCode::shape, "q must have at most " + std::to_string(most) + " columns per head" +
-                                 (on_cpu ? "" : " on CUDA") + ", got " + std::to_string(in.head_size));
-  }
+  in.head_size = read_head_size(c, q, in.heads);
   in.batch = check_offsets_tensor(c, offsets, in.q_rows, "offsets");
   if (key_offsets) {
     c.check_dtype(key_offsets, "keyOffsets", DType::i32);
@@ -91,23 +78,12 @@ void check_tensors(const Call& c, const TensorRef& q, const TensorRef& k, const 
 
 // The table of the relative bias and how to read it; null where there is none.
 TensorRef read_table(Call& c, Operands& x) {
-  TensorRef table = c.optional(15, "relativeBias.table");
-  if (!table) return table;
   AttentionSettings& in = x.settings;
-  in.bidirectional = c.flag(16, "relativeBias.bidirectional");
-  if (table->view.dtype != DType::f32) c.check_dtype(table, "relativeBias.table", x.q.dtype);
-  c.check_rank(table, "relativeBias.table", 2, 2);
-  in.buckets = table->shape()[0];
-  c.check_shape(table, "relativeBias.table", {in.buckets, in.heads});
-  const int64_t exact = relative_exact(in.bidirectional, in.buckets);
-  if (exact < 1) {
-    c.fail(ErrorCode::shape, "relativeBias.table must have at least " +
-                                 std::to_string(in.bidirectional ? 4 : 2) + " rows (buckets), got " +
-                                 std::to_string(in.buckets));
-  }
-  in.max_distance = c.integer(17, "relativeBias.maxDistance", exact + 1, 1 << 30);
-  x.table = c.rows_of(table);
-  return table;
+  const RelativeArguments relative = read_relative_bias(c, 15, x.q.dtype, in.heads);
+  in.buckets = relative.buckets, in.max_distance = relative.max_distance;
+  in.bidirectional = relative.bidirectional;
+  if (relative.table) x.table = c.rows_of(relative.table);
+  return relative.table;
 }
 
 // The bias, and the contents of the offsets where they can be read already. Returns whether they can.

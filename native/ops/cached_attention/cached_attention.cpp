@@ -3,7 +3,7 @@
 // new rows, keys and values are written to first, in the same command. Result o.
 #include "ops/cached_attention/cached_attention.h"
 
-#include "ops/attention/relative_bias.h"
+#include "ops/attention/attention_arguments.h"
 #include "ops/write_rows/write_rows.h"
 
 namespace athanor {
@@ -11,9 +11,6 @@ namespace athanor {
 namespace {
 
 constexpr const char* name = "cached_attention";
-// As in attention.
-constexpr int64_t most_head_size = 256;
-constexpr int64_t most_cuda_head_size = 128;
 
 // The views behind CachedAttention, and those of the rows that are written first.
 struct Operands {
@@ -50,21 +47,11 @@ void check_tensors(const Call& c, const TensorRef& q, const TensorRef& keys, con
   c.check_shape(values, "values", keys->shape());
 }
 
-void read_heads(Call& c, Operands& x) {
+void read_heads(Call& c, Operands& x, const TensorRef& q) {
   CachedAttentionSettings& in = x.settings;
   in.queries = x.q.rows(), in.cache_rows = x.keys.rows();
   in.heads = c.integer(3, "heads", 1, 65536);
-  if (x.q.width() % in.heads != 0 || x.q.width() == 0) {
-    c.fail(ErrorCode::shape, "q must have a multiple of heads " + std::to_string(in.heads) +
-                                 " columns, got " + x.q.shape.text());
-  }
-  in.head_size = x.q.width() / in.heads;
-  const bool on_cpu = x.q.storage->device.kind() == DeviceKind::cpu;
-  const int64_t most = on_cpu ? most_head_size : most_cuda_head_size;
-  if (in.head_size > most) {
-    c.fail(ErrorCode::shape, "q must have at most " + std::to_string(most) + " columns per head" +
-                                 (on_cpu ? "" : " on CUDA") + ", got " + std::to_string(in.head_size));
-  }
+  in.head_size = read_head_size(c, q, in.heads);
   in.scale = static_cast<float>(c.number(7, "scale"));
 }
 
@@ -95,22 +82,11 @@ void read_rows(Call& c, Operands& x) {
 }
 
 void read_table(Call& c, Operands& x) {
-  TensorRef table = c.optional(8, "relativeBias.table");
-  if (!table) return;
   CachedAttentionSettings& in = x.settings;
-  in.bidirectional = c.flag(9, "relativeBias.bidirectional");
-  if (table->view.dtype != DType::f32) c.check_dtype(table, "relativeBias.table", x.q.dtype);
-  c.check_rank(table, "relativeBias.table", 2, 2);
-  in.buckets = table->shape()[0];
-  c.check_shape(table, "relativeBias.table", {in.buckets, in.heads});
-  const int64_t exact = relative_exact(in.bidirectional, in.buckets);
-  if (exact < 1) {
-    c.fail(ErrorCode::shape, "relativeBias.table must have at least " +
-                                 std::to_string(in.bidirectional ? 4 : 2) + " rows (buckets), got " +
-                                 std::to_string(in.buckets));
-  }
-  in.max_distance = c.integer(10, "relativeBias.maxDistance", exact + 1, 1 << 30);
-  x.table = c.rows_of(table);
+  const RelativeArguments relative = read_relative_bias(c, 8, x.q.dtype, in.heads);
+  in.buckets = relative.buckets, in.max_distance = relative.max_distance;
+  in.bidirectional = relative.bidirectional;
+  if (relative.table) x.table = c.rows_of(relative.table);
 }
 
 void read_new_rows(Call& c, Operands& x, const TensorRef& keys, const TensorRef& values) {
@@ -152,7 +128,7 @@ void call(Call& c) {
   }
   Operands read;
   read.q = q->view, read.keys = keys->view, read.values = values->view;
-  read_heads(c, read);
+  read_heads(c, read, q);
   read_rows(c, read);
   read_table(c, read);
   read_new_rows(c, read, keys, values);

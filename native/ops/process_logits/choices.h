@@ -148,13 +148,11 @@ class RowChoices {
   // What is above `least` stays, and of what equals it the first `equals`.
   template <class Key>
   __device__ void keep_from(const Key& key, uint32_t least, int equals) {
-    // Those beyond are removed in order, once the first have been passed over.
     in_order<threads>(
         n_, n_, [&](int i) { return key(x_[i]) == least; },
         [&](int i, int place) {
-          if (place >= equals) x_[i] = -INFINITY;
+          if (place >= equals) x_[i] = -INFINITY;  // an element that is this thread's in change(), too
         });
-    __syncthreads();
     change([&](int, float x) { return key(x) < least ? -INFINITY : x; });
   }
 

@@ -36,12 +36,17 @@ size_t count_of_mass(const std::vector<Candidate>& best, float max, double mass,
   return all ? best.size() : 0;
 }
 
-// Calls take(i) for all x[i] >= least, which is finite, and NaN.
+// Calls take(i) for all x[i] >= least, which is not -inf, and NaN. The scan looks for what is above a number
+// a little smaller, and not for one above the subnormal number before 0: workers take those for 0.
 template <class Take>
 void scan_from(const float* x, size_t n, float least, const Take& take) {
-  const float below = std::nextafter(least, -infinity);
+  constexpr float tiny = std::numeric_limits<float>::min();
+  const float below = std::fabs(least) <= tiny ? -2.0f * tiny : std::nextafter(least, -infinity);
+  const auto exactly = [&](size_t i) {
+    if (!(x[i] < least)) take(i);
+  };
   scan_above(
-      x, n, 0, [=] { return below; }, take);
+      x, n, 0, [=] { return below; }, exactly);
 }
 
 }  // namespace
@@ -167,13 +172,13 @@ void KeptTokens::typical(double mass) {
 }
 
 void KeptTokens::write(bool log_softmax) const {
-  float shift = 0.0f, log_total = 0.0f;
   Sum whole{};
-  if (log_softmax) {
-    shift = sum(whole) ? whole.max : std::numeric_limits<float>::quiet_NaN();
-    log_total = static_cast<float>(std::log(whole.total));
+  if (log_softmax && !sum(whole)) {
+    return kernels().fill(x_, std::numeric_limits<float>::quiet_NaN(), n_);  // as log_softmax makes it
   }
-  for (const Candidate& c : list_) x_[c.index] = log_softmax ? c.value - shift - log_total : c.value;
+  kernels().fill(x_, -infinity, n_);
+  const float log_total = log_softmax ? static_cast<float>(std::log(whole.total)) : 0.0f;
+  for (const Candidate& c : list_) x_[c.index] = log_softmax ? c.value - whole.max - log_total : c.value;
 }
 
 }  // namespace athanor

@@ -20,7 +20,7 @@ class KeptTokens {
   void min_p(double least);
   void typical(double mass);
 
-  // The list to the row, which holds -inf elsewhere; with `log_softmax` normalised.
+  // The list to the row, -inf elsewhere; with `log_softmax` normalised, or NaN where that is not possible.
   void write(bool log_softmax) const;
 
  private:

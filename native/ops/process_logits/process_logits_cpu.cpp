@@ -129,7 +129,6 @@ class Row {
       if (a_.log_softmax_last) log_softmax_row(x_, n_);
       return;
     }
-    kernels().fill(x_, -infinity, n_);
     kept.write(a_.log_softmax_last);
   }
 

@@ -142,18 +142,19 @@ __global__ void __launch_bounds__(threads) top_k_rows_kernel(TopK<T> a, Candidat
       [&](int column, int place) { put(above + place, column, value_at(column), known); });
 }
 
-// A block for a piece of a group's candidates; they are distinct.
+// Blocks along y share a group's candidates, which are distinct.
 __global__ void __launch_bounds__(rank_threads)
     rank_candidates_kernel(Candidates from, int64_t group, int k, float* values, int32_t* indices) {
-  const int64_t count = group * from.of_row, first = blockIdx.y * count;
-  const int64_t i = int64_t{blockIdx.x} * rank_threads + threadIdx.x;
-  if (i >= count) return;
-  const Order mine = from.order[first + i];
-  int rank = 0;
-  for (int64_t j = 0; j < count && rank < k; j++) rank += from.order[first + j] > mine;
-  if (rank >= k) return;
-  values[int64_t{blockIdx.y} * k + rank] = from.values[first + i];
-  indices[int64_t{blockIdx.y} * k + rank] = static_cast<int32_t>(~static_cast<uint32_t>(mine));
+  const int64_t count = group * from.of_row, first = blockIdx.x * count, to = int64_t{blockIdx.x} * k;
+  const int64_t step = int64_t{gridDim.y} * rank_threads;
+  for (int64_t i = int64_t{blockIdx.y} * rank_threads + threadIdx.x; i < count; i += step) {
+    const Order mine = from.order[first + i];
+    int rank = 0;
+    for (int64_t j = 0; j < count && rank < k; j++) rank += from.order[first + j] > mine;
+    if (rank >= k) continue;
+    values[to + rank] = from.values[first + i];
+    indices[to + rank] = static_cast<int32_t>(~static_cast<uint32_t>(mine));
+  }
 }
 
 }  // namespace
@@ -162,19 +163,14 @@ template <class T>
 void top_k(Cuda cuda, const TopK<T>& a) {
   if (a.rows == 0) return;
   check_row_width("top_k", a.width);
-  const int64_t of_row = std::min(a.k, a.width), groups = a.rows / a.group;
+  const int64_t of_row = std::min(a.k, a.width);
   const Scratch<Order> order(cuda, a.rows * of_row);
   const Scratch<float> values(cuda, a.rows * of_row);
   const Candidates candidates{order.data(), values.data(), static_cast<int>(of_row)};
   launch(top_k_rows_kernel<T>, static_cast<unsigned>(a.rows), threads, 0, cuda.stream, a, candidates);
-  const unsigned pieces = blocks_for(static_cast<size_t>(a.group * of_row), rank_threads);
-  constexpr int64_t most = 65535;
-  for (int64_t g = 0; g < groups; g += most) {  // rows of the grid are counted in 16 bits
-    const int64_t here = std::min(most, groups - g), at = g * a.group * of_row;
-    const Candidates part{order.data() + at, values.data() + at, static_cast<int>(of_row)};
-    launch(rank_candidates_kernel, dim3(pieces, static_cast<unsigned>(here)), rank_threads, 0, cuda.stream,
-           part, a.group, static_cast<int>(a.k), a.values + g * a.k, a.indices + g * a.k);
-  }
+  const unsigned pieces = std::min(blocks_for(static_cast<size_t>(a.group * of_row), rank_threads), 64u);
+  launch(rank_candidates_kernel, dim3(static_cast<unsigned>(a.rows / a.group), pieces), rank_threads, 0,
+         cuda.stream, candidates, a.group, static_cast<int>(a.k), a.values, a.indices);
 }
 
 template void top_k(Cuda, const TopK<float>&);
