@@ -1,7 +1,7 @@
 // Decoding beside Transformers' generate, in turns: a Marian-sized model with fresh weights (32 sources, 64 tokens each,
 // greedy and with 4 beams), and GPT-2 124M on one prompt, beside what reading its weights once per token would take.
 //   node dist/benchmarks/generation/main.js --python VENV/bin/python [--only marian/greedy]... [--runs 20] [--cache FOLDER]
-//     [--dtype bf16] [--out FILE]
+//     [--dtype bf16] [--out FILE] [--seconds N: no further turn after so many]
 // Prints a JSON line per workload: medians in milliseconds, the median over turns of their time over ours, the share of
 // sequences that are equal and the largest difference of a score.
 import { appendFileSync, existsSync, mkdirSync } from "node:fs";
@@ -26,6 +26,7 @@ const { values: args } = parseArgs({
     cache: { type: "string", default: join(os.tmpdir(), "athanor-generation-bench") },
     dtype: { type: "string", default: "f32" },
     out: { type: "string" },
+    seconds: { type: "string", default: "Infinity" },
   },
 });
 const runs = Number(args.runs);
@@ -131,7 +132,8 @@ async function measure(workload: Workload, machine: Machine): Promise<object> {
   const samples: Answer[] = [];
   const others: Answer[] = [];
   const bandwidths: number[] = [];
-  for (let turn = -1; turn < runs; turn++) {
+  const end = performance.now() + 1000 * Number(args.seconds);
+  for (let turn = -1; turn < runs && (samples.length === 0 || performance.now() < end); turn++) {
     peer?.wake();
     const theirs = await peer?.ask<Answer>({ sources: workload.sources, options: workload.options });
     peer?.sleep();
@@ -153,7 +155,7 @@ async function measure(workload: Workload, machine: Machine): Promise<object> {
   return {
     workload: workload.name,
     dtype: args.dtype,
-    runs,
+    runs: samples.length,
     ours: time,
     tokens_per_second: Number(((1000 * tokens) / time.median_ms).toPrecision(4)),
     ...(others.length > 0
