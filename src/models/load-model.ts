@@ -32,7 +32,7 @@ export async function loadModel<M extends Model>(
   const plan = planLoad(parts.store, found, rules, { folder, ignoreMismatchedSizes });
   const model = make();
   try {
-    if (plan.fresh.size > 0) initialize(model, (name) => plan.fresh.has(name), options.seed);
+    initialize(model, (name) => plan.fresh.has(name), options.seed);
     await readWeights(plan);
     if (dtype !== "f32") {
       model.reduce(dtype);
