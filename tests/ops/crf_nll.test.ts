@@ -98,7 +98,9 @@ describe("crf_nll", () => {
       expectClose(got[0], wanted.losses, 2e-6, "losses");
       ["emissions", "transitions", "start", "end"].forEach((name, i) => {
         const gradient = wanted.gradients[name as keyof typeof wanted.gradients];
-        expectClose(got[i + 1], gradient, 2e-6, name);
+        // A row hands the rounding of three operations on to the one before: a random walk over the chain.
+        const tolerance = Math.max(2e-6, 2e-7 * Math.sqrt(Math.max(...lengths)));
+        expectClose(got[i + 1], gradient, tolerance, name);
       });
       evaluated().forEach((values, i) => {
         expectSameBits(values, got[i], `result ${i}`);
