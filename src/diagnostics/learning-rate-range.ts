@@ -33,11 +33,13 @@ export interface LearningRateRange {
   steepest: number;
   /** Where the smoothed loss was lowest: too large for a whole run, mostly by some 3 to 10 times. */
   lowest: number;
-  /** Where the run ended because the loss had become 4 times its best, or was not finite. */
+  /** Where the run ended: the loss, over a round of the batches, had become 4 times its best, or was not finite. */
   diverged?: number;
 }
 
 const DIVERGED = 4;
+// Batches differ: losses are compared over a round of them, or so many.
+const MOST_RECENT = 10;
 // To either side; none at the ends.
 const NEIGHBOURS = 3;
 
@@ -81,11 +83,12 @@ async function run(
       optimizer.step({ ...limit, skipNotFinite: true }).gradNorm.dispose();
       optimizer.zeroGrad();
       const loss = await value;
-      if (!Number.isFinite(loss) || loss > DIVERGED * Math.abs(best)) {
+      const mean = recentMean([...seen.map((one) => one.loss), loss], surface.subject.batches);
+      if (!Number.isFinite(loss) || mean > DIVERGED * Math.abs(best)) {
         diverged = learningRate;
         break;
       }
-      best = Math.min(best, loss);
+      if (step + 1 >= Math.min(surface.subject.batches, MOST_RECENT)) best = Math.min(best, mean);
       seen.push({ learningRate, loss });
     }
   } finally {
@@ -93,6 +96,11 @@ async function run(
   }
   if (seen.length < 3) throw diagnosticsFault("low", "small enough for three steps", low);
   return { ...summaryOf(smooth(seen)), ...(diverged !== undefined && { diverged }) };
+}
+
+function recentMean(losses: readonly number[], batches: number): number {
+  const recent = losses.slice(-Math.min(batches, MOST_RECENT));
+  return recent.reduce((sum, loss) => sum + loss, 0) / recent.length;
 }
 
 function defaultOptimizer(parameters: Map<string, Tensor>): Optimizer {
