@@ -54,6 +54,13 @@ KERNEL_CHECK(attention, "relative bias in both directions") {
   check_both(check, c);
 }
 
+KERNEL_CHECK(attention, "relative bias with blocks beyond the sequences") {
+  // Blocks of 64 rows are counted by 120 / 64 + 3: the second sequence has one without rows, whose sums are 0.
+  AttentionCase c = lengths({40, 40, 40}, {40, 17, 30});
+  c.buckets = 40;
+  check_both(check, c);
+}
+
 KERNEL_CHECK(attention, "relative bias backwards, causal, dropout, bias") {
   AttentionCase c = lengths({65, 10}, {65, 33});
   c.buckets = 40, c.max_distance = 60, c.bidirectional = false;

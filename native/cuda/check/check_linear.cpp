@@ -188,6 +188,17 @@ KERNEL_CHECK(linear, "column sums do not drift") {
   check.close("sum", y.download(), std::vector<double>{double{0.1f} * rows}, {0, 1e-6});
 }
 
+// A thread's groups of rows join in double: 2^24 + 1 + 1, of which fp32 keeps nothing but 2^24.
+KERNEL_CHECK(linear, "column sums of one thread do not round") {
+  const int64_t rows = 70000;  // over 1024 to a block, every eighth to a thread, 64 of these to a group
+  std::vector<float> values(static_cast<size_t>(rows));
+  values[0] = 0x1p24f, values[512] = 1, values[1024] = 1;
+  const DeviceArray<float> x(values), y(1);
+  const DeviceArray<float> partial(static_cast<size_t>(column_sum_blocks(rows)));
+  column_sums(check.cuda, ColumnSums<float, float>{x.data(), 1, partial.data(), y.data(), rows, 1});
+  check.close("sum", y.download(), std::vector<double>{0x1p24 + 2}, {0, 0});
+}
+
 // ---- weights of inference ----
 
 // In and out of a weight, stored as the layout says.
