@@ -196,7 +196,12 @@ export function makeBart(
     const embed = embedder(words, table, first, { learned, scale, paddingIdx });
     return {
       words,
-      side: { stack: new ResidualStack(layers, { norm: last }), heads: sizes[side].heads, embed },
+      side: {
+        stack: new ResidualStack(layers, { norm: last }),
+        heads: sizes[side].heads,
+        dropout: hiddenDropout,
+        embed,
+      },
     };
   };
   const [encoder, decoder] = [made("encoder"), made("decoder")];
@@ -208,7 +213,6 @@ export function makeBart(
     width: hidden,
     positions,
     firstPosition: learned ? FIRST_ROW : 0,
-    dropout: hiddenDropout,
     layerDrop: ["encoder_layerdrop", "decoder_layerdrop"].filter((name) => config[name]),
   });
 }

@@ -17,10 +17,12 @@ import type { HeadLoss } from "./loss-options.js";
 export interface VocabularyProjection {
   /** (V, C) */
   weight: Parameter;
-  /** (1, V) */
+  /** (V) or (1, V) */
   bias?: Parameter;
   /** Multiplies x weightᵀ. */
   scale?: number;
+  /** What is projected, where that is not the hidden states: (T, C) -> (T, C). */
+  features?(hidden: Tensor): Tensor;
 }
 
 export class VocabularyHead {
@@ -31,8 +33,9 @@ export class VocabularyHead {
 
   /** hidden (T, C) -> (T, V) */
   logits(hidden: Tensor): Tensor {
-    const { weight, bias, scale = 1 } = this.projection;
-    const x = scale === 1 ? hidden : mul(hidden, scale);
+    const { weight, bias, scale = 1, features } = this.projection;
+    const made = features ? features(hidden) : hidden;
+    const x = scale === 1 ? made : mul(made, scale);
     const { weight: used, scale: weightScale } = this.#reduced ?? {
       weight: weight.tensor,
       scale: weight.scale,
@@ -63,9 +66,10 @@ export class VocabularyHead {
 
   /** The mean over the rows whose label is not -100: labels i32 (T). */
   loss(hidden: Tensor, labels: Tensor, loss: HeadLoss): Tensor {
-    const { weight, bias, scale } = this.projection;
+    const { weight, bias, scale, features } = this.projection;
     const options = { bias: bias?.tensor.reshape([-1]), scale };
-    return loss.linearCrossEntropy(hidden, weight.tensor, labels, options);
+    const x = features ? features(hidden) : hidden;
+    return loss.linearCrossEntropy(x, weight.tensor, labels, options);
   }
 
   /** The loss where there are labels; the logits are then made when somebody reads them. */

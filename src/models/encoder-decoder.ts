@@ -17,12 +17,14 @@ import type { ResidualStack, StackOutput } from "./residual-stack.js";
 export interface Side {
   stack: ResidualStack;
   heads: number;
+  /** Of the embeddings. */
+  dropout: number;
   /**
    * i32 (T) twice -> (T, C), before dropout.
    *
    * @param counted positions count from 0, as a cache has them, whatever the model's first position is
    */
-  embed(inputIds: Tensor, positionIds: Tensor, counted: boolean): Tensor;
+  embed(inputIds: Tensor, positionIds: Tensor, counted: boolean, tokenTypeIds?: Tensor): Tensor;
 }
 
 export interface EncoderDecoderParts {
@@ -35,8 +37,6 @@ export interface EncoderDecoderParts {
   /** Longest source and longest target; Infinity where positions are relative. */
   positions: number;
   firstPosition?: number;
-  /** Of the embeddings. */
-  dropout: number;
   /** Entries of the config whose layers would be left out at random while training (LayerDrop), if there are any. */
   layerDrop?: readonly string[];
 }
@@ -113,9 +113,14 @@ export class EncoderDecoder implements Encoder, CachedDecoder {
     return stack.forward(embed(inputIds, cache.positionIds, true), { training: false, cache }).hidden;
   }
 
-  #through({ embed, stack }: Side, tokens: Batch, run: LayerRun, options: EncoderOptions): StackOutput {
-    const x = embed(tokens.inputIds, tokens.positionIds, false);
-    return stack.forward(headDropout(x, this.parts.dropout, run.training), run, options);
+  #through(
+    { embed, stack, dropout }: Side,
+    tokens: Batch,
+    run: LayerRun,
+    options: EncoderOptions,
+  ): StackOutput {
+    const x = embed(tokens.inputIds, tokens.positionIds, false, tokens.tokenTypeIds);
+    return stack.forward(headDropout(x, dropout, run.training), run, options);
   }
 
   #requireAllLayers(training: boolean): void {

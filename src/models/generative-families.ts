@@ -1,5 +1,6 @@
 // The families that generate: decoders alone, and encoder-decoders. As rows of the table in families.ts.
 import { type BartVariant, bart, bartProjection, makeBart, marian, mbart } from "./bart.js";
+import { bertPairProjection, makeBertPair } from "./bert-pair.js";
 import { causalLanguageModel } from "./causal-language-model-head.js";
 import type { Family } from "./families.js";
 import { Gpt2Decoder } from "./gpt2.js";
@@ -52,6 +53,21 @@ function t5Family(className: string, defaults: typeof t5Defaults, scaled: boolea
   };
 }
 
+const bertPair: Family = {
+  className: "EncoderDecoder",
+  architectures: { ForSeq2SeqLM: "EncoderDecoderModel" },
+  prefix: "",
+  encoder: (store, _, config) => makeBertPair(store, config),
+  heads: { ForSeq2SeqLM: conditionalGeneration({ shift: shiftRight, projection: bertPairProjection }) },
+  rules: {
+    aliases: [
+      [/^decoder\.cls\.predictions\.decoder\.bias$/, "decoder.cls.predictions.bias"],
+      [/^decoder\.cls\.predictions\.decoder\.weight$/, "decoder.bert.embeddings.word_embeddings.weight"],
+    ],
+    ignored: [/embeddings\.(position_ids|token_type_ids)$/],
+  },
+};
+
 export const generativeFamilies: [string, Family][] = [
   [
     "gpt2",
@@ -69,5 +85,6 @@ export const generativeFamilies: [string, Family][] = [
   ["bart", bartFamily("Bart", bart, "BartForConditionalGeneration", shiftRight)],
   ["mbart", bartFamily("MBart", mbart, "MBartForConditionalGeneration", shiftAround)],
   ["marian", bartFamily("Marian", marian, "MarianMTModel", shiftRight)],
+  ["encoder-decoder", bertPair],
   ["mt5", t5Family("MT5", mt5Defaults, false)],
 ];

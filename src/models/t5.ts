@@ -200,7 +200,7 @@ export function makeT5(
     const start: Init = { kind: "constant", value: factor };
     const norm = new RmsNorm(store, `${prefix}${side}.final_layer_norm`, hidden, eps, start);
     const embed: Side["embed"] = (ids) => embedding([{ table: words.tensor, ids }]);
-    return { stack: new ResidualStack(made, { norm, dropout }), heads, embed };
+    return { stack: new ResidualStack(made, { norm, dropout }), heads, dropout, embed };
   };
   return new EncoderDecoder({
     sizes: {
@@ -214,7 +214,6 @@ export function makeT5(
     decoder: makeSide("decoder", integerOf(config, "num_decoder_layers", layers, 0, 1 << 12)),
     width: heads * headSize,
     positions: Number.POSITIVE_INFINITY,
-    dropout,
   });
 }
 

@@ -22,6 +22,7 @@ describe("files", () => {
     "mbart-conditional",
     "marian-mt",
     "marian-mt-own-words",
+    "../bert-pair",
     "mt5-conditional",
   ])("%s: saved with the names and values that Transformers saved", async (name) => {
     await inFolder(async (folder) => {
@@ -210,6 +211,17 @@ describe("fresh weights start as in Transformers", () => {
     await refuse({ ...t5, feed_forward_proj: "gated-tanh" }, /feed_forward_proj must be gated by one of/);
     await refuse({ ...t5, feed_forward_proj: "a-b-c" }, /feed_forward_proj must be one of/);
     await refuse({ ...t5, d_kv: 0 }, /d_kv must be an integer/);
+    const bert = { model_type: "bert", vocab_size: 20, hidden_size: 8, num_attention_heads: 2 };
+    const pair = { model_type: "encoder-decoder", encoder: bert };
+    await refuse(pair, /config: decoder: must be an object/);
+    await refuse(
+      { ...pair, decoder: { model_type: "gpt2" } },
+      /decoder.model_type must be "bert", got "gpt2"/,
+    );
+    await refuse(
+      { ...pair, decoder: { ...bert, hidden_size: 6 } },
+      /decoder.hidden_size must be .* 8, got 6/,
+    );
     const gpt2 = { model_type: "gpt2", n_embd: 8, n_head: 2, n_layer: 1, add_cross_attention: true };
     const made = () => AutoModelForCausalLM.fromConfig(gpt2);
     await expectCodeAsync(made, "ERR_CHECKPOINT", /add_cross_attention must be left out/);

@@ -15,7 +15,7 @@ import {
 
 const autoClasses: [RegExp, AutoClass][] = [
   [/^gpt2-lm/, AutoModelForCausalLM],
-  [/^(t5|mt5|bart|mbart|marian)-(?!model)/, AutoModelForSeq2SeqLM],
+  [/^(t5|mt5|bart|mbart|marian)-(?!model)|bert-pair$/, AutoModelForSeq2SeqLM],
   [/-model$/, AutoModel],
   [/-pretraining$/, AutoModelForPreTraining],
   [/-masked-lm(-untied)?$/, AutoModelForMaskedLM],
