@@ -107,10 +107,9 @@ __global__ void __launch_bounds__(threads) top_k_rows_kernel(TopK<T> a, Candidat
   SHARED(int, counts, [digits]);
   uint32_t known = 0, mask = 0;  // the digits of the k-th largest that are known
   int need = to.of_row;          // its rank among the keys with these digits
-  constexpr int shifts[] = {21, 10, 0};
-#pragma unroll
+#pragma unroll 1                 // three copies of the row's loop spill
   for (int pass = 0; pass < 3; pass++) {
-    const int shift = shifts[pass];
+    const int shift = pass == 0 ? 21 : pass == 1 ? 10 : 0;
     for (int i = static_cast<int>(threadIdx.x); i < digits; i += threads) counts[i] = 0;
     __syncthreads();
     each_key([&](int, float, uint32_t key) {

@@ -2,8 +2,7 @@
 // columns, as may x (N, C); rows is i32 (N). No result.
 #include "ops/write_rows/write_rows.h"
 
-#include <algorithm>
-#include <vector>
+#include <utility>
 
 namespace athanor {
 
@@ -50,25 +49,6 @@ const int32_t* check_rows_to_write(const Call& c, const TensorRef& target, const
     check_distinct_rows(c.op, rows_name, host, rows->view.count(), target->shape()[0], ErrorCode::argument);
   }
   return host;
-}
-
-void check_distinct_rows(const char* op, const char* name, const int32_t* rows, int64_t count, int64_t limit,
-                         ErrorCode code) {
-  const auto fail = [&](const std::string& text) {
-    throw Error(code, std::string(op) + ": " + name + " must " + text);
-  };
-  bool ascending = true;
-  for (int64_t i = 0; i < count; i++) {
-    if (rows[i] < 0 || rows[i] >= limit) {
-      fail("lie within the " + std::to_string(limit) + " rows of the target, got " + std::to_string(rows[i]));
-    }
-    ascending = ascending && (i == 0 || rows[i - 1] < rows[i]);
-  }
-  if (ascending) return;
-  std::vector<int32_t> sorted(rows, rows + count);
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) fail("be distinct, got " + std::to_string(*twice) + " twice");
 }
 
 WriteRows rows_to_write(const View& target, const View& rows, const int32_t* host_rows, const View& x) {
