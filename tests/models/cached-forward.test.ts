@@ -62,7 +62,7 @@ describe.each([
   "mbart-conditional",
   "marian-mt",
   "marian-mt-own-words",
-  "../bert-pair",
+  "encoder-decoder-bert-pair",
 ])("%s", (name) => {
   const sources = [
     [7, 21, 3, 30, 15, 4, 9],

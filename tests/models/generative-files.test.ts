@@ -22,7 +22,7 @@ describe("files", () => {
     "mbart-conditional",
     "marian-mt",
     "marian-mt-own-words",
-    "../bert-pair",
+    "encoder-decoder-bert-pair",
     "mt5-conditional",
   ])("%s: saved with the names and values that Transformers saved", async (name) => {
     await inFolder(async (folder) => {
