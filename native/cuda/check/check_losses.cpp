@@ -10,7 +10,9 @@ namespace {
 struct LossCase {
   int64_t n, width = 0;  // width of the positive weights, 0: none
   bool bce = false, target_on_host = true;
-  size_t offset = 0;
+  int off = 0;  // off an aligned address: 1 x, 2 the target, 4 what is written
+
+  size_t offset(int which) const { return off & which ? 1 : 0; }
 };
 
 template <class Tag, class T, class U>
@@ -32,7 +34,7 @@ void check_reduction(KernelCheck& check, const LossCase& c, const RowsOnBoth<T>&
   const RowsOnBoth<float> weight(check.random.floats(static_cast<size_t>(width), 0.5f, 3), width);
   const RowsOnBoth<float> dloss(check.random.floats(losses, 0.5f, 2), static_cast<int64_t>(losses));
   const std::vector<U> target_host = target.device.download();
-  const DeviceArray<float> loss(losses, reduction == Reduction::none ? c.offset : 0);
+  const DeviceArray<float> loss(losses, reduction == Reduction::none ? c.offset(4) : 0);
   forward(
       c, check.cuda,
       LossForward<T, U>{x.data(), target.data(), c.target_on_host ? target_host.data() : nullptr,
@@ -44,7 +46,7 @@ void check_reduction(KernelCheck& check, const LossCase& c, const RowsOnBoth<T>&
                                     reduction, Shape{c.n}});
   check.close("loss" + of, loss.floats(), wanted, {1e-6, 1e-6});
 
-  const DeviceArray<T> dx(n, c.offset);
+  const DeviceArray<T> dx(n, c.offset(4));
   backward(c, check.cuda,
            LossBackward<T, U>{x.data(), target.data(), c.width ? weight.data() : nullptr, dloss.data(),
                               dx.data(), c.n, width, reduction});
@@ -62,8 +64,8 @@ void check_reduction(KernelCheck& check, const LossCase& c, const RowsOnBoth<T>&
 template <class T, class U>
 void check_all(KernelCheck& check, const LossCase& c) {
   const size_t n = static_cast<size_t>(c.n);
-  const RowsOnBoth<T> x(check.random.floats(n, -9, 9), c.n, 0, c.offset);
-  const RowsOnBoth<U> target(check.random.floats(n, c.bce ? 0 : -9, c.bce ? 1 : 9), c.n, 0, c.offset);
+  const RowsOnBoth<T> x(check.random.floats(n, -9, 9), c.n, 0, c.offset(1));
+  const RowsOnBoth<U> target(check.random.floats(n, c.bce ? 0 : -9, c.bce ? 1 : 9), c.n, 0, c.offset(2));
   for (Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
     check_reduction<T, U>(check, c, x, target, reduction);
   }
@@ -83,10 +85,11 @@ KERNEL_CHECK(losses, "mixed element types, addresses off, positive weights") {
   for (int64_t n : {7, 4200}) {
     for (bool bce : {false, true}) {
       check_all<float, bf16>(check, {n, 0, bce, true});
-      check_all<bf16, float>(check, {n, 0, bce, false, 1});
+      check_all<bf16, float>(check, {n, 0, bce, false, 7});
     }
   }
-  check_all<float, float>(check, {4200, 1, true, true, 1});
+  check_all<float, float>(check, {4200, 1, true, true, 7});
+  for (int off : {1, 2, 4}) check_all<float, float>(check, {4200, 0, false, false, off});
   check_all<float, float>(check, {4200, 7, true, false});
   check_all<bf16, bf16>(check, {4200, 1050, true, true});
 }

@@ -66,7 +66,8 @@ struct Dimensions {
   int64_t apart;  // elements between rows beyond their width; matrices only
 };
 
-void check_transpose(KernelCheck& check, const Dimensions& d, int64_t size, size_t offset) {
+void check_transpose(KernelCheck& check, const Dimensions& d, int64_t size, size_t x_offset,
+                     size_t y_offset) {
   const int64_t stride = d.middle * d.second * d.inner + d.apart;
   const size_t count = static_cast<size_t>(d.outer * d.first * d.middle * d.second * d.inner * size);
   const std::vector<Byte> x = bytes(check, static_cast<size_t>(d.outer * d.first * stride * size));
@@ -81,7 +82,7 @@ void check_transpose(KernelCheck& check, const Dimensions& d, int64_t size, size
               stride,
               size};
   transpose_forward(Cpu{}, a);
-  DeviceArray<Byte> device_x(x.size(), offset), y(count, offset);
+  DeviceArray<Byte> device_x(x.size(), x_offset), y(count, y_offset);
   device_x.upload(x);
   a.x = reinterpret_cast<const char*>(device_x.data());
   a.y = reinterpret_cast<char*>(y.data());
@@ -101,8 +102,9 @@ KERNEL_CHECK(rearrange, "transpose of elements") {
                                                      {2, 5, 7, 3, 1, 0},
                                                      {1, 200, 1, 300, 1, 0}}) {
     for (int64_t size : {1, 2, 4}) {
-      check_transpose(check, d, size, 0);
-      check_transpose(check, d, size, static_cast<size_t>(size));
+      check_transpose(check, d, size, 0, 0);
+      check_transpose(check, d, size, static_cast<size_t>(size), static_cast<size_t>(size));
+      check_transpose(check, d, size, 0, static_cast<size_t>(size));
     }
   }
 }
@@ -117,8 +119,9 @@ KERNEL_CHECK(rearrange, "transpose of runs") {
                                                      {2, 33, 1, 12, 64, 0},
                                                      {1, 9, 1, 11, 21, 0}}) {
     for (int64_t size : {1, 2, 4}) {
-      check_transpose(check, d, size, 0);
-      check_transpose(check, d, size, static_cast<size_t>(size));
+      check_transpose(check, d, size, 0, 0);
+      check_transpose(check, d, size, static_cast<size_t>(size), static_cast<size_t>(size));
+      check_transpose(check, d, size, 0, static_cast<size_t>(size));
     }
   }
 }

@@ -9,8 +9,9 @@ struct Extent {
   int64_t outer, n, inner;
 };
 
+// `offset` of what is summed and its gradient, `sums_offset` of the sums and theirs.
 template <class T>
-void check_sum(KernelCheck& check, const Extent& s, double scale, size_t offset) {
+void check_sum(KernelCheck& check, const Extent& s, double scale, size_t offset, size_t sums_offset) {
   const size_t sums = static_cast<size_t>(s.outer * s.inner),
                count = static_cast<size_t>(s.outer * s.n * s.inner);
   const std::vector<float> x = rounded_to<T>(check.random.floats(count));
@@ -22,7 +23,7 @@ void check_sum(KernelCheck& check, const Extent& s, double scale, size_t offset)
       wanted[static_cast<size_t>(o * s.inner + i)] = total * scale;
     }
   }
-  DeviceArray<T> device_x(x, offset), y(sums, offset);
+  DeviceArray<T> device_x(x, offset), y(sums, sums_offset);
   sum_forward(check.cuda, SumForward<T>{device_x.data(), y.data(), s.outer, s.n, s.inner, scale});
   const double absolute = 1e-9 * scale;  // of partial sums below 100 that cancel
   check.close("sum", y.floats(), wanted, tolerance_of<T>(absolute, 1.2e-7));
@@ -31,7 +32,7 @@ void check_sum(KernelCheck& check, const Extent& s, double scale, size_t offset)
   std::vector<float> wanted_dx(count);
   sum_backward(Cpu{}, SumBackward<float>{dy.data(), wanted_dx.data(), s.outer, s.n, s.inner,
                                          static_cast<float>(scale)});
-  DeviceArray<T> device_dy(dy, offset), dx(count, offset);
+  DeviceArray<T> device_dy(dy, sums_offset), dx(count, offset);
   sum_backward(check.cuda,
                SumBackward<T>{device_dy.data(), dx.data(), s.outer, s.n, s.inner, static_cast<float>(scale)});
   check.same("gradient", dx.floats(), rounded_to<T>(wanted_dx));
@@ -41,8 +42,8 @@ void check_extents(KernelCheck& check, const std::vector<Extent>& extents) {
   for (const Extent& s : extents) {
     for (size_t offset : {0, 1}) {
       for_float_types([&](auto zero) {
-        check_sum<decltype(zero)>(check, s, 1.0, offset);
-        check_sum<decltype(zero)>(check, s, 1.0 / 3, offset);
+        check_sum<decltype(zero)>(check, s, 1.0, offset, offset);
+        check_sum<decltype(zero)>(check, s, 1.0 / 3, offset, 1 - offset);
       });
     }
   }
