@@ -61,6 +61,12 @@ KERNEL_CHECK(attention, "relative bias with blocks beyond the sequences") {
   check_both(check, c);
 }
 
+KERNEL_CHECK(attention, "more buckets than one launch tells the starts of") {
+  AttentionCase c = lengths({2}, {300});
+  c.buckets = 600, c.max_distance = 300;  // 300 on each side, of which 256 go with the first launch
+  check_both(check, c);
+}
+
 KERNEL_CHECK(attention, "relative bias backwards, causal, dropout, bias") {
   AttentionCase c = lengths({65, 10}, {65, 33});
   c.buckets = 40, c.max_distance = 60, c.bidirectional = false;
