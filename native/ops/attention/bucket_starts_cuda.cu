@@ -24,8 +24,11 @@ __global__ void __launch_bounds__(starts_of_a_launch)
 
 // The least distance whose bucket, of one side, is `bucket` or a later one.
 int32_t start_of(int64_t bucket, bool bidirectional, int64_t buckets, int64_t max_distance) {
-  if (bucket <= relative_exact(bidirectional, buckets)) return static_cast<int32_t>(bucket);
-  int64_t least = bucket - 1, beyond = 2 * max_distance;  // the last bucket begins by max_distance
+  const int64_t exact = relative_exact(bidirectional, buckets);
+  if (bucket <= exact) return static_cast<int32_t>(bucket);
+  // Not `bucket` itself: where buckets are many, those beyond the exact ones begin before their number. The
+  // last one begins by max_distance.
+  int64_t least = exact, beyond = 2 * max_distance;
   while (beyond - least > 1) {
     const int64_t middle = (least + beyond) / 2;
     if (relative_bucket(-middle, bidirectional, buckets, max_distance) >= bucket) {
