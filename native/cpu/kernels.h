@@ -70,7 +70,7 @@ struct Kernels {
   void (*add_product)(float* y, const float* a, const float* b, size_t n);  // y += a b
   float (*sum)(const float* x, size_t n);
   float (*dot)(const float* a, const float* b, size_t n);
-  float (*maximum)(const float* x, size_t n);       // -inf for n = 0; NaN if any element is NaN
+  float (*maximum)(const float* x, size_t n);  // -inf for n = 0; NaN if any element is NaN
   // Positions i from *from on with x[i] > threshold or x[i] NaN, ascending, to `found`: at least `most` of
   // them, and fewer than most + 64, unless the row ends. *from is then where to go on, n at the end.
   size_t (*find_above)(int32_t* found, size_t most, const float* x, size_t n, float threshold, size_t* from);
