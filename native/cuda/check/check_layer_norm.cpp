@@ -11,7 +11,10 @@ struct NormCase {
   bool residual = false, bias = true, sum = false;
   float p = 0.0f;
   int64_t more_stride = 0;  // elements between rows beyond their width
-  size_t offset = 0;        // of all arrays
+  size_t offset = 0;        // of all arrays,
+  int only = -1;            // or of this one, in the order in which they are made
+
+  size_t offset_of(int array) const { return only < 0 || only == array ? offset : 0; }
 };
 
 std::string text(const NormCase& c) {
@@ -32,11 +35,12 @@ void set_sizes(A& a, const NormCase& c) {
 
 template <class T>
 void check_forward(KernelCheck& check, const NormCase& c) {
-  const RowsOnBoth<T> x(check, c.rows, c.width, c.width + c.more_stride, c.offset);
-  const RowsOnBoth<T> residual(check, c.rows, c.width, c.width + 2 * c.more_stride, c.offset);
-  const RowsOnBoth<T> weight(check, 1, c.width, 0, c.offset), bias(check, 1, c.width, 0, c.offset);
+  const RowsOnBoth<T> x(check, c.rows, c.width, c.width + c.more_stride, c.offset_of(0));
+  const RowsOnBoth<T> residual(check, c.rows, c.width, c.width + 2 * c.more_stride, c.offset_of(1));
+  const RowsOnBoth<T> weight(check, 1, c.width, 0, c.offset_of(2)),
+      bias(check, 1, c.width, 0, c.offset_of(3));
   const size_t n = static_cast<size_t>(c.rows * c.width);
-  const DeviceArray<T> y(n, c.offset), sum(n, c.offset);
+  const DeviceArray<T> y(n, c.offset_of(4)), sum(n, c.offset_of(5));
   const DeviceArray<float> statistics(static_cast<size_t>(2 * c.rows));
   LayerNormForward<T> a{};
   set_sizes(a, c);
@@ -126,10 +130,10 @@ struct BackwardResult {
 template <class T>
 struct BackwardInputs {
   BackwardInputs(KernelCheck& check, const NormCase& c)
-      : dy(check, c.rows, c.width, c.width + c.more_stride, c.offset),
-        dsum(check, c.rows, c.width, c.width + 2 * c.more_stride, c.offset),
-        s(check, c.rows, c.width, c.width + 3 * c.more_stride, c.offset),
-        weight(check, 1, c.width, 0, c.offset),
+      : dy(check, c.rows, c.width, c.width + c.more_stride, c.offset_of(0)),
+        dsum(check, c.rows, c.width, c.width + 2 * c.more_stride, c.offset_of(1)),
+        s(check, c.rows, c.width, c.width + 3 * c.more_stride, c.offset_of(2)),
+        weight(check, 1, c.width, 0, c.offset_of(3)),
         statistics(statistics_of(s, c)),
         device_statistics(statistics) {}
 
@@ -179,7 +183,7 @@ template <class T, class G>
 void check_backward_as(KernelCheck& check, const BackwardCase& c) {
   const BackwardInputs<T> in(check, c.norm);
   const size_t n = static_cast<size_t>(c.norm.rows * c.norm.width), width = static_cast<size_t>(c.norm.width);
-  const DeviceArray<T> dx(n, c.norm.offset), dresidual(n, c.norm.offset);
+  const DeviceArray<T> dx(n, c.norm.offset_of(4)), dresidual(n, c.norm.offset_of(5));
   const DeviceArray<G> dweight(width), dbias(width);
   LayerNormBackward<T> a = backward_sizes<T>(c);
   a.dy = data_or_null(c.dy, in.dy.device), a.dy_stride = in.dy.stride;
@@ -239,6 +243,17 @@ KERNEL_CHECK(layer_norm, "backward, residual, dropout and sum, rows apart, addre
       check_backward<float>(check, c);
       check_backward<bf16>(check, c);
     }
+  }
+}
+
+// Rows may be read in pieces only where every array allows it.
+KERNEL_CHECK(layer_norm, "one address off") {
+  for (int array = 0; array < 6; array++) {
+    const NormCase c{3, 768, NormKind::layer, true, true, true, 0.0f, 8, 1, array};
+    check_forward<float>(check, c);
+    check_forward<bf16>(check, c);
+    check_backward<float>(check, {c, true, true, true, true});
+    check_backward<bf16>(check, {c, true, true, true, true});
   }
 }
 

@@ -95,16 +95,18 @@ KERNEL_CHECK(softmax, "forward, rising and falling rows, with infinities and NaN
   }
 }
 
+// `offset` of dy, y and dx, or of one of them alone.
 template <class T>
-void check_backward(KernelCheck& check, int64_t rows, int64_t n, size_t offset = 0) {
+void check_backward(KernelCheck& check, int64_t rows, int64_t n, size_t offset = 0, int only = -1) {
+  const auto offset_of = [&](int array) { return only < 0 || only == array ? offset : 0; };
   const size_t count = static_cast<size_t>(rows * n);
-  const RowsOnBoth<T> dy(check, rows, n, 0, offset);
+  const RowsOnBoth<T> dy(check, rows, n, 0, offset_of(0));
   const std::vector<float> x = rounded_to<T>(spread<T>(check, rows, n));
   std::vector<float> y(count), log_y(count), wanted(count);
   softmax_forward(Cpu{}, SoftmaxRows<float>{x.data(), y.data(), rows, n});
   log_softmax_forward(Cpu{}, SoftmaxRows<float>{x.data(), log_y.data(), rows, n});
-  const RowsOnBoth<T> kept(y, n, 0, offset), kept_log(log_y, n, 0, offset);
-  const DeviceArray<T> dx(count, offset), dx_log(count, 0);
+  const RowsOnBoth<T> kept(y, n, 0, offset_of(1)), kept_log(log_y, n, 0, offset_of(1));
+  const DeviceArray<T> dx(count, offset_of(2)), dx_log(count, 0);
   softmax_backward(check.cuda, SoftmaxGradient<T>{dy.data(), kept.data(), dx.data(), rows, n});
   log_softmax_backward(check.cuda, SoftmaxGradient<T>{dy.data(), kept_log.data(), dx_log.data(), rows, n});
   softmax_backward(Cpu{}, SoftmaxGradient<float>{dy.host.data(), kept.host.data(), wanted.data(), rows, n});
@@ -128,6 +130,7 @@ KERNEL_CHECK(softmax, "backward, addresses off") {
   for (int64_t n : {9, 64, 1032, 8196, 8201}) {
     check_backward<float>(check, 3, n, 1);
     check_backward<bf16>(check, 3, n, 5);
+    for (int only : {0, 1, 2}) check_backward<float>(check, 3, n, 1, only);
   }
 }
 
