@@ -257,6 +257,10 @@ KERNEL_CHECK(layer_norm, "one address off") {
   }
 }
 
+KERNEL_CHECK(layer_norm, "backward, aligned rows that end within a piece, for the parameters alone") {
+  check_backward<float>(check, {{5, 6, NormKind::layer, false, true, false, 0.0f, 2}, true, false, false});
+}
+
 KERNEL_CHECK(layer_norm, "backward, without mean; only what is wanted") {
   for (int64_t width : {40, 1032, 8200}) {
     const NormCase plain{6, width}, rms{6, width, NormKind::root_mean_square};
