@@ -65,7 +65,7 @@ describe.each(families)("%s", (name) => {
       }
     });
     await synchronize();
-    expect(memory().live).toBe(live);
+    expect(memory().live).toBeLessThanOrEqual(live); // less where garbage of before was collected meanwhile
   }
 
   const all = examples.map((_, row) => row);
@@ -111,7 +111,7 @@ describe.each(families)("%s", (name) => {
       break;
     }
     await synchronize();
-    expect(memory().live).toBe(live);
+    expect(memory().live).toBeLessThanOrEqual(live); // less where garbage of before was collected meanwhile
   });
 
   test.each(["bf16", "int8"] as const)("weights in %s: the cache changes nothing", async (dtype) => {

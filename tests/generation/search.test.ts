@@ -273,7 +273,7 @@ describe("what goes wrong", () => {
     expect(model.steps).toHaveLength(4);
     expect(model.disposed).toBe(1);
     await synchronize();
-    expect(memory().live).toBe(live);
+    expect(memory().live).toBeLessThanOrEqual(live);
     const late = generate(model, examples, { ...options, signal: AbortSignal.abort() });
     await expect(late).rejects.toMatchObject({ code: "ERR_ABORTED" });
   });

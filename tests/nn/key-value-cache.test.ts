@@ -197,7 +197,7 @@ test("all memory comes back", async () => {
   for (let i = 0; i < 5; i++) step([hypothesis], [[i]]);
   cache.dispose();
   await synchronize();
-  expect(memory().live).toBe(live);
+  expect(memory().live).toBeLessThanOrEqual(live);
 });
 
 test("a pool hands out the lowest rows and takes them back in any order", () => {
