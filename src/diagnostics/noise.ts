@@ -1,5 +1,5 @@
 // How much gradients of batches differ, against their mean: the gradient noise scale.
-import { layerOf } from "../training/layer-norms.js";
+import { layerNameOf } from "../training/layer-norms.js";
 import { diagnosticsFault, type Subject } from "./subject.js";
 import { LossSurface, type SurfaceOptions } from "./surface.js";
 import { addScaled, dot, norm, type Vector } from "./vectors.js";
@@ -151,8 +151,8 @@ async function layersOf(surface: LossSurface, gradient: Vector): Promise<LayerGr
   const { parts, start, rest } = surface;
   const layers = new Map<string, { square: number; weightSquare: number; parameters: number }>();
   for (const { name, offset, size } of parts) {
-    const layer = layers.get(layerOf(name)) ?? { square: 0, weightSquare: 0, parameters: 0 };
-    layers.set(layerOf(name), layer);
+    const layer = layers.get(layerNameOf(name)) ?? { square: 0, weightSquare: 0, parameters: 0 };
+    layers.set(layerNameOf(name), layer);
     const [own, weights] = [gradient, start].map((vector) => vector.subarray(offset, offset + size));
     layer.square += await dot(own, own, rest);
     layer.weightSquare += await dot(weights, weights, rest);

@@ -9,7 +9,7 @@ import { type CheckpointTensor, resolveCheckpoint } from "../models/checkpoint-f
 import { type ModelConfig, plainConfig, readConfig } from "../models/config.js";
 import type { EncoderOutputs, ForwardOptions } from "../models/encoder.js";
 import { modelParts } from "../models/families.js";
-import { initialize, loadModel } from "../models/load-model.js";
+import { checkedDtype, initialize, loadModel } from "../models/load-model.js";
 import { Model, type ModelOutput, type ModelParts } from "../models/model.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { AutoTokenizer } from "../tokenizers/auto.js";
@@ -96,6 +96,7 @@ export class SentenceTransformer extends Model {
   static async fromPretrained(name: string, options: SentenceLoadOptions = {}): Promise<SentenceTransformer> {
     if (typeof name !== "string") throw fault(WHO, "folder must be a string", typeof name);
     const { hub } = takeHubOptions(WHO, options);
+    checkedDtype(options);
     const folder = await pretrainedFolder(WHO, name, SENTENCE_FILES, hub);
     const configOf = async (path: string): Promise<ModelConfig> => ({
       ...(await readConfig(path)),

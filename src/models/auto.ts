@@ -11,7 +11,7 @@ import { type CustomHeadClass, customHead } from "./custom-head.js";
 import { modelParts } from "./families.js";
 import type { HeadName, NamedHead } from "./head.js";
 import { MODEL_FILES } from "./hub-files.js";
-import { initialize, loadModel } from "./load-model.js";
+import { checkedDtype, initialize, loadModel } from "./load-model.js";
 import type { LossOptions } from "./loss-options.js";
 import { type LoadReport, Model } from "./model.js";
 
@@ -60,6 +60,7 @@ function auto(head: HeadName | NamedHead): AutoClass {
       if (typeof name !== "string")
         throw new AthanorError("ERR_ARGUMENT", `fromPretrained: folder must be a string, got ${typeof name}`);
       const { hub } = takeHubOptions("fromPretrained", options);
+      checkedDtype(options);
       const folder = await pretrainedFolder("fromPretrained", name, MODEL_FILES, hub);
       let config = {
         ...(await readConfig(folder)),

@@ -304,3 +304,14 @@ export function floatLabels(
 function makeLabels(data: Int32Array | Float32Array, shape: number[], dtype: DType, device: string): Tensor {
   return tensor(data, shape, { dtype, device: device as "cpu" });
 }
+
+/** Sequences one after another. */
+export function concatenated(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

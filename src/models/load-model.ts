@@ -8,6 +8,15 @@ import { type NameRules, planLoad, readWeights } from "./checkpoint.js";
 import type { CheckpointTensor } from "./checkpoint-files.js";
 import type { Model, ModelParts } from "./model.js";
 
+/** How weights are to be stored: to be asked for before anything is fetched. @throws ERR_ARGUMENT */
+export function checkedDtype({ dtype = "f32" }: FromPretrainedOptions): "f32" | "bf16" | "int8" {
+  if (["f32", "bf16", "int8"].includes(dtype)) return dtype;
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `fromPretrained: dtype must be "f32", "bf16" or "int8", got "${String(dtype)}"`,
+  );
+}
+
 /** A folder's tensors, and the parts of the model that they are for. */
 export interface LoadSource {
   folder: string;
@@ -22,12 +31,7 @@ export async function loadModel<M extends Model>(
   options: FromPretrainedOptions,
   make: () => M,
 ): Promise<M> {
-  const dtype = options.dtype ?? "f32";
-  if (!["f32", "bf16", "int8"].includes(dtype))
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `fromPretrained: dtype must be "f32", "bf16" or "int8", got "${String(dtype)}"`,
-    );
+  const dtype = checkedDtype(options);
   const { ignoreMismatchedSizes } = options;
   const plan = planLoad(parts.store, found, rules, { folder, ignoreMismatchedSizes });
   const model = make();

@@ -6,6 +6,7 @@ import { cast, gatherRows } from "../tensor/ops/shape.js";
 import { noGrad, scope, untracked } from "../tensor/scope.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 import type { Example } from "./batch.js";
+import { concatenated } from "./batch.js";
 import type { EncoderOutputs } from "./encoder.js";
 import type { Model } from "./model.js";
 
@@ -43,16 +44,6 @@ function inference<T>(model: Model, fn: () => T): T {
 
 function integers(values: ArrayLike<number>, model: Model): Tensor {
   return tensor(Int32Array.from(values), [values.length], { device: model.device as "cpu" });
-}
-
-function concatenated(parts: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Rows that a cache has at once, where so many may be needed; it grows beyond. */

@@ -1,7 +1,7 @@
 // Causal language modelling: plain text in, blocks of tokens that each predict the next one; perplexity out. Predicting
 // continues texts.
 import { perplexity } from "../metrics/perplexity.js";
-import type { Example } from "../models/batch.js";
+import { concatenated, type Example } from "../models/batch.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { type SlidingOptions, slidingWindows } from "./causal-language-modeling/windows.js";
 import {
@@ -143,23 +143,13 @@ async function blocks(
     else maker.add({ inputIds: ids }, row);
   }
   if (lineByLine) return examples;
-  if (evaluates) take(slidingWindows(joined(all), sliding, 0));
+  if (evaluates) take(slidingWindows(concatenated(all), sliding, 0));
   else take(maker.end(remainder).map(({ inputIds, row }) => labelled(inputIds, row)));
   return examples;
 }
 
 function labelled(inputIds: Int32Array, row: number): Example {
   return { inputIds, labels: inputIds, row };
-}
-
-function joined(parts: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Texts to continue: cut at their beginning, where a prompt matters least. */

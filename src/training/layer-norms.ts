@@ -1,4 +1,5 @@
 // The gradient's norm layer by layer: which of them starve or explode is not seen in the norm of all.
+import { isEmbedding } from "../models/layers-by-name.js";
 import { add, mul } from "../tensor/ops/elementwise.js";
 import { sum } from "../tensor/ops/reduce.js";
 import { noGrad, scope } from "../tensor/scope.js";
@@ -11,18 +12,18 @@ const BASE = /^(?:bert|roberta|albert|distilbert|electra|transformer|model)\./;
  * The part of the model that a parameter belongs to: "encoder.layer.3", "embeddings", "pooler", "classifier", ... All that
  * embeds ids is one part.
  */
-export function layerOf(name: string): string {
+export function layerNameOf(name: string): string {
   const own = name.replace(BASE, "");
   const [numbered] = /^(?:\w+\.){0,2}?\w+\.\d+(?=\.)/.exec(own) ?? [];
   if (numbered !== undefined) return numbered;
-  return /embed|^shared\.|^wte\.|^wpe\./.test(own) ? "embeddings" : own.split(".")[0];
+  return isEmbedding(name) ? "embeddings" : own.split(".")[0];
 }
 
 /** Parameters by the layer they belong to, in the model's order. */
 export function parametersByLayer(parameters: Map<string, Tensor>): Map<string, [string, Tensor][]> {
   const layers = new Map<string, [string, Tensor][]>();
   for (const [name, parameter] of parameters) {
-    const layer = layerOf(name);
+    const layer = layerNameOf(name);
     layers.set(layer, [...(layers.get(layer) ?? []), [name, parameter]]);
   }
   return layers;

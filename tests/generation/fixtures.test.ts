@@ -8,6 +8,7 @@ import type { GenerateOptions, GenerationConfig } from "../../src/generation/opt
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/models/auto.js";
 import type { Model } from "../../src/models/model.js";
 import { memory, synchronize } from "../../src/tensor/device.js";
+import { collectGarbage } from "../support/garbage.js";
 import { type GenerationCase, generationFixture } from "./cases.js";
 
 const families = ["gpt2", "t5", "bart", "marian"];
@@ -39,7 +40,7 @@ describe.each(families)("%s", (name) => {
     model = await auto.fromPretrained(fixture.folder);
     // The first use makes packed copies of the weights, which stay with the model.
     await model.generate(examples, { maxNewTokens: 3, numBeams: 4 });
-    await synchronize();
+    await collectGarbage();
     live = memory().live;
     config = model.generationConfig;
   });
@@ -65,7 +66,7 @@ describe.each(families)("%s", (name) => {
       }
     });
     await synchronize();
-    expect(memory().live).toBeLessThanOrEqual(live); // less where garbage of before was collected meanwhile
+    expect(memory().live).toBe(live);
   }
 
   const all = examples.map((_, row) => row);
@@ -111,7 +112,7 @@ describe.each(families)("%s", (name) => {
       break;
     }
     await synchronize();
-    expect(memory().live).toBeLessThanOrEqual(live); // less where garbage of before was collected meanwhile
+    expect(memory().live).toBe(live);
   });
 
   test.each(["bf16", "int8"] as const)("weights in %s: the cache changes nothing", async (dtype) => {

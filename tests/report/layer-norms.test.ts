@@ -1,7 +1,7 @@
 // The gradient's norm by layer: names of layers, numbers against the gradients themselves, and a run that is not changed.
 import { expect, test } from "@jest/globals";
 import { type TrainEvent, Trainer, type TrainingArgs } from "../../src/training/index.js";
-import { layerOf } from "../../src/training/layer-norms.js";
+import { layerNameOf } from "../../src/training/layer-norms.js";
 import { tinyModel, tinyRows, tinyTokenizer, withModel } from "../training/support.js";
 
 test.each([
@@ -19,7 +19,7 @@ test.each([
   ["cls.predictions.transform.dense.weight", "cls"],
   ["classifier.weight", "classifier"],
 ])("%s belongs to %s", (name, layer) => {
-  expect(layerOf(name)).toBe(layer);
+  expect(layerNameOf(name)).toBe(layer);
 });
 
 async function events(args: TrainingArgs): Promise<{ events: TrainEvent[]; weights: Float32Array }> {
@@ -72,7 +72,10 @@ test("they are the norms of the gradients before clipping", async () => {
   for (const [name, { grad }] of model.parameters()) {
     if (!grad) continue;
     const values = (await grad.data()) as Float32Array;
-    expected[layerOf(name)] = values.reduce((sum, value) => sum + value ** 2, expected[layerOf(name)] ?? 0);
+    expected[layerNameOf(name)] = values.reduce(
+      (sum, value) => sum + value ** 2,
+      expected[layerNameOf(name)] ?? 0,
+    );
   }
   model.dispose();
   const same = await tinyModel(noDropout);
