@@ -3,6 +3,7 @@
 import { setImmediate } from "node:timers/promises";
 import { AthanorError } from "../errors.js";
 import type { Batch, Example } from "../models/batch.js";
+import { lengthLimit } from "../models/length-limit.js";
 import type { Model } from "../models/model.js";
 import { ready } from "../tensor/device.js";
 import { noGrad, scope } from "../tensor/scope.js";
@@ -62,7 +63,7 @@ export async function turn(who: string, signal: AbortSignal | undefined): Promis
 export async function encodeTexts(texts: readonly TextOrPair[], parts: TextParts): Promise<Example[]> {
   const { who, model, tokenizer, signal, truncation = "longest_first" } = parts;
   if (!tokenizer) throw fault(who, "tokenizer must be given", "none");
-  const maxLength = lengthLimit(parts.maxLength, tokenizer, model);
+  const maxLength = lengthLimit(tokenizer, model, parts.maxLength);
   const how = Number.isFinite(maxLength) ? { truncation, maxLength } : {};
   const examples: Example[] = [];
   for (let first = 0; first < texts.length; first += TEXTS_PER_CALL) {
@@ -77,16 +78,6 @@ export async function encodeTexts(texts: readonly TextOrPair[], parts: TextParts
     await turn(who, signal);
   }
   return examples;
-}
-
-/** Most tokens of a text. */
-export function lengthLimit(
-  most: number | undefined,
-  tokenizer: { modelMaxLength: number },
-  model: { maxLength?: number },
-): number {
-  const infinite = Number.POSITIVE_INFINITY;
-  return Math.min(most ?? infinite, tokenizer.modelMaxLength, model.maxLength ?? infinite);
 }
 
 /** What a pass makes of a batch: a tensor, and how its elements are shared out to the sequences. */

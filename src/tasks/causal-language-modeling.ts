@@ -2,13 +2,13 @@
 // continues texts.
 import { perplexity } from "../metrics/perplexity.js";
 import { concatenated, type Example } from "../models/batch.js";
+import { lengthLimit } from "../models/length-limit.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { type SlidingOptions, slidingWindows } from "./causal-language-modeling/windows.js";
 import {
   type GenerationSettings,
   generated,
   generationOption,
-  lengthLimit,
   requireTokenizer,
   Texts,
 } from "./generation/generating.js";

@@ -3,10 +3,11 @@
 import { AthanorError } from "../errors.js";
 import { perplexity } from "../metrics/perplexity.js";
 import type { Example } from "../models/batch.js";
+import { lengthLimit } from "../models/length-limit.js";
 import type { Encoding } from "../tokenizers/encoding.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { MaskableExample } from "../training/collators/language-modeling.js";
-import type { DataRow, PrepareContext, Task, TrainableModel } from "../training/task.js";
+import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { type Block, BlockMaker } from "./masked-language-modeling/group-texts.js";
 import { type FilledMask, labelledRows, rightLabels } from "./masked-language-modeling/predictions.js";
 import { PreparedMasks } from "./masked-language-modeling/prepared-masks.js";
@@ -135,10 +136,6 @@ function requireTokenizer({ tokenizer }: PrepareContext): Tokenizer {
   throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must have a mask token, got one without`);
 }
 
-function lengthOf(tokenizer: Tokenizer, model: TrainableModel, wanted: number): number {
-  return Math.min(wanted, tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
-}
-
 const TEXTS_PER_CALL = 256;
 
 async function maskableExamples(
@@ -147,7 +144,7 @@ async function maskableExamples(
   { model, rest }: PrepareContext,
   settings: Settings,
 ): Promise<MaskableExample[]> {
-  const maxLength = lengthOf(tokenizer, model, settings.maxLength);
+  const maxLength = lengthLimit(tokenizer, model, settings.maxLength);
   const { lineByLine, textColumn, remainder } = settings;
   const how = lineByLine
     ? ({ truncation: "longest_first", maxLength } as const)
@@ -190,7 +187,7 @@ async function fillExamples(
   { textColumn, maxLength: wanted }: Settings,
   masks: PreparedMasks,
 ): Promise<Example[]> {
-  const maxLength = lengthOf(tokenizer, model, wanted);
+  const maxLength = lengthLimit(tokenizer, model, wanted);
   const texts = rows.map((row, i) => textOf(TASK, row, i, textColumn));
   const encodings = await tokenizer.encodeBatchAsync(texts, { truncation: "longest_first", maxLength });
   const maskId = tokenizer.maskTokenId as number;

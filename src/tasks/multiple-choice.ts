@@ -3,6 +3,7 @@
 import { AthanorError } from "../errors.js";
 import { accuracy } from "../metrics/index.js";
 import type { Example } from "../models/batch.js";
+import { lengthLimit } from "../models/length-limit.js";
 import type { DataRow, OutputValues, PrepareContext, Task } from "../training/task.js";
 import { bestOf, softmax } from "./class-scores.js";
 import { type ChoiceColumns, choiceTexts, labelOf, TASK } from "./multiple-choice/columns.js";
@@ -91,8 +92,7 @@ async function examplesOf(
     wanted === "required"
       ? rows.map((row, i) => labelOf(row, first + i, columns, texts[i].length))
       : undefined;
-  const infinite = Number.POSITIVE_INFINITY;
-  const maxLength = Math.min(most ?? infinite, tokenizer.modelMaxLength, model.maxLength ?? infinite);
+  const maxLength = lengthLimit(tokenizer, model, most);
   const how = Number.isFinite(maxLength) ? ({ truncation: "longest_first", maxLength } as const) : {};
   const encodings = await tokenizer.encodeBatchAsync(texts.flat(), how);
   let next = 0;

@@ -3,6 +3,7 @@
 import { AthanorError } from "../errors.js";
 import { perplexity } from "../metrics/perplexity.js";
 import type { Example } from "../models/batch.js";
+import { lengthLimit } from "../models/length-limit.js";
 import type { TextOrPair } from "../tokenizers/batch.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { MaskableExample } from "../training/collators/language-modeling.js";
@@ -140,7 +141,7 @@ async function pairExamples(
   settings: Settings,
 ): Promise<MaskableExample[]> {
   const { objective, shortProbability, seed, wholeWord } = settings;
-  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+  const most = lengthLimit(tokenizer, model);
   const room = Math.min(settings.maxLength, most) - 3;
   const documents = await tokenizedDocuments(rows, tokenizer, settings, rest);
   requirePairs(documents, objective, rows.length);
@@ -184,7 +185,7 @@ async function questionExamples(
   { textColumn, pairColumn, maxLength: wanted }: Settings,
   masks: PreparedMasks,
 ): Promise<MaskableExample[]> {
-  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+  const most = lengthLimit(tokenizer, model);
   const texts = rows.map((row, i): TextOrPair => {
     const text = textOf(TASK, row, i, textColumn);
     const pair = columnOf(row, pairColumn);

@@ -1,6 +1,7 @@
 // Extractive question answering: a question and a context in, the piece of the context that answers it out. SQuAD 1 and
 // 2, XQuAD, CMRC 2018. Long contexts become windows that overlap; an answer is chosen over all of them.
 import { AthanorError } from "../errors.js";
+import { lengthLimit } from "../models/length-limit.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { DataRow, OutputValues, PrepareContext, Task, TrainableModel } from "../training/task.js";
 import {
@@ -210,7 +211,7 @@ async function prepared(
 
 function windowOptions(tokenizer: Tokenizer, model: TrainableModel, settings: Settings): WindowOptions {
   const { pairOrder, stride } = settings;
-  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+  const most = lengthLimit(tokenizer, model);
   const maxLength = Math.min(settings.maxLength ?? DEFAULT_LENGTH, most);
   return {
     maxLength,

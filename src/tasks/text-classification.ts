@@ -3,6 +3,7 @@
 import type { GlueName } from "../data/glue-tasks.js";
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
+import { lengthLimit } from "../models/length-limit.js";
 import type { TextOrPair } from "../tokenizers/batch.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { checkOptions, choiceOption, columnOf, headFault, rowFault, wholeOption } from "./rows.js";
@@ -103,8 +104,7 @@ async function encode(
   { tokenizer, model, rest }: PrepareContext,
 ): Promise<Example[]> {
   if (!tokenizer) throw new AthanorError("ERR_ARGUMENT", `${TASK}: tokenizer must be given, got none`);
-  const infinite = Number.POSITIVE_INFINITY;
-  const maxLength = Math.min(most ?? infinite, tokenizer.modelMaxLength, model.maxLength ?? infinite);
+  const maxLength = lengthLimit(tokenizer, model, most);
   const how = Number.isFinite(maxLength) ? ({ truncation: "longest_first", maxLength } as const) : {};
   const examples: Example[] = [];
   for (let first = 0; first < texts.length; first += TEXTS_PER_CALL) {

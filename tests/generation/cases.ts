@@ -89,3 +89,15 @@ export function generationFixture(name: string): GenerationFixture {
   const alone = (single.cases as RawCase[]).map((raw) => caseOf(raw, [raw.row as number], raw.sequences));
   return { folder, isEncoderDecoder, examples, together, alone, end };
 }
+
+/** What a case asks for; `end` is the end token. */
+export function optionsOf(c: GenerationCase, end: number): GenerateOptions {
+  if (!c.raw.prefix) return c.options;
+  // As make_generation.py has it: tokens of the same parity as the last one, and the end.
+  const all = Array.from({ length: 60 }, (_, token) => token);
+  const prefixAllowedTokens = (_: number, tokens: Int32Array) => {
+    const last = tokens[tokens.length - 1];
+    return all.filter((token) => token === end || (token - last) % 2 === 0);
+  };
+  return { ...c.options, prefixAllowedTokens };
+}

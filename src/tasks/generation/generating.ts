@@ -59,15 +59,6 @@ export function requireTokenizer(task: string, tokenizer: Tokenizer | undefined)
   throw new AthanorError("ERR_ARGUMENT", `${task}: tokenizer must be given, got none`);
 }
 
-/** The most tokens of a text: as wanted, and what tokenizer and model take. */
-export function lengthLimit(
-  tokenizer: Tokenizer,
-  model: TrainableModel,
-  wanted = Number.POSITIVE_INFINITY,
-): number {
-  return Math.min(wanted, tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
-}
-
 /** @throws ERR_ARGUMENT */
 export function generationOption(task: string, settings: unknown): GenerationSettings {
   if (typeof settings === "object" && settings !== null && !Array.isArray(settings)) return { ...settings };

@@ -1,6 +1,7 @@
 // From a text to a text: what translation and summarization have in common. Sources and targets are as long as they
 // are; the loss is over the target's tokens, answers are generated.
 import type { Example } from "../../models/batch.js";
+import { lengthLimit } from "../../models/length-limit.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "../../training/task.js";
 import { optionFault, wholeOption } from "../rows.js";
@@ -8,7 +9,6 @@ import {
   type GenerationSettings,
   generated,
   generationOption,
-  lengthLimit,
   requireTokenizer,
   Texts,
 } from "./generating.js";

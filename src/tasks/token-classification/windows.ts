@@ -1,6 +1,7 @@
 // Examples of token classification: rows cut at their end, or into windows that overlap.
 import { AthanorError } from "../../errors.js";
 import type { Example } from "../../models/batch.js";
+import { lengthLimit } from "../../models/length-limit.js";
 import type { TextOrPair } from "../../tokenizers/batch.js";
 import type { Encoding } from "../../tokenizers/encoding.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
@@ -43,7 +44,7 @@ export function windowOptions(
   model: TrainableModel,
   { maxLength, stride }: Settings,
 ): WindowOptions {
-  const most = Math.min(tokenizer.modelMaxLength, model.maxLength ?? Number.POSITIVE_INFINITY);
+  const most = lengthLimit(tokenizer, model);
   if (maxLength === undefined && stride === undefined) return { maxLength: most, stride };
   const length = Math.min(maxLength ?? most, most);
   const specials = tokenizer.encode("", { truncation: false, padding: false }).length;
