@@ -126,7 +126,7 @@ export const taskWorkloads: readonly TaskWorkload[] = [
     settings: { maxLength: 384, stride: 128, maxAnswerLength: 200, language: "zh" },
     vocabulary: "bert-base-chinese",
     train: { file: "qa/cmrc2018-zh/cmrc2018_trial.json.gz", reading: { format: "squad" }, rows: 200 },
-    args: { ...byHeart, epochs: 60 },
+    args: { ...byHeart, epochs: 100 },
   },
   {
     name: "masked-language-modeling/wikitext-2",
