@@ -70,7 +70,7 @@ async function runReport(folder: string, values: ReportValues): Promise<void> {
   const parts: ReportParts = { run, search, ...(rows && (await rowParts(folder, rows, values))) };
   const page = await reportHtml(parts);
   await writeFileAtomic(output, page);
-  console.log(`${output} (${Math.ceil(page.length / 1024)} kB)`);
+  console.log(`${output} (${Math.ceil(Buffer.byteLength(page) / 1024)} kB)`);
 }
 
 async function searchOf(folder: string): Promise<JournalContents | undefined> {

@@ -99,7 +99,18 @@ async function trainBest(
   const [model, args] = [await parts.modelOf(parameters), parts.argsWith(parameters)];
   const { settings, task, rows, tokenizer } = parts;
   const training = { entry, settings, task, parts: rows, model, tokenizer, args, progress };
-  return (await trainAndSave(training, values.output)).metrics;
+  const next = "the trials are over, --resume trains again from the beginning";
+  return (await interrupted(next, () => trainAndSave(training, values.output))).metrics;
+}
+
+/** `work`; an end by Ctrl-C says what is left. */
+async function interrupted<T>(left: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as AthanorError).code !== "ERR_ABORTED") throw error;
+    throw new AthanorError("ERR_ABORTED", `search: stopped by Ctrl-C; ${left}`, { cause: error });
+  }
 }
 
 async function readSpace(file: string): Promise<SearchSpace> {
@@ -140,12 +151,9 @@ async function interruptible<T>(
     abort.abort();
   };
   process.on("SIGINT", onSignal);
+  const left = `${journal} has the trials so far, --resume goes on from there`;
   try {
-    return await work(abort.signal);
-  } catch (error) {
-    if ((error as AthanorError).code !== "ERR_ABORTED") throw error;
-    const left = `${journal} has the trials so far, --resume goes on from there`;
-    throw new AthanorError("ERR_ABORTED", `search: stopped by Ctrl-C; ${left}`, { cause: error });
+    return await interrupted(left, () => work(abort.signal));
   } finally {
     process.off("SIGINT", onSignal);
   }

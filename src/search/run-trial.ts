@@ -1,5 +1,5 @@
 // One trial: what is tried (a Trainer with other arguments, or what a function makes of the parameters), and how it ended.
-import { AthanorError } from "../errors.js";
+import { AthanorError, errorCodes } from "../errors.js";
 import type { ResolvedArgs, TrainingArgs } from "../training/args.js";
 import type { TrainEvent, TrainResult } from "../training/events.js";
 import { Random } from "../training/random.js";
@@ -58,6 +58,11 @@ export function checkTarget(target: SearchTarget, dimensions: readonly Dimension
     if (!known || rest.length > 1) throw searchFault(name, "an argument of the Trainer", "an unknown name");
   }
   checkEvaluates(target);
+  const { outputFolder } = target.args;
+  if (outputFolder !== undefined) {
+    const needed = "left out, as trials would overwrite each other";
+    throw searchFault("trainer.args.outputFolder", needed, outputFolder);
+  }
   target.withArgs({}); // refuses a Trainer whose trials would all train one model
 }
 
@@ -190,25 +195,35 @@ function requireFit(trainer: SearchTrainer, direction: Direction): void {
       `one that gives ${typeof trainer}`,
     );
   }
-  checkEvaluates(trainer);
-  const wanted = directionOf(trainer);
-  if (wanted === direction) return;
-  throw searchFault("direction", `"${wanted}" for the metric ${trainer.args.metric}`, direction);
+  try {
+    checkEvaluates(trainer);
+    requireDirection(trainer, direction);
+  } catch (error) {
+    disposeModel(trainer);
+    throw error;
+  }
+}
+
+/** @throws ERR_ARGUMENT for one that the Trainer's metric does not have */
+export function requireDirection(trainer: SearchTrainer, direction: Direction): void {
+  const own = directionOf(trainer);
+  if (own === direction) return;
+  throw searchFault("direction", `"${own}" for the metric ${trainer.args.metric}`, direction);
 }
 
 function notFinite(value: number): AthanorError {
   return new AthanorError("ERR_DATA", `search: the objective must be a finite number, got ${String(value)}`);
 }
 
-/** Errors by which a trial may end: coded ones, and the engine's of JavaScript for want of memory. */
+/** Errors by which a trial may end: those of this package, and JavaScript's for want of memory. Node has codes, too. */
 function isOrdinary(error: unknown): boolean {
   const { code, name, message } = error as { code?: unknown; name?: string; message?: string };
-  if (typeof code === "string") return code.startsWith("ERR_");
+  if (typeof code === "string") return (errorCodes as readonly string[]).includes(code);
   return name === "RangeError" && /alloc|array (buffer )?length/i.test(message ?? "");
 }
 
-/** The model was made for this trial alone. */
-function disposeModel(trainer: SearchTrainer): void {
+/** Frees the model of a trial, if there is one yet. */
+export function disposeModel(trainer: SearchTrainer): void {
   let model: { dispose?(): void };
   try {
     model = trainer.model as { dispose?(): void };

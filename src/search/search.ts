@@ -3,7 +3,7 @@ import { throwIfAborted, turn } from "../training/rest.js";
 import { parameterImportance } from "./importance.js";
 import { Journal, type JournalHeader } from "./journal.js";
 import { type MedianPrunerOptions, type PrunerName, prunerOf } from "./pruner.js";
-import { checkTarget, directionOf, runTrial, type SearchTarget } from "./run-trial.js";
+import { checkTarget, directionOf, requireDirection, runTrial, type SearchTarget } from "./run-trial.js";
 import { type SamplerName, samplerOf } from "./samplers.js";
 import { dimensionsOf, type Parameters, type SearchSpace, searchFault } from "./space.js";
 import { requireComplete, trialTable } from "./table.js";
@@ -114,9 +114,8 @@ function searchDirection(target: SearchTarget, given: Direction | undefined): Di
     throw searchFault("direction", '"minimize" or "maximize"', given);
   }
   if (typeof target === "function") return given ?? "minimize";
-  const own = directionOf(target);
-  if (given === undefined || given === own) return own;
-  throw searchFault("direction", `"${own}" for the metric ${target.args.metric}`, given);
+  if (given !== undefined) requireDirection(target, given);
+  return directionOf(target);
 }
 
 function headerOf(space: SearchSpace, options: SearchOptions, direction: Direction): JournalHeader {

@@ -82,6 +82,24 @@ test("the table, without training again", async () => {
   });
 }, 60_000);
 
+test("a Ctrl-C while the best is trained again says so; --resume trains it from the beginning", async () => {
+  await inFolder(async (folder) => {
+    const how = ["--trials", "1", "--epochs", "12", "--seed", "2"];
+    const args = [...(await prepare(folder)), ...how];
+    const stopped = await athanor(args, { interruptAt: "epoch 1.00" });
+    expect(stopped).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining(
+        "search: stopped by Ctrl-C; the trials are over, --resume trains again from the beginning",
+      ),
+    });
+    const found = await athanor([...args, "--resume", "--json"]);
+    expect(found).toMatchObject({ code: 0 });
+    const { best, metrics } = JSON.parse(found.stdout);
+    expect(metrics).toEqual(best.metrics);
+  });
+}, 60_000);
+
 test.each<[string, unknown, string[], string]>([
   [
     "an unknown parameter",

@@ -85,6 +85,26 @@ test("a last line that is cut anywhere survives", async () => {
   });
 });
 
+test("a file that is no journal is refused and stays as it is", async () => {
+  await inFolder(async (folder) => {
+    const journal = join(folder, "notes.json");
+    for (const text of [
+      '{"notes":"mine"}',
+      '{"notes":"mine"}\n',
+      "some words\n",
+      '{"type":"end","number":0}\n',
+    ]) {
+      await writeFile(journal, text);
+      const refused = await errorOf(() => search(branin, braninSpace, { trials: 1, journal, resume: true }));
+      expect(refused).toEqual({
+        code: "ERR_CHECKPOINT",
+        message: `${journal}: needs a journal of a search, got another first line: ${text.trimEnd()}`,
+      });
+      expect(await readFile(journal, "utf8")).toBe(text);
+    }
+  });
+});
+
 test("a journal that is there, damaged, or another search's is refused", async () => {
   await inFolder(async (folder) => {
     const journal = join(folder, "search.jsonl");

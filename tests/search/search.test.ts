@@ -113,6 +113,11 @@ test("a signal ends the search; mistakes of the function end it, too", async () 
   });
   const broken = () => (undefined as unknown as { x: number }).x;
   await expect(search(broken, line, { trials: 9 })).rejects.toBeInstanceOf(TypeError);
+  // Node's own codes look like this package's.
+  const misusing = () => Buffer.alloc("1" as unknown as number).length;
+  expect(await errorOf(() => search(misusing, line, { trials: 9 }))).toMatchObject({
+    code: "ERR_INVALID_ARG_TYPE",
+  });
   const failing = () => {
     throw new AthanorError("ERR_OUT_OF_MEMORY", "no room");
   };
