@@ -12,6 +12,7 @@ import type { TextOrPair } from "../tokenizers/batch.js";
 import type { EncodeOptions } from "../tokenizers/options.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import { orderedBatches } from "../training/batches.js";
+import { evaluating } from "../training/task.js";
 
 /** How texts go through a model. */
 export interface TextOptions {
@@ -134,17 +135,13 @@ export async function runExamples(
 
 function read(model: Model, examples: Example[], work: BatchWork): Promise<Float32Array[]> {
   const batch = model.collate(examples);
-  // For this batch alone: a run under way may train the model before the next one.
-  const { training } = model;
-  model.eval();
   try {
-    return scope(() => {
-      const values = noGrad(() => work.apply(batch)).data();
+    const { values } = scope(() => {
       // In an object of its own: a scope refuses to return a promise.
-      return { values };
-    }).values.then((values) => work.cut(values as Float32Array, batch));
+      return { values: noGrad(() => evaluating(model, () => work.apply(batch))).data() };
+    });
+    return values.then((values) => work.cut(values as Float32Array, batch));
   } finally {
-    if (training) model.train();
     batch.dispose();
   }
 }
