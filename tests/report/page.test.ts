@@ -148,6 +148,8 @@ test("folders without a run, and lines that are none, are named", async () => {
       message: expect.stringContaining(text),
     });
   await fails("run.json: needs the outputFolder of a training run, with run.json in it, got ENOENT");
+  await writeFile(join(folder, "run.json"), JSON.stringify({ ...manifest, args: undefined }));
+  await fails("run.json: must be what a training run writes, got one without args");
   await writeFile(join(folder, "run.json"), JSON.stringify(manifest));
   await fails("log.jsonl: needs a log of the run's events (jsonlLog(");
   await writeFile(join(folder, "log.jsonl"), `${JSON.stringify(event("log", 1))}\n7\n`);
