@@ -69,13 +69,15 @@ async function runSearch(entry: TaskEntry, values: SearchValues): Promise<void> 
   const progress = new Progress(process.stderr);
   const say = (line: string) => progress.line(line);
   await checkOutput(values);
-  const journal = await journalIn(values);
+  const journal = journalIn(values);
   const parts = await searchParts(entry, values, say);
   const plain = parts.trainerOf({});
   checkTarget(
     plain,
     dimensionsOf(space).filter(({ name }) => !isOfModel(name)),
   );
+  // Only now, when nothing was found wrong, are the trials of an earlier search given up.
+  if (values.overwrite) await rm(journal, { force: true });
   const found = await interruptible(journal, say, (signal) =>
     search(parts.trainerOf, space, {
       ...{ trials, sampler, pruner, seed, journal, resume, signal, direction: directionOf(plain) },
@@ -128,14 +130,10 @@ async function readSpace(file: string): Promise<SearchSpace> {
 }
 
 /** The file that keeps the trials. Two searches in one folder would be taken for one. */
-async function journalIn({ output, resume, overwrite }: TrainValues): Promise<string> {
+function journalIn({ output, resume, overwrite }: TrainValues): string {
   const file = join(output, JOURNAL_FILE);
-  if (!existsSync(file) || resume) return file;
-  if (!overwrite) {
-    throw usage("--output must be a folder without a search, or come with --resume or --overwrite", file);
-  }
-  await rm(file);
-  return file;
+  if (!existsSync(file) || resume || overwrite) return file;
+  throw usage("--output must be a folder without a search, or come with --resume or --overwrite", file);
 }
 
 /** Ctrl-C ends the search at once; the trials that are over are kept. */

@@ -79,6 +79,12 @@ test("the table, without training again", async () => {
     const page = await readFile(join(folder, "m", "report.html"), "utf8");
     expect(page).toContain("<figcaption>Value by trial</figcaption>");
     expect(page).not.toContain("<h2>Run</h2>");
+    // A mistake does not cost the trials, whatever may be overwritten.
+    const journal = join(folder, "m", "search.jsonl");
+    const before = await readFile(journal, "utf8");
+    await writeFile(join(folder, "space.json"), JSON.stringify({ lerningRate: SPACE.learningRate }));
+    expect(await athanor([...args, "--overwrite"])).toMatchObject({ code: 2 });
+    expect(await readFile(journal, "utf8")).toBe(before);
   });
 }, 60_000);
 
