@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/models/index.js";
+import { type AutoClass, AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/models/index.js";
 import { inFolder } from "../data/temporary.js";
 import { modelFolder } from "../support/model-fixtures.js";
 import { wordTokenizer } from "../tasks/language-support.js";
@@ -55,10 +55,10 @@ test("curves by layer, a matrix of the rows given, attention of chosen rows; mis
   });
 });
 
-test.each([
+test.each<[string, AutoClass, string, number]>([
   ["gpt2-lm", AutoModelForCausalLM, "causal-language-modeling", 0],
   ["bart-conditional", AutoModelForSeq2SeqLM, "translation", 2],
-] as const)("what tokens of %s look at", async (name, auto, task, code) => {
+])("what tokens of %s look at", async (name, auto, task, code) => {
   await inFolder(async (folder) => {
     const model = await auto.fromPretrained(modelFolder(name));
     await model.savePretrained(folder);
