@@ -123,37 +123,45 @@ export async function runTrial(target: SearchTarget, parts: TrialParts): Promise
 async function endingOf(target: SearchTarget, parts: TrialParts, evaluations: Evaluation[]): Promise<Ending> {
   const { number, parameters, seed, signal } = parts;
   let pruned = false;
+  let untold = false;
+  // Neither an abort nor a fault of who is told says anything of the parameters.
+  const isOver = () => signal?.aborted === true || untold;
   const report = async (value: number, step = evaluations.length + 1) => {
     if (!Number.isFinite(value)) throw notFinite(value);
     evaluations.push({ step, value });
-    await parts.onEvaluation({ step, value });
+    try {
+      await parts.onEvaluation({ step, value });
+    } catch (error) {
+      untold = true;
+      throw error;
+    }
     pruned ||= parts.isHopeless(evaluations);
     return !pruned;
   };
   const context = { number, seed: trialSeed(seed, number), ...(signal && { signal }), report };
   const make = () =>
     typeof target === "function" ? target(parameters, context) : target.withArgs(argsOf(parameters));
-  const made = await attempt<number | SearchTrainer>(make, signal);
+  const made = await attempt<number | SearchTrainer>(make, isOver);
   if ("failure" in made) return made.failure;
   const { given } = made;
   if (typeof given !== "number") {
     requireFit(given, parts.direction);
-    const run = await attempt(() => runTrainer(given, parts, report), signal);
+    const run = await attempt(() => runTrainer(given, parts, report), isOver);
     return "failure" in run ? run.failure : run.given;
   }
   if (pruned) return { state: "pruned" };
   return Number.isFinite(given) ? { state: "complete", value: given } : failure(notFinite(given));
 }
 
-/** What `work` gives, or how it ends the trial. */
+/** What `work` gives, or how it ends the trial; rejects where the search is over. */
 async function attempt<T>(
   work: () => T | Promise<T>,
-  signal?: AbortSignal,
+  isOver: () => boolean,
 ): Promise<{ given: T } | { failure: Ending }> {
   try {
     return { given: await work() };
   } catch (error) {
-    if (signal?.aborted || !isOrdinary(error)) throw error;
+    if (isOver() || !isOrdinary(error)) throw error;
     return { failure: failure(error as Error) };
   }
 }

@@ -34,7 +34,7 @@ export interface SearchOptions {
   journal?: string;
   /** Goes on with the journal, where there is one. Default false. */
   resume?: boolean;
-  /** Told what happens, and awaited. */
+  /** Told what happens, and awaited; an error of its own ends the search. */
   onEvent?: (event: SearchEvent) => void | Promise<void>;
   /** Ends the search: it rejects with ERR_ABORTED. The journal keeps the trials that were over. */
   signal?: AbortSignal;
