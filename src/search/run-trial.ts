@@ -106,7 +106,7 @@ type Ending = Pick<Trial, "state" | "value" | "metrics" | "error">;
 
 /**
  * Tries one set of parameters. Coded errors and a lack of memory are how a trial ends; rejects with ERR_ABORTED when the
- * signal was given, and with what has no code: a mistake in the function that is searched.
+ * signal was given, with what the listener throws, and with what has no code of this package: a mistake in the function.
  */
 export async function runTrial(target: SearchTarget, parts: TrialParts): Promise<Trial> {
   const { number, parameters, direction } = parts;
