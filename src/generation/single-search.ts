@@ -65,7 +65,7 @@ export class SingleSearch<State> implements Search<State> {
     model.drop(hypothesis.state);
     this.#finished[number] = {
       tokens: hypothesis.tokens.slice(),
-      logProbabilities: Float32Array.from(hypothesis.logProbabilities),
+      logProbabilities: hypothesis.logProbabilities.slice(),
     };
   }
 
