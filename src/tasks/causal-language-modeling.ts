@@ -13,9 +13,27 @@ import {
   Texts,
 } from "./generation/generating.js";
 import { BlockMaker } from "./masked-language-modeling/group-texts.js";
-import { choiceOption, columnOf, optionFault, rowFault, textOf, wholeOption } from "./rows.js";
+import {
+  checkOptions,
+  choiceOption,
+  columnOf,
+  flagOption,
+  optionFault,
+  rowFault,
+  textOf,
+  wholeOption,
+} from "./rows.js";
 
 const TASK = "causalLanguageModeling";
+const OPTIONS = [
+  "textColumn",
+  "maxLength",
+  "stride",
+  "lineByLine",
+  "remainder",
+  "rowEnd",
+  "generation",
+] as const;
 
 export interface CausalLanguageModelingOptions {
   /** Default "text". */
@@ -87,13 +105,14 @@ export function causalLanguageModeling(options: CausalLanguageModelingOptions = 
 }
 
 function checked(options: CausalLanguageModelingOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { textColumn = "text", lineByLine = false, rowEnd = "", generation = {} } = options;
   if (typeof rowEnd !== "string") throw optionFault(TASK, "rowEnd", "a text", rowEnd);
   const maxLength = wholeOption(TASK, "maxLength", options.maxLength ?? 1024, 2);
   const stride = wholeOption(TASK, "stride", options.stride ?? maxLength, 1);
   if (stride > maxLength) throw optionFault(TASK, "stride", `at most maxLength, ${maxLength}`, stride);
   return {
-    ...{ textColumn, lineByLine, rowEnd, maxLength, stride },
+    ...{ textColumn, lineByLine: flagOption(TASK, "lineByLine", lineByLine), rowEnd, maxLength, stride },
     remainder: choiceOption(TASK, "remainder", options.remainder ?? "drop", ["drop", "keep"] as const),
     generation: generationOption(TASK, generation),
   };
@@ -152,14 +171,16 @@ function labelled(inputIds: Int32Array, row: number): Example {
   return { inputIds, labels: inputIds, row };
 }
 
-/** Texts to continue: cut at their beginning, where a prompt matters least. */
+/** Texts to continue: cut at their beginning, where a prompt matters least, so that there is room for new tokens. */
 async function prompts(
   rows: readonly DataRow[],
   context: PrepareContext,
   settings: Settings,
 ): Promise<Example[]> {
   const texts = rows.map((row, i) => textOf(TASK, row, i, settings.textColumn));
-  const most = lengthLimit(context.tokenizer!, context.model) - 1;
+  const { maxNewTokens } = settings.generation; // generate() checks it
+  const room = Number.isSafeInteger(maxNewTokens) ? Number(maxNewTokens) : 1;
+  const most = Math.max(1, lengthLimit(context.tokenizer!, context.model) - Math.max(1, room));
   const encodings = await context.tokenizer!.encodeBatchAsync(texts, { truncation: false });
   return encodings.map(({ ids }, row) => ({ inputIds: ids.length > most ? ids.slice(-most) : ids, row }));
 }

@@ -4,9 +4,9 @@ import type { Batch, Example } from "../models/batch.js";
 import type { CheckpointTensor } from "../models/checkpoint-files.js";
 import type { LossOptions } from "../models/loss-options.js";
 import type { Generator } from "../tensor/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import type { Random } from "./random.js";
 
 /** What a model's forward gives: a loss where the batch has labels, and other outputs by name. */
 export interface TrainableOutput {

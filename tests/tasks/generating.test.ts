@@ -11,6 +11,7 @@ import { noGrad } from "../../src/tensor/scope.js";
 import { Trainer } from "../../src/training/index.js";
 import { errorOf } from "../data/temporary.js";
 import { uniform } from "../support/random.js";
+import { loadFamily } from "../tokenizers/sentencepiece-folder.js";
 import { wordTokenizer } from "./language-support.js";
 
 const numbers = "one two three four five six".split(" ");
@@ -133,6 +134,31 @@ test("translations are learnt and scored", async () => {
   const quick = translation({ generateInEvaluation: false });
   const alone = await new Trainer({ model: translator, tokenizer, task: quick, eval: held }).evaluate();
   expect(alone).toEqual({ loss });
+});
+
+test("mBART: texts end with their language's code, with that of the target the decoder begins", async () => {
+  const languages = await loadFamily("mbart", { srcLang: "en_XX", tgtLang: "ro_RO" });
+  const [english, romanian] = ["en_XX", "ro_RO"].map((code) => languages.tokenToId(code));
+  const ids = { pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, decoder_start_token_id: 2 };
+  const config = { ...pair, ...ids, model_type: "mbart", vocab_size: languages.vocabSize };
+  const model = await AutoModelForSeq2SeqLM.fromConfig(config, { seed: 2 });
+  const task = translation({ generation: { maxNewTokens: 2 } });
+  const rows = [{ source: "one", target: "unu" }];
+  const context = { model, tokenizer: languages, rest: async () => {} };
+  const [{ inputIds, labels }] = await task.prepare(rows, { ...context, labels: "required" });
+  expect((inputIds as Int32Array).at(-1)).toBe(english);
+  expect((labels as Int32Array).at(-1)).toBe(romanian);
+  expect((await model.collate([{ inputIds, labels }]).decoder!.inputIds.data())[0]).toBe(romanian);
+  const starts: number[] = [];
+  const generate = model.generate.bind(model);
+  model.generate = async (...call) => {
+    const result = await generate(...call);
+    starts.push(result.sequences[0][0]);
+    return result;
+  };
+  await new Trainer({ model, tokenizer: languages, task }).predict(rows);
+  expect(starts).toEqual([romanian]);
+  model.dispose();
 });
 
 test("summaries are scored by ROUGE, several of one source are candidates", async () => {

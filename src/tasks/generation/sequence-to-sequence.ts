@@ -4,7 +4,7 @@ import type { Example } from "../../models/batch.js";
 import { lengthLimit } from "../../models/length-limit.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "../../training/task.js";
-import { optionFault, wholeOption } from "../rows.js";
+import { flagOption, optionFault, wholeOption } from "../rows.js";
 import {
   type GenerationSettings,
   generated,
@@ -26,6 +26,15 @@ export interface SequenceToSequenceOptions {
   /** Whether an evaluation generates, for the scores of texts; false gives the loss alone. Default true. */
   generateInEvaluation?: boolean;
 }
+
+/** Their names. */
+export const sequenceToSequenceOptions = [
+  "prefix",
+  "maxSourceLength",
+  "maxTargetLength",
+  "generation",
+  "generateInEvaluation",
+] as const;
 
 /** What sets the two tasks apart. */
 export interface TextPair {
@@ -57,8 +66,7 @@ export function sequenceToSequence(
     if (value !== undefined) wholeOption(pair.name, name, value, 1);
   const settings = generationOption(pair.name, generation);
   if (typeof prefix !== "string") throw optionFault(pair.name, "prefix", "a text", prefix);
-  if (typeof generateInEvaluation !== "boolean")
-    throw optionFault(pair.name, "generateInEvaluation", "true or false", generateInEvaluation);
+  flagOption(pair.name, "generateInEvaluation", generateInEvaluation);
   const texts = new Texts();
   return {
     name: taskName,
