@@ -61,13 +61,18 @@ test("logits, loss and every gradient are PEFT's; nothing else has one", async (
 
 test("merged gives what unmerged and PEFT's merged model give; unmerging gives the old bits", async () => {
   const lora = await load();
-  const [before, unmerged] = [await bitsOf(model.parameters()), await logitsOf(model)];
+  model.freeze(/h\.0.*lora_A/);
+  const trained = () => [...model.parameters()].filter(([, t]) => t.requiresGrad).map(([name]) => name);
+  const [before, unmerged, learning] = [await bitsOf(model.parameters()), await logitsOf(model), trained()];
+  expect(learning).toHaveLength(12);
   lora.merge();
+  expect(trained()).toEqual([]);
   const merged = await logitsOf(model);
   expect(Array.from(merged)).not.toEqual(Array.from(unmerged));
   expectClose(merged, Array.from(unmerged), tolerance, "unmerged");
   expectClose(merged, await wanted("output.merged_logits"), tolerance, "PEFT's");
   lora.unmerge();
+  expect(trained()).toEqual(learning);
   expect(await bitsOf(model.parameters())).toEqual(before);
   expectSameBits(await logitsOf(model), unmerged, "unmerged again");
   lora.mergeAndUnload();

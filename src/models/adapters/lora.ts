@@ -36,6 +36,8 @@ export class Lora extends Adapter {
   readonly #added: LowRank[];
   /** The weights before merging, so that unmerging gives their bits. */
   #originals: Tensor[] | undefined;
+  /** Which of A and B, all of them in order, were trained before merging. */
+  #trained: boolean[] = [];
 
   /** @internal Use addLora(). */
   constructor(model: Model, options: LoraOptions) {
@@ -77,7 +79,8 @@ export class Lora extends Adapter {
       scope(() => noGrad(() => native.copy(handles.of(tensor), handles.of(add(tensor, low.delta())))));
       low.place.addition = undefined;
     }
-    this.#train(false);
+    this.#trained = this.#own().map(({ requiresGrad }) => requiresGrad);
+    for (const tensor of this.#own()) tensor.requiresGrad = false;
     return this;
   }
 
@@ -94,7 +97,9 @@ export class Lora extends Adapter {
       low.place.addition = low;
     }
     this.#free();
-    this.#train(true);
+    this.#own().forEach((tensor, i) => {
+      tensor.requiresGrad = this.#trained[i];
+    });
     return this;
   }
 
@@ -106,8 +111,8 @@ export class Lora extends Adapter {
     return this.model;
   }
 
-  #train(value: boolean): void {
-    for (const { a, b } of this.#added) for (const { tensor } of [a, b]) tensor.requiresGrad = value;
+  #own(): Tensor[] {
+    return this.#added.flatMap(({ a, b }) => [a.tensor, b.tensor]);
   }
 
   #free(): void {
