@@ -6,11 +6,13 @@ import { lengthLimit } from "../models/length-limit.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { type SlidingOptions, slidingWindows } from "./causal-language-modeling/windows.js";
 import {
+  checkGeneration,
   type GenerationSettings,
   generated,
   generationOption,
   requireTokenizer,
   Texts,
+  withTokenizer,
 } from "./generation/generating.js";
 import { BlockMaker } from "./masked-language-modeling/group-texts.js";
 import {
@@ -83,6 +85,7 @@ export function causalLanguageModeling(options: CausalLanguageModelingOptions = 
     name: "causal-language-modeling",
     async prepare(rows, context) {
       const tokenizer = requireTokenizer(TASK, context.tokenizer);
+      checkGeneration(context.model, withTokenizer(settings.generation, tokenizer));
       const examples =
         context.labels === "none"
           ? await prompts(rows, context, settings)
@@ -93,7 +96,8 @@ export function causalLanguageModeling(options: CausalLanguageModelingOptions = 
     async respond(examples, model, context) {
       if (examples.some(({ labels }) => labels !== undefined))
         return examples.map(() => ({ text: "", candidates: [] }));
-      const sequences = await generated(TASK, model, examples, settings.generation, context);
+      const generation = withTokenizer(settings.generation, texts.tokenizerOf(TASK, examples[0]));
+      const sequences = await generated(TASK, model, examples, generation, context);
       return sequences.map((group, i) => {
         const candidates = group.map((ids) => texts.of(TASK, examples[i], ids));
         return { text: candidates[0], candidates };

@@ -35,6 +35,8 @@ export interface TrainableModel {
   gradientCheckpointing?: boolean;
   /** Continues prompts, or answers sources, token by token; for tasks that respond. */
   generate?(examples: readonly Example[], options: object): Promise<{ sequences: Int32Array[] }>;
+  /** What generate() does where a call says nothing. */
+  generationConfig?: object;
   /** Label smoothing and weights of classes; a model without it has a loss of its own. */
   setLoss?(options: LossOptions): unknown;
   /** What a checkpoint holds, where that is not parameters(); refreshWeights() is called after changes. */

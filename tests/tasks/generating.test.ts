@@ -175,6 +175,21 @@ test("summaries are scored by ROUGE, several of one source are candidates", asyn
   expect([text, candidates[0]]).toEqual(["vier funf", "vier funf"]);
 });
 
+test("stop strings end texts; options that contradict each other are told before a run's first step", async () => {
+  const short = translation({ generation: { maxNewTokens: 8, stopStrings: ["sechs"] } });
+  const trainer = new Trainer({ model: translator, tokenizer, task: short });
+  expect((await trainer.predict([{ source: "two six one" }]))[0].text).toBe("zwei sechs");
+  const wrong = { numBeams: 2, numReturnSequences: 3 };
+  const message = "generate: numReturnSequences must be at most numBeams (2), got 3";
+  for (const [model, task, train] of [
+    [translator, translation({ generation: wrong }), translations],
+    [counter, causalLanguageModeling({ generation: wrong }), counting],
+  ] as const) {
+    const run = () => new Trainer({ model, tokenizer, task, train, args: { maxSteps: 1 } }).train();
+    expect(await errorOf(run)).toEqual({ code: "ERR_ARGUMENT", message });
+  }
+});
+
 test("pipelines name their results as Transformers does", async () => {
   const translate = await pipeline("translation", translator, { tokenizer });
   expect(await translate(["three", "one two"], { maxNewTokens: 8 })).toEqual([

@@ -6,11 +6,13 @@ import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "../../training/task.js";
 import { flagOption, optionFault, wholeOption } from "../rows.js";
 import {
+  checkGeneration,
   type GenerationSettings,
   generated,
   generationOption,
   requireTokenizer,
   Texts,
+  withTokenizer,
 } from "./generating.js";
 
 /** Options of translation and summarization. */
@@ -72,6 +74,7 @@ export function sequenceToSequence(
     name: taskName,
     async prepare(rows, context) {
       const tokenizer = requireTokenizer(pair.name, context.tokenizer);
+      checkGeneration(context.model, withTokenizer(settings, tokenizer));
       const examples: Example[] = [];
       for (let first = 0; first < rows.length; first += TEXTS_PER_CALL) {
         const part = rows.slice(first, first + TEXTS_PER_CALL);
@@ -89,8 +92,9 @@ export function sequenceToSequence(
     async respond(examples, model, context) {
       const labelled = examples.every(({ labels }) => labels !== undefined);
       if (labelled && !generateInEvaluation) return examples.map(() => ({ text: "", candidates: [] }));
-      const start = languageStart(model, texts.tokenizerOf(pair.name, examples[0]));
-      const sequences = await generated(pair.name, model, examples, { ...start, ...settings }, context);
+      const tokenizer = texts.tokenizerOf(pair.name, examples[0]);
+      const all = { ...languageStart(model, tokenizer), ...withTokenizer(settings, tokenizer) };
+      const sequences = await generated(pair.name, model, examples, all, context);
       return sequences.map((group, i) => {
         const candidates = group.map((ids) => texts.of(pair.name, examples[i], ids).trim());
         return { text: candidates[0], candidates };
