@@ -60,6 +60,7 @@ tar.write("ustar", 257);
 
 test.each<[string, Buffer, RegExp]>([
   ["lists in lists as the magic number", plain(nested), /magic number of torch.save, got a list of 1$/],
+  ["a list of itself", plain("]q\0h\0a"), /magic number of torch.save, got a list of 1$/],
   ["lists in lists as a name", sequenceOf(`}${nested}${byte(1)}s`, []), /another value for a list of 1$/],
   ["lists in lists as a class", plain(`${nested}${text("f")}\x93`), /names of a module .* a list of 1, "f"$/],
   [

@@ -33,12 +33,16 @@ export async function generated(
   return examples.map((_, i) => sequences.slice(i * each, (i + 1) * each));
 }
 
-/** Options that contradict each other or the model's are told while preparing, before a run's first step. */
+/**
+ * Options that contradict each other or the model's are told while preparing, before a run's first step; where there are
+ * none, a model's own are nobody's concern before it generates.
+ */
 export function checkGeneration(
   { generate, generationConfig = {} }: TrainableModel,
   settings: GenerationSettings,
 ): void {
-  if (typeof generate === "function") resolveSettings(settings as GenerateOptions, generationConfig);
+  if (typeof generate !== "function" || Object.keys(settings).length === 0) return;
+  resolveSettings(settings as GenerateOptions, generationConfig);
 }
 
 /** With what stop strings are found by. */
