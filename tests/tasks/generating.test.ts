@@ -103,6 +103,20 @@ test("texts are continued as they were learnt", async () => {
   expect(text.startsWith("two three")).toBe(true);
 });
 
+test("texts drawn in different batches are drawn anew, and again the same", async () => {
+  const generation = { doSample: true, temperature: 5, topK: 0, maxNewTokens: 3 };
+  const task = causalLanguageModeling({ generation });
+  const predicted = async () => {
+    const trainer = new Trainer({ model: counter, tokenizer, task, args: { evalBatchSize: 1, seed: 3 } });
+    return (await trainer.predict(Array.from({ length: 6 }, () => ({ text: "one" })))).map(
+      ({ text }) => text,
+    );
+  };
+  const texts = await predicted();
+  expect(new Set(texts).size).toBeGreaterThan(3);
+  expect(await predicted()).toEqual(texts);
+});
+
 test("perplexity is exp of the mean over tokens, windows or not", async () => {
   const rows = counting.slice(0, 5);
   const ids = rows.map(({ text }) => tokenizer.encode(text).ids);
