@@ -145,6 +145,20 @@ describe("process_logits", () => {
     expect(kept({ minP: 1, minTokensToKeep: 4 })).toBe("111010");
   });
 
+  test("min-p keeps what has just the share asked for, also where logits are large", () => {
+    const data = randomData([1, 300], 3).map((v) => 100 + 3 * v);
+    const most = Math.max(...data);
+    for (let i = 0; i < 300; i += 3) {
+      const share = Math.exp(data[i] - most);
+      const kept = (minP: number) => floats(processLogits(tensor(data, [1, 300]), { minP }))[i] > lowest;
+      expect([i, kept(share * (1 - 1e-6)), kept(Math.min(1, share * (1 + 1e-6)))]).toEqual([
+        i,
+        true,
+        data[i] === most,
+      ]);
+    }
+  });
+
   test("log-softmax first and last are those of the op", () => {
     const data = randomData([3, 500], 1).map((v) => 5 * v);
     const expected = floats(logSoftmax(tensor(data, [3, 500])));
@@ -285,7 +299,7 @@ describe("process_logits", () => {
     const history = tensor(Int32Array.of(1, 2, 0, 1), [2, 2]);
     const run = (o: ProcessLogitsOptions) => () => processLogits(x(), o);
     const cases: [ProcessLogitsOptions, string, string][] = [
-      [{ repetitionPenalty: 0, history }, "ERR_ARGUMENT", "repetitionPenalty must be above 0, got 0"],
+      [{ repetitionPenalty: 0, history }, "ERR_ARGUMENT", "repetitionPenalty must be above 0 and finite in float32, got 0"],
       [{ repetitionPenalty: 2 }, "ERR_ARGUMENT", "history must be given for repetitionPenalty"],
       [{ noRepeatNgramSize: 2, history }, "ERR_ARGUMENT", "historyLengths must come with history"],
       [
@@ -301,6 +315,17 @@ describe("process_logits", () => {
       [{ noRepeatNgramSize: -1 }, "ERR_ARGUMENT", "noRepeatNgramSize must be an integer from 0"],
       [{ temperature: 0 }, "ERR_ARGUMENT", "temperature must be above 0"],
       [{ temperature: nan }, "ERR_ARGUMENT", "temperature must be a number"],
+      [
+        { temperature: 1e-50 },
+        "ERR_ARGUMENT",
+        "temperature must be above 0 and finite in float32, got 1e-50",
+      ],
+      [
+        { temperature: highest },
+        "ERR_ARGUMENT",
+        "temperature must be above 0 and finite in float32, got inf",
+      ],
+      [{ repetitionPenalty: 1e39, history }, "ERR_ARGUMENT", "repetitionPenalty must be above 0 and finite"],
       [{ topK: 1.5 }, "ERR_ARGUMENT", "topK must be an integer"],
       [{ topP: 1.5 }, "ERR_ARGUMENT", "topP must be 0 to 1, got 1.5"],
       [{ minP: -1 }, "ERR_ARGUMENT", "minP must be 0 to 1"],
