@@ -94,7 +94,9 @@ describe("process_logits", () => {
     ["top-p 0", { topP: 0 }],
     ["top-p of a few", { topP: 0.4 }],
     ["top-p of hundreds", { topP: 0.93 }],
+    ["top-p of nearly all", { topP: 0.999 }],
     ["top-p, at least 5", { topP: 0.001, minTokensToKeep: 5 }],
+    ["top-p, at least 90", { topP: 0.4, minTokensToKeep: 90 }],
     ["min-p", { minP: 0.03 }],
     ["min-p of nearly all", { minP: 1e-6 }],
     ["min-p 1, at least 3", { minP: 1, minTokensToKeep: 3 }],
@@ -143,6 +145,20 @@ describe("process_logits", () => {
     expect(kept({ topP: 0, minTokensToKeep: 4 })).toBe("111010");
     expect(kept({ minP: 1 })).toBe("011010");
     expect(kept({ minP: 1, minTokensToKeep: 4 })).toBe("111010");
+  });
+
+  test("top-p where one token has the mass and many must stay, and where most are forbidden", () => {
+    const width = 400;
+    const rows = [
+      Float32Array.from({ length: width }, (_, i) => (i === 7 ? 50 : i % 5)), // the others lie beyond all thresholds
+      Float32Array.from({ length: width }, (_, i) => (i % 4 ? lowest : Math.sin(i))),
+    ];
+    for (const row of rows) {
+      for (const choice of [{ topP: 0.9999999 }, { topP: 0.5, minTokensToKeep: 350 }, { topP: 0.99 }]) {
+        const ours = floats(processLogits(tensor(row, [1, width]), choice));
+        expectSameBits(ours, chosenOf(Array.from(row), choice), JSON.stringify(choice));
+      }
+    }
   });
 
   test("min-p keeps what has just the share asked for", () => {
