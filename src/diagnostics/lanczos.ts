@@ -1,7 +1,7 @@
 // Extreme eigenvalues of a symmetric operator that is known only by its products with vectors: Lanczos iteration with full
 // reorthogonalisation (Golub & Van Loan, "Matrix Computations", section 10.3.5), twice at each step, as products by finite
 // differences are noisy.
-import type { Random } from "../training/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import type { Rest } from "../training/rest.js";
 import { type Eigen, symmetricEigen } from "./eigen.js";
 import { addScaled, dot, norm, randomDirection, scaled } from "./vectors.js";
@@ -50,7 +50,7 @@ export async function lanczos(
       for (const vector of basis) await addScaled(product, -(await dot(product, vector, rest)), vector, rest);
     }
     const beta = await norm(product, rest);
-    const eigen = symmetricEigen(tridiagonal(diagonal, beside));
+    const eigen = await symmetricEigen(tridiagonal(diagonal, beside), rest);
     const residuals = eigen.vectors.map((vector) => beta * Math.abs(vector[k]));
     const scale = Math.max(...eigen.values.map(Math.abs));
     const wanted = [...residuals.slice(0, count), residuals[residuals.length - 1]];

@@ -2,13 +2,13 @@
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { Generator } from "../tensor/random.js";
+import { Random } from "../tensor/random-stream.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { epochBatches } from "../training/batches.js";
-import { Random } from "../training/random.js";
 import { countsNothing } from "../training/step.js";
 import { requireLoss, type Task, type TrainableModel, tokenCount } from "../training/task.js";
 
-/** The mean loss of a batch, and its weight in the mean over batches (default 1): how many labels it counts. */
+/** The mean loss of a batch, and its weight in the mean over batches (above 0, default 1): how many labels it counts. */
 export interface BatchLoss {
   loss: Tensor;
   weight?: number;

@@ -4,9 +4,9 @@ import type { Batch, Example } from "../models/batch.js";
 import type { CheckpointTensor } from "../models/checkpoint-files.js";
 import type { LossOptions } from "../models/loss-options.js";
 import type { Generator } from "../tensor/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import type { Random } from "./random.js";
 
 /** What a model's forward gives: a loss where the batch has labels, and other outputs by name. */
 export interface TrainableOutput {
@@ -35,6 +35,8 @@ export interface TrainableModel {
   gradientCheckpointing?: boolean;
   /** Continues prompts, or answers sources, token by token; for tasks that respond. */
   generate?(examples: readonly Example[], options: object): Promise<{ sequences: Int32Array[] }>;
+  /** What generate() does where a call says nothing. */
+  generationConfig?: object;
   /** Label smoothing and weights of classes; a model without it has a loss of its own. */
   setLoss?(options: LossOptions): unknown;
   /** What a checkpoint holds, where that is not parameters(); refreshWeights() is called after changes. */
@@ -96,7 +98,8 @@ export interface Task<Prediction = unknown, Result = Prediction> {
   ): Prediction[];
   /**
    * The predictions of one batch where one forward pass does not give them: generated text. One per example, in place of
-   * `predict`. Rejects with ERR_ABORTED when the signal says so.
+   * `predict`. The model is in the mode that it was; `generate` computes without dropout in any. Rejects with
+   * ERR_ABORTED when the signal says so.
    */
   respond?(
     examples: readonly Example[],
@@ -123,6 +126,17 @@ export interface Task<Prediction = unknown, Result = Prediction> {
     rows: readonly DataRow[],
     loss?: number,
   ): Record<string, number>;
+}
+
+/** Runs `work` in evaluation mode: for it alone, as a run under way may train the model right after. */
+export function evaluating<T>(model: Pick<TrainableModel, "training" | "train" | "eval">, work: () => T): T {
+  const { training } = model;
+  model.eval();
+  try {
+    return work();
+  } finally {
+    if (training) model.train();
+  }
 }
 
 /** The ids of an example, as `inputIds` or as an Encoding spells them. */
