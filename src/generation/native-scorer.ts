@@ -21,6 +21,9 @@ import type { Settings } from "./settings.js";
 /** The most that top_k chooses from a row on CUDA. */
 const mostOnGpu = 1024;
 
+/** With more bans than that, rows are changed. */
+const mostBansAlone = 64;
+
 const forbidden = Number.NEGATIVE_INFINITY;
 
 /** Whether all that is asked for has a native step, and none of these depend on what others forbid. */
@@ -52,6 +55,21 @@ function forbidsTokens(settings: Settings): boolean {
   );
 }
 
+function inference<T>(fn: () => T): T {
+  return untracked(() => scope(() => noGrad(fn)));
+}
+
+function longest(lists: readonly ArrayLike<unknown>[]): number {
+  return lists.reduce((most, { length }) => Math.max(most, length), 0);
+}
+
+/** What is left of the best of a row. */
+function without(list: RowScores & { ids: Int32Array }, bans: readonly number[]): RowScores {
+  if (!list.ids.some((id) => bans.includes(id))) return list;
+  const kept = (_: number, place: number) => !bans.includes(list.ids[place]);
+  return { ...list, ids: list.ids.filter(kept), scores: list.scores.filter(kept) };
+}
+
 interface Row {
   tokens: Int32Array;
   context: LogitsContext;
@@ -79,35 +97,62 @@ export class NativeScorer implements Scorer {
 
   async #rows(logits: Tensor, rows: readonly Row[]): Promise<RowScores[]> {
     const [, vocabulary] = logits.shape;
-    const wanted = this.#wanted(vocabulary, logits.device === "cpu" ? vocabulary : mostOnGpu);
-    const best = untracked(() => scope(() => noGrad(() => this.#enqueue(logits, rows, wanted))));
-    if (!best || wanted === undefined) return this.#all(logits, vocabulary);
+    const most = logits.device === "cpu" ? vocabulary : mostOnGpu;
+    const wanted = this.#wanted(vocabulary, most);
+    const bans = wanted && this.#bansAlone(rows, Math.min(mostBansAlone, most - wanted));
+    const looked = wanted && Math.min(wanted + (bans ? longest(bans) : 0), vocabulary);
+    const best = inference(() =>
+      bans ? topK(logits, looked!, { logSoftmax: true }) : this.#enqueue(logits, rows, wanted),
+    );
+    if (!best || looked === undefined) return this.#all(logits, vocabulary);
     const [values, indices] = await Promise.all([best.values.data(), best.indices.data()]);
     best.values.dispose();
     best.indices.dispose();
     const lists = rows.map((_, i) => ({
-      ids: (indices as Int32Array).subarray(i * wanted, (i + 1) * wanted),
-      scores: (values as Float32Array).subarray(i * wanted, (i + 1) * wanted),
+      ids: (indices as Int32Array).subarray(i * looked, (i + 1) * looked),
+      scores: (values as Float32Array).subarray(i * looked, (i + 1) * looked),
       logSum: 0,
     }));
     // Sampling leaves more than topK where several equal the last one. NaN: the model's, or of a row of -Infinity.
-    const more = ({ scores }: RowScores) => wanted < vocabulary && scores[wanted - 1] !== forbidden;
+    const more = ({ scores }: RowScores) => looked < vocabulary && scores[looked - 1] !== forbidden;
     const doubtful = lists.some(({ scores }) => Number.isNaN(scores[0]));
     const tooFew = this.#settings.doSample && lists.some(more);
-    return doubtful || tooFew ? this.#all(logits, vocabulary) : lists;
+    if (!doubtful && !tooFew) return bans ? lists.map((list, i) => without(list, bans[i])) : lists;
+    if (bans) inference(() => this.#process(logits, this.#steps(rows, vocabulary, logits.device)));
+    return this.#all(logits, vocabulary);
+  }
+
+  /**
+   * What each row may not get, where bans are all that beams ask for. By looking at so many more of the best, the rows
+   * need not be changed.
+   */
+  #bansAlone(rows: readonly Row[], most: number): number[][] | undefined {
+    const { numBeams, doSample, renormalizeLogits, repetitionPenalty } = this.#settings;
+    const { noRepeatNgramSize, prefixAllowedTokens, suppressTokens } = this.#settings;
+    if (numBeams === 1 || doSample || renormalizeLogits || (repetitionPenalty ?? 1) !== 1) return undefined;
+    if (noRepeatNgramSize || prefixAllowedTokens || this.#badWords.some(({ length }) => length > 1))
+      return undefined;
+    if (rows.some((row) => this.#forced(row) >= 0)) return undefined;
+    const always = [...(suppressTokens ?? []), ...this.#badWords.flat()];
+    const bans = rows.map((row) => [...always, ...this.#banned(row)]);
+    return longest(bans) <= most ? bans : undefined;
   }
 
   /** Changes the logits; gives the best of each row where not all of it is wanted. */
   #enqueue(logits: Tensor, rows: readonly Row[], wanted: number | undefined): TopK | undefined {
-    const { numBeams, renormalizeLogits } = this.#settings;
     const steps = this.#steps(rows, logits.shape[1], logits.device);
     const changed = Object.keys(steps).length > 0;
     // Beams add up log-probabilities, which the processors change; without beams they see logits.
-    const first = numBeams > 1 && (changed || wanted === undefined);
-    const last = numBeams > 1 && changed && renormalizeLogits;
-    if (first) processLogits(logits, { ...steps, logSoftmax: last ? "both" : "first" });
+    const first = this.#settings.numBeams > 1 && (changed || wanted === undefined);
+    if (first) this.#process(logits, steps);
     else if (changed) processLogits(logits, steps);
     return wanted === undefined ? undefined : topK(logits, wanted, { logSoftmax: !first });
+  }
+
+  /** Makes log-probabilities of beams' logits and changes these. */
+  #process(logits: Tensor, steps: ProcessLogitsOptions): void {
+    const last = this.#settings.renormalizeLogits && Object.keys(steps).length > 0;
+    processLogits(logits, { ...steps, logSoftmax: last ? "both" : "first" });
   }
 
   /** How many of each row can matter; undefined: any number. */

@@ -64,36 +64,28 @@ export function draw(row: RowScores, random: Random): { token: number; logProbab
   return { token: ids ? ids[chosen] : chosen, logProbability: scores[chosen] - logSumOf(row) };
 }
 
-/** Keeps the k best of what is added, in order; of equal ones the earlier. */
-class Best {
-  readonly list: Candidate[] = [];
-  least = forbidden;
-
-  constructor(private readonly k: number) {}
-
-  add(candidate: Candidate): void {
-    const { list, k } = this;
-    let at = list.length;
-    while (at > 0 && list[at - 1].score < candidate.score) at--;
-    list.splice(at, 0, candidate);
-    if (list.length > k) list.pop();
-    if (list.length === k) this.least = list[k - 1].score;
-  }
+/** Of equal ones of a hypothesis the smaller token, of different hypotheses the one that was there. */
+function precedes(a: Candidate, b: Candidate): boolean {
+  return a.score > b.score || (a.score === b.score && a.parent === b.parent && a.token < b.token);
 }
 
 /** The k best continuations of all hypotheses together, best first; forbidden ones never. */
 export function topCandidates(rows: readonly RowScores[], totals: readonly number[], k: number): Candidate[] {
-  const found = new Best(k);
+  const best: Candidate[] = [];
+  let least = forbidden; // what does not reach it is not looked at further
   rows.forEach(({ ids, scores }, parent) => {
-    const total = totals[parent];
-    const add = (i: number) => {
-      const score = Math.fround(scores[i] + total);
-      if (score > found.least) found.add({ parent, token: ids ? ids[i] : i, tokenScore: scores[i], score });
-    };
-    if (ids) for (const i of byToken({ ids, scores })) add(i);
-    else for (let i = 0; i < scores.length; i++) add(i);
+    for (let i = 0; i < scores.length; i++) {
+      const score = Math.fround(scores[i] + totals[parent]);
+      if (!(score >= least) || score === forbidden) continue;
+      const candidate = { parent, token: ids ? ids[i] : i, tokenScore: scores[i], score };
+      let at = best.length;
+      while (at > 0 && precedes(candidate, best[at - 1])) at--;
+      best.splice(at, 0, candidate);
+      if (best.length > k) best.pop();
+      if (best.length === k) least = best[k - 1].score;
+    }
   });
-  return found.list;
+  return best;
 }
 
 /** k different continuations, drawn one after another by their probabilities, in the order drawn. */
