@@ -26,11 +26,13 @@ const marian: SmallModel = {
   },
 };
 
+// With BART's own small embeddings the decoder learns the summaries long before it learns which source they are of.
 const bart: SmallModel = {
   title: "BART, 2 and 2 layers, 128 wide",
   config: {
     ...{ model_type: "bart", ...twoSides, max_position_embeddings: 256, bos_token_id: 0, pad_token_id: 1 },
     ...{ eos_token_id: 2, forced_eos_token_id: 2, decoder_start_token_id: 2 },
+    ...{ init_std: 0.05, scale_embedding: true },
   },
 };
 
@@ -104,6 +106,6 @@ export const generativeWorkloads: readonly TaskWorkload[] = [
     },
     model: bart,
     train: { file: "summarization/scitldr-a/train.jsonl.gz", rows: 200 },
-    args: { ...byHeart, epochs: 60 },
+    args: { ...byHeart, epochs: 50 },
   },
 ];
