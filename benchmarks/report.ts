@@ -22,6 +22,9 @@ export interface BenchLine {
   speedup?: number;
   baseline?: { name: string };
   loss?: number;
+  /** Time beside plain fine-tuning. */
+  of_plain?: number;
+  peak_bytes?: number;
 }
 
 /** A line of a program that measures its peers itself (tokenizers, metrics, data), as it printed it. */
@@ -167,7 +170,9 @@ function comparison(results: WorkloadResult[]): string[] {
 function benchRow(line: BenchLine): string[] {
   const { program, op, variant, shape, median_ms, spread_ms, speedup, baseline, loss } = line;
   const remarks = [rateOf(line)];
-  if (speedup) remarks.push(`${speedup}x ${baseline?.name}`);
+  if (speedup) remarks.push(`${Number(speedup.toPrecision(3))}x ${baseline?.name}`);
+  if (line.of_plain) remarks.push(`${line.of_plain}x the time of plain fine-tuning`);
+  if (line.peak_bytes) remarks.push(`tensors ${(line.peak_bytes / 1e6).toFixed(0)} MB`);
   if (loss !== undefined) remarks.push(`loss ${loss.toFixed(4)}`);
   const time = median_ms === undefined ? "" : milliseconds(median_ms);
   const spread = spread_ms ? spread_ms.map(milliseconds).join(" to ") : "";

@@ -6,18 +6,21 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForQuestionAnswering,
   AutoModelForSequenceClassification,
 } from "../../src/models/auto.js";
 import { asRows, type TokenRow } from "./rows.js";
 
-export type FolderName = "bert-base" | "bert-base-2" | "bert-base-77" | "bert-base-qa";
+export type FolderName = "gpt2" | "bert-base" | "bert-base-2" | "bert-base-77" | "bert-base-qa";
 
 const labels = (count: number) => Array.from({ length: count }, (_, i) => `class ${i}`);
 
 async function freshModel(name: FolderName) {
   const config = { model_type: "bert" }; // the defaults are BERT-base's sizes
   switch (name) {
+    case "gpt2":
+      return AutoModelForCausalLM.fromConfig({ model_type: "gpt2" }, { seed: 1 });
     case "bert-base":
       return AutoModel.fromConfig(config, { seed: 1 });
     case "bert-base-2":

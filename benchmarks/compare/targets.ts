@@ -39,6 +39,7 @@ export const targets: Target[] = [
   { workloads: /^ops\/attention backward /, ours: "athanor", peer: "torch", atLeast: 1.5 },
 
   { workloads: /^training\/16x128$/, ours: "athanor", peer: "torch", atLeast: 1.5 },
+  { workloads: /^training\/gpt2 /, ours: "athanor", peer: "torch", atLeast: 1.5 },
   { workloads: /^training\/banking77 /, ours: "athanor", peer: "torch", atLeast: 3 },
   { workloads: /^training\/sst2 /, ours: "athanor", peer: "torch", atLeast: 2.2 },
   { workloads: /^training\/xquad /, ours: "athanor", peer: "torch", atLeast: 2.5 },

@@ -1,4 +1,4 @@
-// Training steps of BERT-base: forward, backward, clipping, AdamW; dropout on. PyTorch runs eager with SDPA and fused
+// Training steps of BERT-base and GPT-2: forward, backward, clipping, AdamW; dropout on. PyTorch runs eager with SDPA and fused
 // AdamW, on rows padded to the longest of their batch as DataCollatorWithPadding does.
 import type { TrainingTask } from "../engines/tasks.js";
 import { encoderFlops } from "./inference.js";
@@ -17,6 +17,13 @@ interface Case {
 }
 
 const checkedSteps = 5;
+
+/** Every token is the label of the one before it. */
+function languageCase(count: number, length: number): Case {
+  const batches = [rows.fullRows(count, length)];
+  const head = "causal-language-modeling";
+  return { name: `gpt2 ${count}x${length}`, head, folder: "gpt2", batches, check: true };
+}
 
 function fullCase(count: number, length: number, check: boolean): Case {
   const batches = [rows.fullRows(count, length)];
@@ -72,6 +79,11 @@ async function raggedCases(set: RaggedSet, samples: number): Promise<Case[]> {
   });
 }
 
+/** GPT-2's layers are as large as BERT's; its projection to 50,257 words is not in them. */
+function projectionFlops(head: TrainingTask["head"], batches: rows.TokenRow[][]): number {
+  return head === "causal-language-modeling" ? 2 * 768 * 50257 * rows.tokensOf(batches.flat()) : 0;
+}
+
 async function workloadOf(
   { name, head, folder, batches, check, note }: Case,
   cache: Cache,
@@ -89,7 +101,7 @@ async function workloadOf(
   return {
     name: `training/${name}`,
     runners: runners(true),
-    flops: (3 * encoderFlops(batches)) / batches.length,
+    flops: (3 * (encoderFlops(batches) + projectionFlops(head, batches))) / batches.length,
     tokens: batches.map(rows.tokensOf),
     fresh: true,
     steps: true,
@@ -103,7 +115,7 @@ export async function trainingWorkloads(
   data: string | undefined,
   samples: number,
 ): Promise<Workload[]> {
-  const cases = [fullCase(8, 128, true), fullCase(16, 128, false)];
+  const cases = [fullCase(8, 128, true), fullCase(16, 128, false), languageCase(4, 256)];
   for (const set of raggedSets(data)) {
     if (data === undefined && set.name !== "banking77") continue;
     cases.push(...(await raggedCases(set, samples)));

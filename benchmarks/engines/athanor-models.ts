@@ -1,7 +1,8 @@
-// BERT inference and training steps as tasks of the driver, through the public API.
+// Inference of BERT and training steps of BERT and GPT-2 as tasks of the driver, through the public API.
 import { readFile } from "node:fs/promises";
 import {
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForQuestionAnswering,
   AutoModelForSequenceClassification,
 } from "../../src/models/auto.js";
@@ -11,11 +12,11 @@ import { noGrad, scope } from "../../src/tensor/scope.js";
 import { AdamW } from "../../src/training/optimizers/adamw.js";
 import type { InferenceTask, Loaded, Rows, TrainingTask } from "./tasks.js";
 
-function examplesOf(rows: Rows): Example[] {
+function examplesOf(rows: Rows, head?: TrainingTask["head"]): Example[] {
   return rows.ids.map((inputIds, b) => ({
     inputIds,
     tokenTypeIds: rows.types?.[b],
-    labels: rows.labels?.[b],
+    labels: head === "causal-language-modeling" ? inputIds : rows.labels?.[b],
     startPosition: rows.starts?.[b],
     endPosition: rows.ends?.[b],
   }));
@@ -68,6 +69,18 @@ function concatenated(parts: Float32Array[]): Float32Array {
   return all;
 }
 
+const heads = {
+  classification: AutoModelForSequenceClassification,
+  "question-answering": AutoModelForQuestionAnswering,
+  "causal-language-modeling": AutoModelForCausalLM,
+};
+
+/** Of BERT and of GPT-2. */
+const withoutDropout = {
+  bert: { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
+  gpt2: { resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 },
+};
+
 async function training({
   head,
   folder,
@@ -75,12 +88,11 @@ async function training({
   learningRate,
   dropout,
 }: TrainingTask): Promise<Loaded> {
-  const auto = head === "classification" ? AutoModelForSequenceClassification : AutoModelForQuestionAnswering;
-  const config = dropout ? {} : { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
-  const model = await auto.fromPretrained(folder, { config, seed: 1 });
+  const config = dropout ? {} : withoutDropout[head === "causal-language-modeling" ? "gpt2" : "bert"];
+  const model = await heads[head].fromPretrained(folder, { config, seed: 1 });
   model.train();
   const optimizer = new AdamW(model.parameters(), { lr: learningRate, weightDecay: 0.01 });
-  const batches = (await readBatches(file)).map((rows) => model.collate(examplesOf(rows)));
+  const batches = (await readBatches(file)).map((rows) => model.collate(examplesOf(rows, head)));
   return {
     run: async (_, index) => {
       const loss = scope(() => {

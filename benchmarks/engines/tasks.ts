@@ -55,7 +55,7 @@ export interface InferenceTask {
 /** Training steps: sample i is a step on batch i, over and over. */
 export interface TrainingTask {
   kind: "training";
-  head: "classification" | "question-answering";
+  head: "classification" | "question-answering" | "causal-language-modeling";
   folder: string;
   batches: string;
   learningRate: number;

@@ -2,8 +2,8 @@
 // greedy and with 4 beams), and GPT-2 124M on one prompt, beside what reading its weights once per token would take.
 //   node dist/benchmarks/generation/main.js --python VENV/bin/python [--only marian/greedy]... [--runs 20] [--cache FOLDER]
 //     [--dtype bf16] [--out FILE] [--seconds N: no further turn after so many]
-// Prints a JSON line per workload: medians in milliseconds, the median over turns of their time over ours, the share of
-// sequences that are equal and the largest difference of a score.
+// Prints JSON lines: medians in milliseconds, the median over turns of our time over theirs, the share of sequences that
+// are equal and the largest difference of a score.
 import { appendFileSync, existsSync, mkdirSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
@@ -15,8 +15,9 @@ import type { WeightType } from "../../src/nn/parameter.js";
 import { uniform } from "../../tests/support/random.js";
 import { Child } from "../compare/child.js";
 import { Machine } from "../compare/machine.js";
-import { selects } from "../support/run-line.js";
-import { describeCommit, summarise } from "../support/runner.js";
+import type { BenchLine, ResultLine } from "../report.js";
+import { describeRun, selects } from "../support/run-line.js";
+import { summarise } from "../support/runner.js";
 
 const { values: args } = parseArgs({
   options: {
@@ -118,10 +119,10 @@ function agreement(mine: Answer, theirs: Answer) {
     tokens.every((t, j) => t === theirs.sequences[i][j]),
   ).length;
   const differences = (mine.scores ?? []).map((score, i) => Math.abs(score - (theirs.scores?.[i] ?? score)));
-  return { equal: equal / mine.sequences.length, score_difference: Math.max(0, ...differences) };
+  return { equal: equal / mine.sequences.length, difference: Math.max(0, ...differences) };
 }
 
-async function measure(workload: Workload, machine: Machine): Promise<object> {
+async function measure(workload: Workload, machine: Machine): Promise<BenchLine[]> {
   const folder = await folderOf(workload.model);
   const auto = workload.model === "marian" ? AutoModelForSeq2SeqLM : AutoModelForCausalLM;
   const model = await auto.fromPretrained(folder, { dtype: args.dtype as WeightType });
@@ -147,39 +148,47 @@ async function measure(workload: Workload, machine: Machine): Promise<object> {
   const bytes = [...model.parameters().values()].reduce((sum, t) => sum + t.size * bytesOf(t.dtype), 0);
   model.dispose();
   await peer?.close();
-  const time = summarise(samples.map(({ seconds }) => 1000 * seconds));
-  const tokens = workload.sources.length * workload.options.max_new_tokens;
-  const gbPerSecond = summarise(bandwidths).median_ms;
+  return lines(workload, { samples, others, bandwidths, bytes });
+}
+
+interface Measured {
+  samples: Answer[];
+  others: Answer[];
+  /** GB/s, read just before each sample. */
+  bandwidths: number[];
+  /** Of the weights. */
+  bytes: number;
+}
+
+function lines(
+  { name, model, sources: given, options }: Workload,
+  { samples, others, bandwidths, bytes }: Measured,
+): BenchLine[] {
+  const program = `generation/${name}`;
+  const tokens = given.length * options.max_new_tokens;
+  const times = (answers: Answer[]) => summarise(answers.map(({ seconds }) => 1000 * seconds));
+  const rate = (median_ms: number) => Math.round((1000 * tokens) / median_ms);
+  const time = times(samples);
   // What a single stream must read of memory for each token, but for the rows of positions and words looked up.
-  const bound = (bytes / (gbPerSecond * 1e9)) * workload.options.max_new_tokens * 1000;
-  return {
-    workload: workload.name,
-    dtype: args.dtype,
-    runs: samples.length,
-    ours: time,
-    tokens_per_second: Number(((1000 * tokens) / time.median_ms).toPrecision(4)),
-    ...(others.length > 0
-      ? {
-          transformers: summarise(others.map(({ seconds }) => 1000 * seconds)),
-          ratio: summarise(others.map(({ seconds }, i) => seconds / samples[i].seconds)).median_ms,
-          ...agreement(samples[0], others[0]),
-        }
-      : {}),
-    ...(workload.model === "gpt2"
-      ? {
-          weight_mb: Number((bytes / 1e6).toPrecision(4)),
-          read_gb_s: gbPerSecond,
-          bound_ms: Number(bound.toPrecision(4)),
-          share_of_bound: Number((bound / time.median_ms).toPrecision(3)),
-        }
-      : {}),
-    ours_ms: samples.map(({ seconds }) => Math.round(1000 * seconds)),
-    transformers_ms: others.map(({ seconds }) => Math.round(1000 * seconds)),
-    commit: describeCommit(),
-    date: new Date().toISOString(),
-    cpu: os.cpus()[0]?.model,
-    threads,
-  };
+  const read = (bytes * options.max_new_tokens) / (time.median_ms * 1e6);
+  const share = read / summarise(bandwidths).median_ms;
+  const bound = model === "gpt2" ? { gb_s: read, share } : {};
+  const mine: BenchLine = { kind: "bench", program, op: "ours", variant: args.dtype, ...time, ...bound };
+  const found = [{ ...mine, tokens_s: rate(time.median_ms) }];
+  if (others.length === 0) return found;
+  const { equal, difference } = agreement(samples[0], others[0]);
+  const same = `${Math.round(100 * equal)} % of the sequences equal`;
+  const scores = samples[0].scores ? `, scores differ by at most ${difference.toExponential(1)}` : "";
+  const theirs = times(others);
+  // The median over turns: both engines of a turn met the same machine.
+  const ratio = summarise(others.map(({ seconds }, i) => samples[i].seconds / seconds)).median_ms;
+  return [
+    ...found,
+    {
+      ...{ kind: "bench", program, op: "transformers", variant: `f32; ${same}${scores}`, ...theirs },
+      ...{ tokens_s: rate(theirs.median_ms), speedup: ratio, baseline: { name: "ours" } },
+    },
+  ];
 }
 
 function bytesOf(dtype: string): number {
@@ -188,12 +197,15 @@ function bytesOf(dtype: string): number {
 
 mkdirSync(args.cache, { recursive: true });
 const machine = new Machine(args.cache, threads);
+function write(line: ResultLine): void {
+  console.log(JSON.stringify(line));
+  if (args.out) appendFileSync(args.out, `${JSON.stringify(line)}\n`);
+}
 try {
+  write(describeRun({ threads, samples: runs, peaks: await machine.peaks() }));
   for (const workload of workloads) {
     if (!selects(args.only, workload.name)) continue;
-    const line = JSON.stringify(await measure(workload, machine));
-    console.log(line);
-    if (args.out) appendFileSync(args.out, `${line}\n`);
+    for (const line of await measure(workload, machine)) write(line);
   }
 } finally {
   await machine.close();

@@ -1,4 +1,4 @@
-"""BERT in Transformers: inference as its users run it (padded to the longest of a batch), and training steps."""
+"""BERT and GPT-2 in Transformers: inference as its users run it (padded to the longest of a batch), and training steps."""
 import json
 
 import torch
@@ -30,6 +30,18 @@ def padded(rows):
 def read_batches(file):
     with open(file, encoding="utf-8") as handle:
         return [padded(rows) for rows in json.load(handle)]
+
+
+def language_batch(batch):
+    """What DataCollatorForLanguageModeling makes of it: labels are the tokens, padding left out."""
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+
+
+WITHOUT_DROPOUT = {
+    "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+}
 
 
 class Inference:
@@ -78,11 +90,13 @@ class Training:
         heads = {
             "classification": transformers.AutoModelForSequenceClassification,
             "question-answering": transformers.AutoModelForQuestionAnswering,
+            "causal-language-modeling": transformers.AutoModelForCausalLM,
         }
-        rates = {} if task["dropout"] else {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        language = task["head"] == "causal-language-modeling"
+        rates = {} if task["dropout"] else WITHOUT_DROPOUT["gpt2" if language else "bert"]
         torch.manual_seed(1)
         self.model = heads[task["head"]].from_pretrained(task["folder"], dtype=torch.float32, **rates).train()
-        without_decay = lambda name: name.endswith("bias") or "LayerNorm" in name
+        without_decay = lambda name: name.endswith("bias") or "LayerNorm" in name or ".ln_" in name
         named = list(self.model.named_parameters())
         groups = [
             {"params": [p for name, p in named if not without_decay(name)], "weight_decay": 0.01},
@@ -91,6 +105,8 @@ class Training:
         self.optimizer = torch.optim.AdamW(groups, lr=task["learningRate"], fused=True)
         self.loss = real_span_loss if task["head"] == "question-answering" and not task["dropout"] else own_loss
         self.batches = read_batches(task["batches"])
+        if language:
+            self.batches = [language_batch(batch) for batch in self.batches]
 
     def run(self, _, index):
         loss = self.loss(self.model, self.batches[index % len(self.batches)])

@@ -41,6 +41,18 @@ inline size_t gemm_jobs(size_t m, size_t n, size_t k, size_t most) {
   return jobs > 0 ? jobs : 1;
 }
 
+// About as many jobs over `parts` equal parts, the same number of jobs for every thread and of parts for
+// every job if possible: all wait for the thread that has more.
+inline size_t even_jobs(size_t jobs, size_t parts) {
+  const size_t threads = static_cast<size_t>(thread_count());
+  if (jobs <= threads) return jobs;
+  const size_t most = jobs - jobs % threads;
+  for (size_t even = most; even >= threads && 2 * even >= most; even -= threads) {
+    if (parts % even == 0) return even;
+  }
+  return most;
+}
+
 // For jobs that follow the preparing jobs of the same parallel region. Indices are handed out in order, so
 // each of those has been taken by a thread that is at work on it.
 inline void wait_for_none(const std::atomic<size_t>& left) {

@@ -1,6 +1,6 @@
-// Up to 16 rows the weights stream through the cache once: jobs are groups of panels, and every tile fetches
-// its share of the next panel. More rows than that divide as in gemm.cpp, without anything to pack: bf16
-// panels are widened into scratch, a block of k at a time; i8 sums run over all of k.
+// Divided as in gemm.cpp, without anything to pack, and every tile fetches its share of the panel that comes
+// next. For many rows bf16 panels are widened into scratch, a block of k at a time; i8 sums run over all of
+// k.
 #include "cpu/packed_gemm.h"
 
 #include <algorithm>
@@ -15,14 +15,14 @@ namespace {
 
 using detail::depth_most;
 using detail::divide_up;
+using detail::even_jobs;
 using detail::gemm_jobs;
 using detail::Range;
 using detail::rows_few;
 using detail::rows_most;
-using detail::rows_streamed;
 using detail::Split;
 
-constexpr size_t rows_widened = 48;  // up to here bf16 is widened in registers
+constexpr size_t rows_in_registers = 48;  // up to here bf16 is widened in registers
 
 // The rows of x as integers.
 struct Quantized {
@@ -42,42 +42,32 @@ class PackedProduct {
         rows{g.m, divide_up(g.m, tiles.rows)},
         depth{w.k, std::max<size_t>(1, divide_up(w.k, depth_most))} {}
 
-  // A block of k of one panel at a time, which every row tile reads; the blocks lie one after another.
-  void stream(Range panels, const Quantized* q) const {
-    const size_t blocks = q == nullptr ? depth.parts : 1;
-    for (size_t panel = panels.begin; panel < panels.end; panel++) {
-      for (size_t block = 0; block < blocks; block++) {
-        const bool last = block + 1 == blocks;
-        const char* ahead = last ? next_panel(panel) : w.panel(panel) + block_offset(panel, block + 1);
-        const size_t bytes = q != nullptr ? w.panel_bytes(panel) : block_bytes(panel, block);
-        const size_t share = ahead == nullptr ? 0 : divide_up(bytes, rows.parts);
-        for (size_t tile = 0; tile < rows.parts; tile++) {
-          const char* from = ahead + tile * share;
+  // Row tiles by panels, block after block of k: the part of a panel that all row tiles read comes from L2.
+  // What is read next is fetched ahead, where no other rows have fetched it already. `next`: the panel that
+  // this thread takes after these, most likely.
+  void multiply(Range row_tiles, Range panels, size_t next, const Quantized* q, Worker& worker) const {
+    const size_t blocks = q == nullptr ? depth.parts : 1, tiles_each = row_tiles.end - row_tiles.begin;
+    for (size_t block = 0; block < blocks; block++) {
+      for (size_t panel = panels.begin; panel < panels.end; panel++) {
+        const void* b = part(panel, block);
+        const void* ahead = nullptr;
+        if (panel + 1 < panels.end) {
+          ahead = part(panel + 1, block);
+        } else {
+          ahead = block + 1 < blocks ? part(panels.begin, block + 1) : part(next, 0);
+        }
+        if (g.m > rows_few) ahead = nullptr;
+        const size_t bytes = q == nullptr ? block_bytes(panel, block) : w.panel_bytes(panel);
+        const size_t share = ahead == nullptr ? 0 : divide_up(bytes, tiles_each);
+        if (widens()) b = widened(panel, block, worker);
+        for (size_t i = 0; i < tiles_each; i++) {
+          const Ahead fetched{static_cast<const char*>(ahead) + i * share, share};
           if (q != nullptr) {
-            int8_tile(panel, tile, *q, from, share);
+            int8_tile(panel, row_tiles.begin + i, *q, fetched);
           } else {
-            stream_tile(panel, tile, block, from, share);
+            float_tile(panel, row_tiles.begin + i, block, b, fetched);
           }
         }
-      }
-    }
-  }
-
-  // Widening bf16 panels pays only where many rows share them.
-  bool streams() const { return g.m <= (w.dtype == DType::bf16 ? rows_widened : rows_streamed); }
-
-  void multiply(Range row_tiles, Range panels, const Quantized* q, Worker& worker) const {
-    if (q != nullptr) {
-      for (size_t panel = panels.begin; panel < panels.end; panel++) {
-        for (size_t tile = row_tiles.begin; tile < row_tiles.end; tile++)
-          int8_tile(panel, tile, *q, nullptr, 0);
-      }
-      return;
-    }
-    for (size_t block = 0; block < depth.parts; block++) {
-      for (size_t panel = panels.begin; panel < panels.end; panel++) {
-        const float* b = block_of_panel(panel, block, worker);
-        for (size_t tile = row_tiles.begin; tile < row_tiles.end; tile++) f32_tile(panel, tile, block, b);
       }
     }
   }
@@ -90,11 +80,19 @@ class PackedProduct {
   const Split depth;  // of k, over blocks
 
  private:
-  const char* next_panel(size_t panel) const {
-    return panel + 1 == w.panels.parts ? nullptr : w.panel(panel + 1);
-  }
-  size_t block_offset(size_t panel, size_t block) const {
-    return depth.begin(block) * wide(panel) * dtype_size(w.dtype);
+  // What a tile fetches for those after it.
+  struct Ahead {
+    const char* from;  // or null
+    size_t bytes;
+  };
+
+  // Widening bf16 panels pays only where many rows share them.
+  bool widens() const { return w.dtype == DType::bf16 && g.m > rows_in_registers; }
+
+  // A block of k of a panel, null beyond the last panel.
+  const void* part(size_t panel, size_t block) const {
+    if (panel == w.panels.parts) return nullptr;
+    return w.panel(panel) + depth.begin(block) * wide(panel) * dtype_size(w.dtype);
   }
   size_t block_bytes(size_t panel, size_t block) const {
     return depth.size(block) * wide(panel) * dtype_size(w.dtype);
@@ -105,54 +103,34 @@ class PackedProduct {
   const float* bias(size_t panel) const { return g.bias == nullptr ? nullptr : g.bias + column(panel); }
   float* c(size_t row_tile, size_t panel) const { return g.c + rows.begin(row_tile) * g.ldc + column(panel); }
 
-  const float* block_of_panel(size_t panel, size_t block, Worker& worker) const {
-    size_t first = depth.begin(block) * wide(panel), count = depth.size(block) * wide(panel);
-    if (w.dtype == DType::f32) return reinterpret_cast<const float*>(w.panel(panel)) + first;
-    float* widened = worker.floats(count, 3);
-    w.kernels.from_bf16(widened, reinterpret_cast<const uint16_t*>(w.panel(panel)) + first, count);
-    return widened;
+  const float* widened(size_t panel, size_t block, Worker& worker) const {
+    const size_t count = depth.size(block) * wide(panel);
+    float* to = worker.floats(count, 3);
+    w.kernels.from_bf16(to, static_cast<const uint16_t*>(part(panel, block)), count);
+    return to;
   }
 
-  void f32_tile(size_t panel, size_t row_tile, size_t block, const float* b) const {
-    Tile t{};
-    t.k = depth.size(block);
-    t.a = g.a + rows.begin(row_tile) * g.lda + depth.begin(block);
-    t.a_row = g.lda;
-    t.a_step = 1;
-    t.b = b;
-    t.b_step = wide(panel);
-    t.c = c(row_tile, panel);
-    t.ldc = g.ldc;
-    t.columns = columns(panel);
-    const bool last = block + 1 == depth.parts;
-    t.bias = last ? bias(panel) : nullptr;
-    t.scale = 1.0f;
-    t.add = block > 0;
-    tiles.tile[w.panels.size(panel) - 1][rows.size(row_tile) - 1](t);
-    if (last) finish(row_tile, panel);
-  }
-
-  void stream_tile(size_t panel, size_t row_tile, size_t block, const char* ahead, size_t share) const {
+  void float_tile(size_t panel, size_t row_tile, size_t block, const void* b, Ahead ahead) const {
     StreamTile t{};
     t.k = depth.size(block);
     t.a = g.a + rows.begin(row_tile) * g.lda + depth.begin(block);
     t.lda = g.lda;
-    t.b = w.panel(panel) + block_offset(panel, block);
+    t.b = b;
     t.c = c(row_tile, panel);
     t.ldc = g.ldc;
     t.columns = columns(panel);
     const bool last = block + 1 == depth.parts;
     t.bias = last ? bias(panel) : nullptr;
     t.add = block > 0;
-    t.ahead = ahead;
-    t.ahead_step = divide_up(share, std::max<size_t>(1, t.k));
+    t.ahead = ahead.from;
+    t.ahead_step = divide_up(ahead.bytes, std::max<size_t>(1, t.k));
     const StreamTiles& stream = *w.kernels.stream;
-    const auto& kinds = w.dtype == DType::bf16 ? stream.bf16 : stream.f32;
+    const auto& kinds = w.dtype == DType::bf16 && !widens() ? stream.bf16 : stream.f32;
     kinds[w.panels.size(panel) - 1][rows.size(row_tile) - 1](t);
     if (last) finish(row_tile, panel);
   }
 
-  void int8_tile(size_t panel, size_t row_tile, const Quantized& q, const char* ahead, size_t share) const {
+  void int8_tile(size_t panel, size_t row_tile, const Quantized& q, Ahead ahead) const {
     size_t row = rows.begin(row_tile);
     Int8Tile t{};
     t.groups = w.padded_k() / 4;
@@ -167,8 +145,8 @@ class PackedProduct {
     t.column_scale = g.weight_scale + column(panel);
     t.column_sum = w.column_sums(panel);
     t.bias = bias(panel);
-    t.ahead = ahead;
-    t.ahead_step = divide_up(share, std::max<size_t>(1, t.groups));
+    t.ahead = ahead.from;
+    t.ahead_step = divide_up(ahead.bytes, std::max<size_t>(1, t.groups));
     int8.tile[w.panels.size(panel) - 1][rows.size(row_tile) - 1](t);
     finish(row_tile, panel);
   }
@@ -194,7 +172,7 @@ struct Jobs {
 
   Jobs(const PackedProduct& p) : rows{p.rows.parts, 1}, panels{p.w.panels.parts, 1} {
     if (p.g.m <= rows_few) {
-      panels.parts = gemm_jobs(p.g.m, p.w.n, p.w.k, p.w.panels.parts);
+      panels.parts = even_jobs(gemm_jobs(p.g.m, p.w.n, p.w.k, panels.total), panels.total);
       return;
     }
     rows.parts = std::min(divide_up(p.g.m, rows_most), p.rows.parts);
@@ -207,11 +185,9 @@ struct Jobs {
 void run_job(const PackedProduct& p, const Jobs& jobs, size_t index, const Quantized* q, Worker& worker) {
   size_t row = index / jobs.panels.parts, column = index % jobs.panels.parts;
   Range panels{jobs.panels.begin(column), jobs.panels.begin(column + 1)};
-  if (p.streams()) {
-    p.stream(panels, q);
-  } else {
-    p.multiply({jobs.rows.begin(row), jobs.rows.begin(row + 1)}, panels, q, worker);
-  }
+  // Jobs are handed out in order.
+  const size_t after = std::min(column + static_cast<size_t>(thread_count()), jobs.panels.parts);
+  p.multiply({jobs.rows.begin(row), jobs.rows.begin(row + 1)}, panels, jobs.panels.begin(after), q, worker);
 }
 
 // The first jobs of the region turn the rows into integers, the others wait for them.

@@ -12,9 +12,11 @@ namespace {
 using detail::divide_up;
 using detail::Split;
 
+// As wide as tiles can be, but a number of panels that few threads share evenly.
 Split panels_of(const GemmTiles& tiles, size_t n) {
-  size_t vectors = divide_up(n, tiles.width);
-  return {vectors, divide_up(vectors, tiles.vectors)};
+  constexpr size_t even = 4;
+  size_t vectors = divide_up(n, tiles.width), panels = divide_up(vectors, tiles.vectors);
+  return {vectors, std::min(divide_up(panels, even) * even, vectors)};
 }
 
 }  // namespace

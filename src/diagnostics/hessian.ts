@@ -7,7 +7,7 @@
 // Along a direction of large curvature the product is computed for steps that differ by factors of 4, around
 // 2^-8 · max(1, |w|) (the cube root of float32's rounding); where neighbours differ least both errors are balanced, and the
 // step in the middle of the two is taken. Their relative difference is what a product is uncertain by.
-import { Random } from "../training/random.js";
+import { Random } from "../tensor/random-stream.js";
 import { type LanczosResult, lanczos } from "./lanczos.js";
 import { diagnosticsFault, type Subject } from "./subject.js";
 import { LossSurface, type SurfaceOptions } from "./surface.js";

@@ -1,7 +1,7 @@
 // Extreme eigenvalues of a symmetric operator that is known only by its products with vectors: Lanczos iteration with full
 // reorthogonalisation (Golub & Van Loan, "Matrix Computations", section 10.3.5), twice at each step, as products by finite
 // differences are noisy.
-import type { Random } from "../training/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import type { Rest } from "../training/rest.js";
 import { type Eigen, symmetricEigen } from "./eigen.js";
 import { addScaled, dot, norm, randomDirection, scaled } from "./vectors.js";

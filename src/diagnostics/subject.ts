@@ -2,9 +2,9 @@
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { Generator } from "../tensor/random.js";
+import { Random } from "../tensor/random-stream.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { epochBatches } from "../training/batches.js";
-import { Random } from "../training/random.js";
 import { countsNothing } from "../training/step.js";
 import { requireLoss, type Task, type TrainableModel, tokenCount } from "../training/task.js";
 

@@ -1,6 +1,6 @@
 // Arithmetic on vectors as long as a model has parameters: sums in float64, in pieces between which the event loop has
 // its turn.
-import type { Random } from "../training/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import type { Rest } from "../training/rest.js";
 
 export type Vector = Float32Array | Float64Array;

@@ -1,7 +1,7 @@
 // Beam search and beam sampling over one source, with the results of `_beam_search` in Transformers 5.18: the same
 // candidates, bounds and order, in f32. Hypotheses that cannot be chosen any more are not computed, which the original
 // does with scores of -1e9.
-import { Random } from "../training/random.js";
+import { Random } from "../tensor/random-stream.js";
 import type { Hypothesis } from "./hypothesis.js";
 import type { Source } from "./next-token-model.js";
 import { type Candidate, drawCandidates, type RowScores, topCandidates } from "./row-scores.js";

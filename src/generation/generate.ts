@@ -38,6 +38,8 @@ export interface GenerativeModel {
   readonly isEncoderDecoder: boolean;
   /** V */
   readonly vocabulary: number;
+  /** How many ids an encoder reads; default V. */
+  readonly inputVocabulary?: number;
   /** The most tokens of a prompt or of an encoder's input. */
   readonly inputPositions: number;
   /** The most tokens that the decoder has positions for; Infinity where nothing limits it. */
@@ -121,7 +123,8 @@ function sourcesOf(
     const prompt = promptOf(model, example ?? {}, i, settings);
     const maxLength = maxLengthOf(model, prompt.length, i, settings, call);
     if (!model.isEncoderDecoder) return { example: i, prompt, maxLength };
-    const inputIds = idsOf(example.inputIds ?? example.ids, `inputIds of example ${i}`, model.vocabulary);
+    const most = model.inputVocabulary ?? model.vocabulary;
+    const inputIds = idsOf(example.inputIds ?? example.ids, `inputIds of example ${i}`, most);
     if (inputIds.length > model.inputPositions) {
       fail(
         `example ${i} has ${inputIds.length} tokens, the model has positions for ${model.inputPositions}; truncate it`,

@@ -1,36 +1,53 @@
 // One way to go on with a source: its tokens, and what the model keeps of them.
 
+/** Tokens and log-probabilities that a hypothesis and the ones it came from share: each sees the first of them. */
+interface Shared {
+  tokens: Int32Array;
+  /** Of the generated tokens, at their places. */
+  logProbabilities: Float32Array;
+  /** How many are taken. Whoever ends there may add one; others copy. */
+  taken: number;
+}
+
 export class Hypothesis<State> {
-  readonly #buffer: Int32Array;
+  readonly #shared: Shared;
+  readonly #promptLength: number;
   /** How many of the tokens the state knows. */
   #known: number;
 
   private constructor(
     readonly state: State,
-    buffer: Int32Array,
+    shared: Shared,
+    promptLength: number,
     readonly length: number,
     known: number,
-    /** Of the generated tokens, as the processors left it. */
-    readonly logProbabilities: readonly number[],
   ) {
-    this.#buffer = buffer;
+    this.#shared = shared;
+    this.#promptLength = promptLength;
     this.#known = known;
   }
 
   /** @param maxLength the most tokens it may get */
   static start<State>(state: State, prompt: Int32Array, maxLength: number): Hypothesis<State> {
-    const buffer = new Int32Array(Math.max(maxLength, prompt.length));
-    buffer.set(prompt);
-    return new Hypothesis(state, buffer, prompt.length, 0, []);
+    const most = Math.max(maxLength, prompt.length);
+    const tokens = new Int32Array(most);
+    tokens.set(prompt);
+    const shared = { tokens, logProbabilities: new Float32Array(most), taken: prompt.length };
+    return new Hypothesis(state, shared, prompt.length, prompt.length, 0);
   }
 
   get tokens(): Int32Array {
-    return this.#buffer.subarray(0, this.length);
+    return this.#shared.tokens.subarray(0, this.length);
+  }
+
+  /** Of the generated tokens, as the processors left them. */
+  get logProbabilities(): Float32Array {
+    return this.#shared.logProbabilities.subarray(this.#promptLength, this.length);
   }
 
   /** The tokens that the model has not seen. */
   get pending(): Int32Array {
-    return this.#buffer.subarray(this.#known, this.length);
+    return this.#shared.tokens.subarray(this.#known, this.length);
   }
 
   /** Marks all tokens as seen by the model. */
@@ -40,9 +57,14 @@ export class Hypothesis<State> {
 
   /** With one token more. The state is that of this one or a fork of it. */
   extended(token: number, logProbability: number, state: State): Hypothesis<State> {
-    const buffer = this.#buffer.slice();
-    buffer[this.length] = token;
-    const all = [...this.logProbabilities, logProbability];
-    return new Hypothesis(state, buffer, this.length + 1, this.#known, all);
+    const shared = this.#shared.taken === this.length ? this.#shared : copied(this.#shared);
+    shared.tokens[this.length] = token;
+    shared.logProbabilities[this.length] = logProbability;
+    shared.taken = this.length + 1;
+    return new Hypothesis(state, shared, this.#promptLength, shared.taken, this.#known);
   }
+}
+
+function copied({ tokens, logProbabilities, taken }: Shared): Shared {
+  return { tokens: tokens.slice(), logProbabilities: logProbabilities.slice(), taken };
 }

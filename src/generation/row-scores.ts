@@ -1,6 +1,6 @@
 // The scores of the next token of one hypothesis, on the host, and the choices made from them. Equal scores go by the
 // smaller token, and by the earlier hypothesis before that.
-import type { Random } from "../training/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import { logSumExp } from "./processors/normalize.js";
 
 const forbidden = Number.NEGATIVE_INFINITY;

@@ -1,6 +1,6 @@
 // Greedy search and sampling: every sequence of a source is on its own. They share the first step, which is the
 // prompt's.
-import { Random } from "../training/random.js";
+import { Random } from "../tensor/random-stream.js";
 import type { Hypothesis } from "./hypothesis.js";
 import type { Source } from "./next-token-model.js";
 import { best, draw, type RowScores } from "./row-scores.js";
@@ -65,7 +65,7 @@ export class SingleSearch<State> implements Search<State> {
     model.drop(hypothesis.state);
     this.#finished[number] = {
       tokens: hypothesis.tokens.slice(),
-      logProbabilities: Float32Array.from(hypothesis.logProbabilities),
+      logProbabilities: hypothesis.logProbabilities.slice(),
     };
   }
 

@@ -208,6 +208,7 @@ export function makeBart(
   return new EncoderDecoder({
     sizes: { ...sizes.encoder, vocabulary: decoder.words.shape[0] },
     words: decoder.words,
+    inputWords: encoder.words,
     encoder: encoder.side,
     decoder: decoder.side,
     width: hidden,

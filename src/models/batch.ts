@@ -281,6 +281,11 @@ export function collateTokenLabels(examples: readonly Example[], device: string)
   return { tensors: { labels }, lossCount: counted };
 }
 
+/** What each token of a sequence tells: the label of the next one, and the last one nothing (-100). */
+export function nextLabels(labels: readonly number[]): number[] {
+  return [...labels.slice(1), -100];
+}
+
 /** One row of `width` numbers per example. */
 export function floatLabels(
   values: readonly (number | ArrayLike<number>)[],

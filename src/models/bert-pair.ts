@@ -142,6 +142,7 @@ export function makeBertPair(store: ParameterStore, config: ModelConfig): Encode
   return new EncoderDecoder({
     sizes: decoderSizes,
     words: decoder.words,
+    inputWords: encoder.words,
     encoder: encoder.side,
     decoder: decoder.side,
     width: hidden,

@@ -6,7 +6,14 @@ import { linear, quantizeRows } from "../tensor/ops/linear.js";
 import { cast } from "../tensor/ops/shape.js";
 import { noGrad, untracked } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type BatchLabels, collateTokenLabels, type Example, integerLabels, noLabels } from "./batch.js";
+import {
+  type BatchLabels,
+  collateTokenLabels,
+  type Example,
+  integerLabels,
+  nextLabels,
+  noLabels,
+} from "./batch.js";
 import { headInit, type ModelConfig } from "./config.js";
 import type { Encoder } from "./encoder.js";
 import type { HeadKind, HeadOutput } from "./head.js";
@@ -106,10 +113,7 @@ function outputLayer(store: ParameterStore, encoder: Encoder, config: ModelConfi
 function collateNextTokens(examples: readonly Example[], device: string): BatchLabels {
   const { tensors } = collateTokenLabels(examples, device);
   if (!tensors.labels) return noLabels;
-  const next = examples.flatMap(({ labels }) => [
-    ...Array.from(labels as ArrayLike<number>, Number).slice(1),
-    -100,
-  ]);
+  const next = examples.flatMap(({ labels }) => nextLabels(Array.from(labels as ArrayLike<number>, Number)));
   const lossCount = next.filter((label) => label !== -100).length;
   return { tensors: { ...tensors, nextLabels: integerLabels(next, "labels", device) }, lossCount };
 }

@@ -29,7 +29,10 @@ export interface Side {
 
 export interface EncoderDecoderParts {
   sizes: EncoderSizes;
+  /** The decoder's. */
   words: Parameter;
+  /** The encoder's: other ones, or the same. */
+  inputWords: Parameter;
   encoder: Side;
   decoder: Side;
   /** Columns of the decoder's keys and values. */
@@ -44,6 +47,7 @@ export interface EncoderDecoderParts {
 export class EncoderDecoder implements Encoder, CachedDecoder {
   readonly sizes: EncoderSizes;
   readonly words: Parameter;
+  readonly inputVocabulary: number;
   readonly positions: number;
   readonly firstPosition: number;
   readonly layers: number;
@@ -53,6 +57,7 @@ export class EncoderDecoder implements Encoder, CachedDecoder {
   constructor(private readonly parts: EncoderDecoderParts) {
     this.sizes = parts.sizes;
     this.words = parts.words;
+    this.inputVocabulary = parts.inputWords.shape[0];
     this.positions = parts.positions;
     this.firstPosition = parts.firstPosition ?? 0;
     this.layers = parts.decoder.stack.layers.length;

@@ -72,6 +72,8 @@ export interface Encoder {
   readonly sizes: EncoderSizes;
   /** The word embeddings (V, E), to which an output layer may be tied. */
   readonly words: Parameter;
+  /** How many ids `inputIds` may have, where `words` are not the encoder's but the decoder's. */
+  readonly inputVocabulary?: number;
   /** Longest sequence. */
   readonly positions: number;
   readonly firstPosition: number;

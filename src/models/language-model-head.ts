@@ -11,6 +11,7 @@ import {
   collateTokenLabels,
   type Example,
   integerLabels,
+  nextLabels,
   noLabels,
 } from "./batch.js";
 import { headInit, type ModelConfig } from "./config.js";
@@ -102,25 +103,26 @@ export const maskedLM = (layout: LanguageModelLayout): HeadKind => ({
 
 /** Token labels, and for the vocabulary projection the labelled rows with their labels. */
 export function collateLanguageModelLabels(examples: readonly Example[], device: string): BatchLabels {
-  const { tensors, lossCount } = collateTokenLabels(examples, device);
+  return collateRows(examples, device, (labels) => labels);
+}
+
+/** @param told what the tokens of a sequence are to tell, -100 for nothing, by its labels */
+function collateRows(
+  examples: readonly Example[],
+  device: string,
+  told: (labels: number[]) => number[],
+): BatchLabels {
+  const { tensors } = collateTokenLabels(examples, device);
   if (!tensors.labels) return noLabels;
-  const rows: number[] = [];
-  const labels: number[] = [];
-  let row = 0;
-  for (const example of examples) {
-    const ofTokens = example.labels as ArrayLike<number>;
-    for (let i = 0; i < ofTokens.length; i++, row++) {
-      const label = Number(ofTokens[i]);
-      if (label === -100) continue;
-      rows.push(row);
-      labels.push(label);
-    }
-  }
+  const all = examples.flatMap(({ labels }) => told(Array.from(labels as ArrayLike<number>, Number)));
+  const rows = [...all.keys()].filter((row) => all[row] !== -100);
   const labelRows = integerLabels(rows, "labels", device);
-  return {
-    tensors: { ...tensors, labelRows, rowLabels: integerLabels(labels, "labels", device) },
-    lossCount,
-  };
+  const rowLabels = integerLabels(
+    rows.map((row) => all[row]),
+    "labels",
+    device,
+  );
+  return { tensors: { ...tensors, labelRows, rowLabels }, lossCount: rows.length };
 }
 
 /** As transformers.BertLMHeadModel: the same head, by which each token tells the next one of its sequence. */
@@ -134,28 +136,8 @@ export const causalLM = (layout: LanguageModelLayout): HeadKind => ({
     const head = new LanguageModelHead(store, encoder, config, layout);
     return {
       lossOptions: ["labelSmoothing"],
-      collate: collateNextTokens,
+      collate: (examples, device) => collateRows(examples, device, nextLabels),
       forward: ({ hidden }, batch, _, loss) => head.outputs(hidden, batch, ["logits"], loss),
     };
   },
 });
-
-/** Labels as they are, and the rows with those of the next tokens. The first label of a sequence counts nowhere. */
-function collateNextTokens(examples: readonly Example[], device: string): BatchLabels {
-  const { tensors } = collateTokenLabels(examples, device);
-  if (!tensors.labels) return noLabels;
-  const rows: number[] = [];
-  const next: number[] = [];
-  let row = -1; // of the token before
-  for (const { labels } of examples) {
-    for (const [i, label] of Array.from(labels as ArrayLike<number>, Number).entries()) {
-      if (i > 0 && label !== -100) {
-        rows.push(row);
-        next.push(label);
-      }
-      row++;
-    }
-  }
-  const [labelRows, rowLabels] = [rows, next].map((values) => integerLabels(values, "labels", device));
-  return { tensors: { ...tensors, labelRows, rowLabels }, lossCount: rows.length };
-}

@@ -427,7 +427,8 @@ export class Model {
   #generative(method: string) {
     const { encode } = this.#requireDecoder(method);
     const vocabulary = this.#encoder.words.shape[0];
-    return generativeModel(this, { vocabulary, isEncoderDecoder: encode !== undefined });
+    const { inputVocabulary = vocabulary } = this.#encoder;
+    return generativeModel(this, { vocabulary, inputVocabulary, isEncoderDecoder: encode !== undefined });
   }
 
   #requireDecoder(method: string): CachedDecoder {

@@ -12,16 +12,19 @@ import type { Model } from "./model.js";
 
 export interface GenerativeShape {
   vocabulary: number;
+  /** Of an encoder's input. */
+  inputVocabulary: number;
   isEncoderDecoder: boolean;
 }
 
 /** What model.generate gives to the searches. */
 export function generativeModel(model: Model, shape: GenerativeShape): GenerativeModel {
-  const { vocabulary, isEncoderDecoder } = shape;
+  const { vocabulary, inputVocabulary, isEncoderDecoder } = shape;
   return {
     generationConfig: model.generationConfig,
     isEncoderDecoder,
     vocabulary,
+    inputVocabulary,
     inputPositions: model.maxLength,
     decoderPositions: model.maxTargetLength,
     nextTokens: (useCache, tokens) =>

@@ -22,6 +22,14 @@ export class PickledObject {
   ) {}
 }
 
+/** A value as messages show it; of what holds other values, or itself, only what it is. */
+export function shownPickled(value: Pickled): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value instanceof Map) return `a dictionary of ${value.size}`;
+  if (value instanceof PickledObject) return `a ${value.kind}`;
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : String(value);
+}
+
 export interface PickleRules {
   /** What `module.name` does when it is called with a tuple; a name that is not here is refused. */
   functions: ReadonlyMap<string, (args: Pickled[]) => Pickled>;
@@ -32,7 +40,8 @@ export interface PickleRules {
 }
 
 const MARK = Symbol("mark");
-const LARGEST_STACK = 1 << 22;
+// An opcode of one byte makes a value of a hundred and more: what a file is long bounds no memory. Thirty make a tensor.
+const MOST_VALUES = 1 << 20;
 
 /** @returns the value and where the next byte after it is. @throws ERR_CHECKPOINT naming the file and the byte */
 export function readPickle(
@@ -48,6 +57,8 @@ class Machine {
   readonly #stack: (Pickled | typeof MARK)[] = [];
   readonly #memo = new Map<number, Pickled>();
   #at: number;
+  /** Values made so far. */
+  #made = 0;
 
   constructor(
     private readonly who: string,
@@ -65,9 +76,6 @@ class Machine {
       const step = STEPS[opcode];
       if (step === undefined) throw this.fault("an opcode of tensors and plain values", hex(opcode));
       step(this);
-      if (this.#stack.length > LARGEST_STACK) {
-        throw this.fault(`at most ${LARGEST_STACK} values at once`, "more");
-      }
     }
   }
 
@@ -89,7 +97,13 @@ class Machine {
   }
 
   push(value: Pickled | typeof MARK): void {
+    this.#count(1);
     this.#stack.push(value);
+  }
+
+  #count(values: number): void {
+    this.#made += values;
+    if (this.#made > MOST_VALUES) throw this.fault(`at most ${MOST_VALUES} values`, "more");
   }
 
   pop(): Pickled {
@@ -168,7 +182,7 @@ class Machine {
     const full = `${module}.${name}`;
     if (!this.rules.functions.has(full) && !this.rules.classes.has(full)) {
       const known = [...this.rules.functions.keys()].join(", ");
-      throw this.fault(`nothing but tensors (${known} and kinds of storage)`, JSON.stringify(full));
+      throw this.fault(`nothing but tensors (${known} and kinds of storage)`, shownPickled(full));
     }
     this.push(new PickledObject("global", full));
   }
@@ -179,7 +193,9 @@ class Machine {
     const name = target instanceof PickledObject && target.kind === "global" ? String(target.value) : "";
     const called = this.rules.functions.get(name);
     if (!called || !Array.isArray(args)) throw this.fault("a known function and a tuple", name || "others");
-    this.push(called(args));
+    const made = called(args);
+    if (made instanceof Map) this.#count(made.size); // of a list that may serve again and again
+    this.push(made);
   }
 
   persistent(): void {
@@ -239,7 +255,13 @@ const STEPS: Partial<Record<number, (machine: Machine) => void>> = {
   99: (m) => m.global(m.line(), m.line()), // GLOBAL
   147: (m) => {
     const [module, name] = m.popMany(2); // STACK_GLOBAL
-    m.global(String(module), String(name));
+    if (typeof module !== "string" || typeof name !== "string") {
+      throw m.fault(
+        "names of a module and of what is in it",
+        `${shownPickled(module)}, ${shownPickled(name)}`,
+      );
+    }
+    m.global(module, name);
   },
   82: (m) => m.call(), // REDUCE
   81: (m) => m.persistent(), // BINPERSID

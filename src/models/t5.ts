@@ -210,6 +210,7 @@ export function makeT5(
       ...{ attentionOutputDropout: dropout, feedForwardDropout: dropout },
     },
     words,
+    inputWords: words,
     encoder: makeSide("encoder", layers),
     decoder: makeSide("decoder", integerOf(config, "num_decoder_layers", layers, 0, 1 << 12)),
     width: heads * headSize,

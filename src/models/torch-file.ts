@@ -4,7 +4,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { AthanorError } from "../errors.js";
 import type { CheckpointTensor } from "./checkpoint-files.js";
-import { type Pickled, PickledObject, type PickleRules, readPickle } from "./pickle.js";
+import { type Pickled, PickledObject, type PickleRules, readPickle, shownPickled } from "./pickle.js";
 import { DTYPE_BYTES, type SafetensorsDType, tensorBytes } from "./safetensors-dtype.js";
 import { openCheckpointFile, readFully } from "./safetensors-header.js";
 import { readZipDirectory, type ZipEntry } from "./zip-directory.js";
@@ -25,6 +25,7 @@ const STORAGES = new Map<string, SafetensorsDType>([
 const LARGEST_PICKLE = 64_000_000;
 // Of a file whose storages come after it in the same file: real ones have names alone, some hundred kilobytes.
 const LARGEST_HEAD = 16_000_000;
+const MOST_DIMENSIONS = 64; // PyTorch's own limit
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
 
@@ -67,7 +68,9 @@ async function readArchive(
 ): Promise<Map<string, CheckpointTensor>> {
   const entries = await readZipDirectory(file, handle, size);
   const main = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
-  if (main === undefined) throw fault(file, "needs an archive with data.pkl", [...entries.keys()].join(", "));
+  if (main === undefined) {
+    throw fault(file, "needs an archive with data.pkl", [...entries.keys()].slice(0, 8).join(", "));
+  }
   const folder = main.slice(0, -"data.pkl".length);
   const order = entries.get(`${folder}byteorder`);
   if (order) {
@@ -81,7 +84,7 @@ async function readArchive(
     const bytes = tensorBytes(dtype, [count]);
     if (!entry || entry.end - entry.begin !== bytes) {
       const came = entry ? `${entry.end - entry.begin}` : "none";
-      throw fault(file, `storage ${JSON.stringify(key)} needs ${bytes} bytes`, came);
+      throw fault(file, `storage ${shownPickled(key)} needs ${bytes} bytes`, came);
     }
     return entry.begin;
   });
@@ -103,7 +106,13 @@ async function readSequence(
 ): Promise<Map<string, CheckpointTensor>> {
   const bytes = Buffer.alloc(Math.min(size, LARGEST_HEAD));
   await readFully(file, handle, bytes, 0);
-  if (bytes[0] !== 0x80) throw fault(file, "needs an archive or a pickle of torch.save", "another format");
+  if (bytes[0] !== 0x80) {
+    const isTar = bytes.toString("latin1", 257, 262) === "ustar";
+    const came = isTar
+      ? "a tar archive, as before PyTorch 0.2: load and save it with a newer one"
+      : "another";
+    throw fault(file, "needs an archive or a pickle of torch.save", came);
+  }
   let at = 0;
   const next = (): Pickled => {
     const { value, end } = readPickle(file, bytes, at, rules(file));
@@ -111,9 +120,9 @@ async function readSequence(
     return value;
   };
   const magic = next();
-  if (magic !== MAGIC) throw fault(file, "needs the magic number of torch.save", String(magic));
+  if (magic !== MAGIC) throw fault(file, "needs the magic number of torch.save", shownPickled(magic));
   const protocol = next();
-  if (protocol !== PROTOCOL) throw fault(file, `needs protocol ${PROTOCOL}`, String(protocol));
+  if (protocol !== PROTOCOL) throw fault(file, `needs protocol ${PROTOCOL}`, shownPickled(protocol));
   const system = next();
   if (!(system instanceof Map) || system.get("little_endian") !== true) {
     throw fault(file, "needs little-endian numbers", "others");
@@ -124,14 +133,14 @@ async function readSequence(
   const storages = storagesIn(file, state);
   const begins = new Map<string, number>();
   for (const key of keys) {
-    const storage = storages.get(String(key));
-    if (!storage) throw fault(file, "needs storages that tensors use", JSON.stringify(String(key)));
+    const storage = typeof key === "string" ? storages.get(key) : undefined;
+    if (!storage) throw fault(file, "needs storages that tensors use", shownPickled(key));
     const count = Buffer.alloc(8);
     await readFully(file, handle, count, at);
     if (count.readBigInt64LE() !== BigInt(storage.count)) {
       throw fault(
         file,
-        `storage ${storage.key} needs ${storage.count} elements`,
+        `storage ${shownPickled(storage.key)} needs ${storage.count} elements`,
         String(count.readBigInt64LE()),
       );
     }
@@ -141,7 +150,7 @@ async function readSequence(
   }
   return tensorsOf(file, state, ({ key }) => {
     const begin = begins.get(key);
-    if (begin === undefined) throw fault(file, `storage ${JSON.stringify(key)} must be in the file`, "none");
+    if (begin === undefined) throw fault(file, `storage ${shownPickled(key)} must be in the file`, "none");
     return begin;
   });
 }
@@ -151,13 +160,21 @@ function rules(file: string): PickleRules {
   const rebuild = (args: Pickled[]) => new PickledObject("tensor", rebuilt(file, args));
   return {
     functions: new Map<string, (args: Pickled[]) => Pickled>([
-      ["collections.OrderedDict", () => new Map()],
+      ["collections.OrderedDict", (args) => ordered(file, args)],
       ["torch._utils._rebuild_tensor_v2", rebuild],
       ["torch._utils._rebuild_parameter", ([tensor]) => tensor ?? null],
     ]),
     classes: new Set(STORAGES.keys()),
     persistent: (id) => new PickledObject("storage", storageOf(file, id)),
   };
+}
+
+/** Python 3 makes it empty and sets its items, Python 2 makes it of a list of pairs. */
+function ordered(file: string, [items = []]: Pickled[]): Pickled {
+  if (Array.isArray(items) && items.every((item) => Array.isArray(item) && item.length === 2)) {
+    return new Map(items as [Pickled, Pickled][]);
+  }
+  throw fault(file, "needs dictionaries made of pairs", shownPickled(items));
 }
 
 function storageOf(file: string, id: Pickled): Storage {
@@ -168,7 +185,7 @@ function storageOf(file: string, id: Pickled): Storage {
   }
   if (view !== undefined && view !== null) throw fault(file, "needs storages that are no views", "one");
   if (tensorBytes(dtype, [count]) === undefined) {
-    throw fault(file, `storage ${JSON.stringify(key)} needs a size that can be counted`, String(count));
+    throw fault(file, `storage ${shownPickled(key)} needs a size that can be counted`, String(count));
   }
   return { key, dtype, count };
 }
@@ -183,7 +200,8 @@ function rebuilt(file: string, [object, offset, shape, strides]: Pickled[]): Sto
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every(isCount);
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length <= MOST_DIMENSIONS && value.every(isCount);
 
 /** Where the named tensors of a state dict are. */
 function tensorsOf(
@@ -202,14 +220,24 @@ function namedTensors(file: string, state: Pickled): [string, StoredTensor][] {
   if (!(state instanceof Map)) throw fault(file, "needs a dictionary of tensors", "another value");
   return [...state].map(([name, value]) => {
     if (typeof name !== "string" || !(value instanceof PickledObject) || value.kind !== "tensor") {
-      throw fault(file, "needs a dictionary of tensors by name", `another value for ${String(name)}`);
+      throw fault(file, "needs a dictionary of tensors by name", `another value for ${shownPickled(name)}`);
     }
     return [name, value.value as StoredTensor];
   });
 }
 
 function storagesIn(file: string, state: Pickled): Map<string, Storage> {
-  return new Map(namedTensors(file, state).map(([, { storage }]) => [storage.key, storage]));
+  const storages = new Map<string, Storage>();
+  for (const [, { storage }] of namedTensors(file, state)) {
+    const { key, dtype, count } = storage;
+    const known = storages.get(key) ?? storage;
+    if (known.dtype !== dtype || known.count !== count) {
+      const needed = `storage ${shownPickled(key)} must be ${known.count} of ${known.dtype} for all tensors`;
+      throw fault(file, needed, `${count} of ${dtype}`);
+    }
+    storages.set(key, known);
+  }
+  return storages;
 }
 
 /** Where a tensor's bytes are, all of them inside its storage. */
@@ -227,7 +255,7 @@ function located(
   const fits = elements === 0 ? offset <= count : offset + last < count && elements <= count;
   if (!fits) {
     const came = `(${shape.join(", ")}) with strides (${strides.join(", ")}) from ${offset}`;
-    throw fault(file, `${JSON.stringify(name)} must lie in its storage of ${count} elements`, came);
+    throw fault(file, `${shownPickled(name)} must lie in its storage of ${count} elements`, came);
   }
   const place = { file, dtype, shape, begin: begin + offset * width };
   if (elements === 0) return { ...place, end: place.begin };

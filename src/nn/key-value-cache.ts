@@ -94,7 +94,10 @@ export class KeyValueCache {
     const begin = this.#cross.pool.takeRange(length);
     if (begin !== undefined) return begin;
     this.#cross.grow(length);
-    return this.#cross.pool.takeRange(length) as number;
+    const grown = this.#cross.pool.takeRange(length);
+    if (grown !== undefined) return grown;
+    const needed = `cross-attention needs ${length} rows side by side`;
+    throw new AthanorError("ERR_OUT_OF_MEMORY", `cache: ${needed}, maxRows leaves shorter gaps alone`);
   }
 
   /** Keeps a layer's keys and values of the sources admitted last, k and v (sum of their lengths, W). */

@@ -44,8 +44,12 @@ export class LowRank {
     return linear(scaled, this.b.tensor, null, { residual: y });
   }
 
-  /** What it adds to the weight: (out, in). */
+  /** What it adds to the weight, laid out as that: (out, in), or (in, out). */
   delta(): Tensor {
-    return mul(matmul(this.b.tensor, this.a.tensor), this.options.scaling);
+    const [a, b] = [this.a.tensor, this.b.tensor];
+    const product = this.place.fanInFanOut
+      ? matmul(a, b, { transposeA: true, transposeB: true })
+      : matmul(b, a);
+    return mul(product, this.options.scaling);
   }
 }

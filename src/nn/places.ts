@@ -3,22 +3,21 @@
 import type { Tensor } from "../tensor/tensor.js";
 import type { Parameter } from "./parameter.js";
 
-/** x Wᵀ + b with a weight (out, in) of this name without ".weight". */
+/** x Wᵀ + b with a weight (out, in) of this name without ".weight"; of a Conv1d x W + b with a weight (in, out). */
 export class LinearPlace {
   /** x (T, in) and what the weight made of it, (T, out) -> (T, out) */
   addition: { forward(x: Tensor, y: Tensor): Tensor } | undefined;
+  readonly inSize: number;
+  readonly outSize: number;
 
   constructor(
     readonly name: string,
     readonly weight: Parameter,
-  ) {}
-
-  get inSize(): number {
-    return this.weight.shape[1];
-  }
-
-  get outSize(): number {
-    return this.weight.shape[0];
+    /** Whether the weight is declared (in, out): PEFT's fan_in_fan_out. */
+    readonly fanInFanOut: boolean,
+  ) {
+    const [rows, columns] = weight.shape;
+    [this.inSize, this.outSize] = fanInFanOut ? [rows, columns] : [columns, rows];
   }
 
   /** y = x Wᵀ + b with what is added to it */
@@ -43,8 +42,8 @@ export class Places {
   readonly linear: LinearPlace[] = [];
   readonly sublayers: SublayerPlace[] = [];
 
-  addLinear(name: string, weight: Parameter): LinearPlace {
-    const place = new LinearPlace(name, weight);
+  addLinear(name: string, weight: Parameter, fanInFanOut = false): LinearPlace {
+    const place = new LinearPlace(name, weight, fanInFanOut);
     this.linear.push(place);
     return place;
   }

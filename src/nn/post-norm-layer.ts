@@ -80,7 +80,9 @@ export class PostNormLayer {
     const attended = places.addSublayer(names.output, "attention", hidden);
     this.#attention = new Sublayer(norm(names.attentionNorm), attended);
     if (names.cross) {
-      const cross = new CrossAttention(store, names.cross, sizes, init);
+      // Pruning takes heads from self-attention alone.
+      const all = sizes.headSize ? hidden / sizes.headSize : heads;
+      const cross = new CrossAttention(store, names.cross, { hidden, heads: all }, init);
       this.#cross = { attention: cross, sublayer: new Sublayer(norm(names.cross.norm)) };
     }
     this.#feedForward = new FeedForward(store, names.up, names.down, hidden, inner, init, activation);

@@ -50,11 +50,9 @@ export class Dense implements Product {
     if (!this.#places.some(({ addition }) => addition)) {
       return linear(x, tensor, bias, { ...options, weightScale: scale });
     }
-    const { activation = "none", residual } = options;
     const parts = split(linear(x, tensor, bias, { weightScale: scale }), this.#places.length);
     const added = parts.map((part, i) => this.#places[i].complete(x, part));
-    const y = activated(added.length === 1 ? added[0] : concat(added, 1), activation);
-    return residual ? add(y, residual) : y;
+    return finished(added.length === 1 ? added[0] : concat(added, 1), options);
   }
 }
 
@@ -62,15 +60,25 @@ export class Dense implements Product {
 export class Conv1d implements Product {
   readonly #weight: Parameter;
   readonly #bias: Parameter;
+  readonly #place: LinearPlace;
 
   constructor(store: ParameterStore, name: string, inSize: number, outSize: number, init: Init) {
     this.#weight = store.declare(`${name}.weight`, [inSize, outSize], init, true);
     this.#weight.layout = "in_out";
     this.#bias = store.declare(`${name}.bias`, [outSize], zeros);
+    this.#place = store.places.addLinear(name, this.#weight, true);
   }
 
   forward(x: Tensor, options: ProductOptions = {}): Tensor {
     const { tensor, layout, scale } = this.#weight;
-    return linear(x, tensor, this.#bias.tensor, { ...options, weightLayout: layout, weightScale: scale });
+    const stored = { weightLayout: layout, weightScale: scale };
+    if (!this.#place.addition) return linear(x, tensor, this.#bias.tensor, { ...options, ...stored });
+    return finished(this.#place.complete(x, linear(x, tensor, this.#bias.tensor, stored)), options);
   }
+}
+
+/** What a product does last, where something was added to it before: act(y) + residual. */
+function finished(y: Tensor, { activation = "none", residual }: ProductOptions): Tensor {
+  const active = activated(y, activation);
+  return residual ? add(active, residual) : active;
 }

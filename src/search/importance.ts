@@ -1,7 +1,7 @@
 // How much each parameter mattered: PED-ANOVA (Watanabe, Bansal & Hutter, "PED-ANOVA: Efficiently Quantifying
 // Hyperparameter Importance in Arbitrary Subspaces", IJCAI 2023): the Pearson divergence between where a parameter's good
 // trials lie and where all of them lie. It sees each parameter alone; what two of them do only together it does not see.
-import { Random } from "../training/random.js";
+import { Random } from "../tensor/random-stream.js";
 import { placesOf } from "./places.js";
 import { type Dimension, dimensionsOf, type NumberDimension, type SearchSpace } from "./space.js";
 import { type Direction, rankTrials, type Trial } from "./trial.js";

@@ -1,6 +1,6 @@
 // Densities of one parameter, estimated from the places where it was tried (adaptive Parzen estimator: Bergstra et al.,
 // "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011, section 4.2).
-import type { Random } from "../training/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import type { ChoiceDimension, NumberDimension } from "./space.js";
 
 const { abs, cos, exp, log, max, min, PI, sqrt, SQRT2 } = Math;

@@ -1,8 +1,8 @@
 // One trial: what is tried (a Trainer with other arguments, or what a function makes of the parameters), and how it ended.
 import { AthanorError } from "../errors.js";
+import { Random } from "../tensor/random-stream.js";
 import type { ResolvedArgs, TrainingArgs } from "../training/args.js";
 import type { TrainEvent, TrainResult } from "../training/events.js";
-import { Random } from "../training/random.js";
 import { trainingArgNames } from "../training/resolve-args.js";
 import type { TrainableModel } from "../training/task.js";
 import { type Dimension, type Parameters, searchFault } from "./space.js";

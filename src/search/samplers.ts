@@ -1,5 +1,5 @@
 // How the parameters of the next trial are chosen: at random, from a grid, or by TPE.
-import { Random } from "../training/random.js";
+import { Random } from "../tensor/random-stream.js";
 import { gridOf } from "./grid.js";
 import { chooseAll } from "./places.js";
 import { type Dimension, type Parameters, searchFault } from "./space.js";

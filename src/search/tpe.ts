@@ -2,7 +2,7 @@
 // section 4): trials are split into a few good ones and the others, each parameter gets a density l over the good ones and a
 // density g over the others, and of some candidates drawn from l the one with the largest l / g is taken, which is the
 // one of largest expected improvement (section 4.1).
-import type { Random } from "../training/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import { type Density, parzenOfChoices, parzenOfNumbers } from "./parzen.js";
 import { chooseAll, placesOf } from "./places.js";
 import type { Dimension, Parameters } from "./space.js";

@@ -6,16 +6,36 @@ import { lengthLimit } from "../models/length-limit.js";
 import type { DataRow, PrepareContext, Task } from "../training/task.js";
 import { type SlidingOptions, slidingWindows } from "./causal-language-modeling/windows.js";
 import {
+  checkGeneration,
   type GenerationSettings,
   generated,
   generationOption,
   requireTokenizer,
   Texts,
+  withTokenizer,
 } from "./generation/generating.js";
 import { BlockMaker } from "./masked-language-modeling/group-texts.js";
-import { choiceOption, columnOf, optionFault, rowFault, textOf, wholeOption } from "./rows.js";
+import {
+  checkOptions,
+  choiceOption,
+  columnOf,
+  flagOption,
+  optionFault,
+  rowFault,
+  textOf,
+  wholeOption,
+} from "./rows.js";
 
 const TASK = "causalLanguageModeling";
+const OPTIONS = [
+  "textColumn",
+  "maxLength",
+  "stride",
+  "lineByLine",
+  "remainder",
+  "rowEnd",
+  "generation",
+] as const;
 
 export interface CausalLanguageModelingOptions {
   /** Default "text". */
@@ -65,6 +85,7 @@ export function causalLanguageModeling(options: CausalLanguageModelingOptions = 
     name: "causal-language-modeling",
     async prepare(rows, context) {
       const tokenizer = requireTokenizer(TASK, context.tokenizer);
+      checkGeneration(context.model, withTokenizer(settings.generation, tokenizer));
       const examples =
         context.labels === "none"
           ? await prompts(rows, context, settings)
@@ -75,7 +96,8 @@ export function causalLanguageModeling(options: CausalLanguageModelingOptions = 
     async respond(examples, model, context) {
       if (examples.some(({ labels }) => labels !== undefined))
         return examples.map(() => ({ text: "", candidates: [] }));
-      const sequences = await generated(TASK, model, examples, settings.generation, context);
+      const generation = withTokenizer(settings.generation, texts.tokenizerOf(TASK, examples[0]));
+      const sequences = await generated(TASK, model, examples, generation, context);
       return sequences.map((group, i) => {
         const candidates = group.map((ids) => texts.of(TASK, examples[i], ids));
         return { text: candidates[0], candidates };
@@ -87,13 +109,14 @@ export function causalLanguageModeling(options: CausalLanguageModelingOptions = 
 }
 
 function checked(options: CausalLanguageModelingOptions) {
+  checkOptions(TASK, options, OPTIONS);
   const { textColumn = "text", lineByLine = false, rowEnd = "", generation = {} } = options;
   if (typeof rowEnd !== "string") throw optionFault(TASK, "rowEnd", "a text", rowEnd);
   const maxLength = wholeOption(TASK, "maxLength", options.maxLength ?? 1024, 2);
   const stride = wholeOption(TASK, "stride", options.stride ?? maxLength, 1);
   if (stride > maxLength) throw optionFault(TASK, "stride", `at most maxLength, ${maxLength}`, stride);
   return {
-    ...{ textColumn, lineByLine, rowEnd, maxLength, stride },
+    ...{ textColumn, lineByLine: flagOption(TASK, "lineByLine", lineByLine), rowEnd, maxLength, stride },
     remainder: choiceOption(TASK, "remainder", options.remainder ?? "drop", ["drop", "keep"] as const),
     generation: generationOption(TASK, generation),
   };
@@ -152,14 +175,16 @@ function labelled(inputIds: Int32Array, row: number): Example {
   return { inputIds, labels: inputIds, row };
 }
 
-/** Texts to continue: cut at their beginning, where a prompt matters least. */
+/** Texts to continue: cut at their beginning, where a prompt matters least, so that there is room for new tokens. */
 async function prompts(
   rows: readonly DataRow[],
   context: PrepareContext,
   settings: Settings,
 ): Promise<Example[]> {
   const texts = rows.map((row, i) => textOf(TASK, row, i, settings.textColumn));
-  const most = lengthLimit(context.tokenizer!, context.model) - 1;
+  const { maxNewTokens } = settings.generation; // generate() checks it
+  const room = Number.isSafeInteger(maxNewTokens) ? Number(maxNewTokens) : 1;
+  const most = Math.max(1, lengthLimit(context.tokenizer!, context.model) - Math.max(1, room));
   const encodings = await context.tokenizer!.encodeBatchAsync(texts, { truncation: false });
   return encodings.map(({ ids }, row) => ({ inputIds: ids.length > most ? ids.slice(-most) : ids, row }));
 }

@@ -73,6 +73,12 @@ export function wholeOption(task: string, name: string, value: unknown, least: n
   throw optionFault(task, name, `an integer from ${least}`, value);
 }
 
+/** An option that must be true or false. @throws ERR_ARGUMENT */
+export function flagOption(task: string, name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw optionFault(task, name, "true or false", value);
+}
+
 /** An option that must be one of some words. @throws ERR_ARGUMENT */
 export function choiceOption<T extends string>(
   task: string,

@@ -1,18 +1,24 @@
 // Summarization: documents and summaries in, summaries out; ROUGE.
-
-import type { RougeTokenizer } from "../metrics/index.js";
-import { rouge, splitSentences } from "../metrics/index.js";
+import { type RougeTokenizer, rouge, splitSentences } from "../metrics/index.js";
 import type { DataRow, Task } from "../training/task.js";
 import {
   type GeneratedText,
   type SequenceToSequenceOptions,
   sequenceToSequence,
+  sequenceToSequenceOptions,
   type TextPair,
 } from "./generation/sequence-to-sequence.js";
-import { columnOf, textOf } from "./rows.js";
+import { checkOptions, choiceOption, columnOf, flagOption, textOf } from "./rows.js";
 import { textsOf } from "./translation.js";
 
 const TASK = "summarization";
+const OPTIONS = [
+  "documentColumn",
+  "summaryColumn",
+  "useStemmer",
+  "rougeTokenizer",
+  ...sequenceToSequenceOptions,
+] as const;
 
 export interface SummarizationOptions extends SequenceToSequenceOptions {
   /** Default "document". A list of sentences is joined by blanks. */
@@ -39,8 +45,12 @@ export interface SummarizationOptions extends SequenceToSequenceOptions {
  * const [{ text }] = await trainer.predict([{ document: "..." }]);
  */
 export function summarization(options: SummarizationOptions = {}): Task<GeneratedText> {
+  checkOptions(TASK, options, OPTIONS);
   const { documentColumn = "document", summaryColumn = "summary" } = options;
   const { useStemmer = true, rougeTokenizer: tokenizer } = options;
+  flagOption(TASK, "useStemmer", useStemmer);
+  if (tokenizer !== undefined && typeof tokenizer !== "function")
+    choiceOption(TASK, "rougeTokenizer", tokenizer, ["rouge", "characters"]);
   const { documentColumn: _d, summaryColumn: _s, useStemmer: _u, rougeTokenizer: _r, ...shared } = options;
   const pair: TextPair = {
     name: TASK,

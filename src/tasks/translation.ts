@@ -5,11 +5,21 @@ import {
   type GeneratedText,
   type SequenceToSequenceOptions,
   sequenceToSequence,
+  sequenceToSequenceOptions,
   type TextPair,
 } from "./generation/sequence-to-sequence.js";
-import { columnOf, rowFault, textOf } from "./rows.js";
+import { checkOptions, choiceOption, columnOf, rowFault, textOf } from "./rows.js";
 
 const TASK = "translation";
+/** How BLEU may cut words. */
+export const bleuTokenizers = ["13a", "zh", "char", "intl", "none"] as const;
+const OPTIONS = [
+  "sourceColumn",
+  "targetColumn",
+  "pairColumn",
+  "bleuTokenizer",
+  ...sequenceToSequenceOptions,
+] as const;
 
 export interface TranslationOptions extends SequenceToSequenceOptions {
   /** Default "source". */
@@ -39,7 +49,9 @@ export interface TranslationOptions extends SequenceToSequenceOptions {
  * const [{ text }] = await trainer.predict([{ source: "The cat sleeps." }]);
  */
 export function translation(options: TranslationOptions = {}): Task<GeneratedText> {
+  checkOptions(TASK, options, OPTIONS);
   const { sourceColumn = "source", targetColumn = "target", pairColumn, bleuTokenizer } = options;
+  if (bleuTokenizer !== undefined) choiceOption(TASK, "bleuTokenizer", bleuTokenizer, bleuTokenizers);
   const { bleuTokenizer: _b, sourceColumn: _s, targetColumn: _t, pairColumn: _p, ...shared } = options;
   const pairOf = (row: DataRow, index: number): DataRow => {
     if (pairColumn === undefined) return row;

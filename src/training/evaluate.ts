@@ -48,13 +48,14 @@ export async function evaluateExamples<Prediction>(
   const loss = new WeightedMean();
   const predictions: Prediction[] = [];
   const pending: PendingBatch[] = [];
+  let answered = 0; // batches: each draws from streams of its own
   const finishOne = async (): Promise<void> => {
     const batch = pending.shift()!;
     const outputs = await batch.outputs;
     // Without a single label the mean is NaN.
     if (batch.loss && batch.lossCount > 0) loss.add(await batch.loss, batch.lossCount);
     const found = task.respond
-      ? await task.respond(batch.examples, model, { signal, seed })
+      ? await task.respond(batch.examples, model, { signal, seed: (seed + answered++) % 2 ** 53 })
       : task.predict(outputs, batch.examples, model);
     for (const prediction of found) predictions.push(prediction);
   };

@@ -1,5 +1,6 @@
 // Training: optimizers, schedules and the Trainer.
 
+export { Random, type RandomPlace } from "../tensor/random-stream.js";
 export type { Every, GroupRule, ScheduleOptions, TrainingArgs } from "./args.js";
 export type { Outcome, RunContext, TrainerCallback } from "./callbacks/callback.js";
 export type { CallbackOption } from "./callbacks/callback-list.js";
@@ -32,7 +33,6 @@ export type { Optimizer, OptimizerOptions, StepOptions, StepResult } from "./opt
 export type { NamedParameters, ParameterGroup } from "./optimizers/parameter-groups.js";
 export { RmsProp, type RmsPropOptions } from "./optimizers/rmsprop.js";
 export { Sgd, type SgdOptions } from "./optimizers/sgd.js";
-export { Random, type RandomPlace } from "./random.js";
 export { type Schedule, type ScheduleName, schedules } from "./schedule.js";
 export type { DataRow, OutputValues, PrepareContext, Task, TrainableModel } from "./task.js";
 export { Trainer, type TrainerOptions } from "./trainer.js";

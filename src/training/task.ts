@@ -4,9 +4,9 @@ import type { Batch, Example } from "../models/batch.js";
 import type { CheckpointTensor } from "../models/checkpoint-files.js";
 import type { LossOptions } from "../models/loss-options.js";
 import type { Generator } from "../tensor/random.js";
+import type { Random } from "../tensor/random-stream.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
-import type { Random } from "./random.js";
 
 /** What a model's forward gives: a loss where the batch has labels, and other outputs by name. */
 export interface TrainableOutput {
@@ -35,6 +35,8 @@ export interface TrainableModel {
   gradientCheckpointing?: boolean;
   /** Continues prompts, or answers sources, token by token; for tasks that respond. */
   generate?(examples: readonly Example[], options: object): Promise<{ sequences: Int32Array[] }>;
+  /** What generate() does where a call says nothing. */
+  generationConfig?: object;
   /** Label smoothing and weights of classes; a model without it has a loss of its own. */
   setLoss?(options: LossOptions): unknown;
   /** What a checkpoint holds, where that is not parameters(); refreshWeights() is called after changes. */

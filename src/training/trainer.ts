@@ -2,6 +2,7 @@
 import { AthanorError } from "../errors.js";
 import type { Example } from "../models/batch.js";
 import { defaultTask } from "../tasks/default-task.js";
+import { Random } from "../tensor/random-stream.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { ResolvedArgs, TrainingArgs } from "./args.js";
 import type { Outcome } from "./callbacks/callback.js";
@@ -11,7 +12,6 @@ import { type DataMark, markData } from "./checkpoint.js";
 import { argumentFault as fault } from "./checks.js";
 import { evaluateExamples } from "./evaluate.js";
 import type { TrainEvent, TrainResult } from "./events.js";
-import { Random } from "./random.js";
 import { resolveArgs } from "./resolve-args.js";
 import { Rest } from "./rest.js";
 import { TrainingRun } from "./run.js";

@@ -318,6 +318,15 @@ describe("misuse", () => {
     expect(model.adapter).toBeUndefined();
   });
 
+  test("more than there is memory for: the model is what it was", async () => {
+    const [before, logits] = [[...model.parameters().keys()], await logitsOf(model)];
+    expectCode(() => addLora(model, { rank: 2 ** 40 }), "ERR_OUT_OF_MEMORY", /bytes were needed/);
+    expectCode(() => addAdapters(model, { size: 2 ** 40 }), "ERR_OUT_OF_MEMORY", /bytes were needed/);
+    expect([model.adapter, [...model.parameters().keys()]]).toEqual([undefined, before]);
+    expectSameBits(await logitsOf(model), logits, "logits");
+    addLora(model).remove();
+  });
+
   test("a second one", () => {
     const first = addLora(model);
     expectCode(() => addAdapters(model), "ERR_ARGUMENT", "must have no adapter yet");
@@ -329,6 +338,7 @@ describe("misuse", () => {
     ["biases", { bias: "all" }, /bias must be "none", got "all"/],
     ["DoRA", { use_dora: true }, /use_dora must be left out, got true/],
     ["ranks by name", { rank_pattern: { query: 8 } }, /rank_pattern must be left out/],
+    ["no expression", { target_modules: "(query" }, /target_modules must be names or a regular expression/],
     ["no rank", { r: 0 }, /rank must be an integer from 1, got 0/],
     ["other targets", { target_modules: ["q_proj"] }, /targetModules must be names of products/],
     ["more targets", { target_modules: ["query", "value"] }, /tensors must be of the adapter.*intermediate/],
@@ -356,9 +366,8 @@ describe("misuse", () => {
     await expectCodeAsync(loadAdapter(model, join(folder, "none")), "ERR_CHECKPOINT", "adapter_config.json");
   });
 
-  test("families without places for them", async () => {
+  test("families without places for adapters", async () => {
     const gpt2 = await AutoModelForCausalLM.fromPretrained(modelFolder("gpt2-lm"));
-    expectCode(() => addLora(gpt2), "ERR_ARGUMENT", "addLora: targetModules must be names of products");
     const message = "addAdapters: model must be one with layers that adapters can be put into, got none";
     expectCode(() => addAdapters(gpt2), "ERR_ARGUMENT", message);
     gpt2.dispose();
@@ -367,7 +376,8 @@ describe("misuse", () => {
   test("of other heads' defaults: language models keep theirs frozen, bare models have none", async () => {
     const masked = await AutoModelForMaskedLM.fromPretrained(modelFolder("bert-masked-lm"));
     const bare = await AutoModel.fromPretrained(modelFolder("bert-model"));
-    for (const one of [masked, bare]) {
+    const pair = await AutoModelForSeq2SeqLM.fromPretrained(modelFolder("encoder-decoder-bert-pair"));
+    for (const one of [masked, bare, pair]) {
       const own = addLora(one);
       expect(own.modulesToSave).toEqual([]);
       expect([...own.parameters().keys()].every((parameter) => parameter.includes(".lora_"))).toBe(true);

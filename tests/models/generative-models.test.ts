@@ -10,7 +10,7 @@ import { noGrad, scope } from "../../src/tensor/scope.js";
 import { tensor } from "../../src/tensor/tensor.js";
 import { inFolder } from "../data/temporary.js";
 import { digestOf, load, sources, withModel } from "../support/generative-models.js";
-import { expectCode, onCuda } from "../support/ops.js";
+import { expectCode, expectCodeAsync, onCuda } from "../support/ops.js";
 
 describe("targets", () => {
   test.each([
@@ -95,6 +95,20 @@ describe("targets", () => {
       expect(Array.from(await batch.extra.nextLabels.data())).toEqual([6, 7, -100, -100, -100, -100]);
       expect(batch.lossCount).toBe(2);
     });
+  });
+});
+
+test("an encoder's own vocabulary: sources are checked by it, targets by the decoder's", async () => {
+  await withModel(load("marian-mt-own-words"), async (model) => {
+    const options = { maxNewTokens: 3 };
+    const { sequences } = await model.generate([{ inputIds: [5, 47, 49] }], options); // 50 words, the decoder has 44
+    expect(sequences).toHaveLength(1);
+    const wrong = (example: Example) => () => model.generate([example], options);
+    const message = (which: string, most: number, came: number) =>
+      `generate: ${which} of example 0 must be tokens from 0 to ${most}, got ${came}`;
+    await expectCodeAsync(wrong({ inputIds: [50] }), "ERR_ARGUMENT", message("inputIds", 49, 50));
+    const target = { inputIds: [5], decoderInputIds: [2, 44] };
+    await expectCodeAsync(wrong(target), "ERR_ARGUMENT", message("decoderInputIds", 43, 44));
   });
 });
 

@@ -14,7 +14,7 @@ import {
 } from "../../src/index.js";
 import { noGrad } from "../../src/tensor/scope.js";
 import { autoClassOf } from "../support/auto-classes.js";
-import { examplesOf, modelCase, modelFolder } from "../support/model-fixtures.js";
+import { encoderOutputsOf, examplesOf, modelCase, modelFolder } from "../support/model-fixtures.js";
 import { expectClose, expectCode, expectSameBits } from "../support/ops.js";
 import { tinyModel, tinyRows, tinyTokenizer } from "../training/support.js";
 
@@ -85,6 +85,20 @@ test.each(families)(
     for (const model of [masked, whole, pruned]) model.dispose();
   },
 );
+
+test("a decoder keeps all heads of its look at an encoder's output", async () => {
+  const c = await modelCase("bert-causal-lm-cross");
+  const auto = autoClassOf("bert-causal-lm-cross");
+  const [masked, whole] = [await auto.fromPretrained(c.folder), await auto.fromPretrained(c.folder)];
+  await mask(masked, "bert.encoder.layer", "attention.output.dense", { 0: [1] }, 8);
+  const pruned = pruneHeads(whole, { 0: [1] });
+  const logits = (model: Model) =>
+    noGrad(() =>
+      model.forward(model.collate(examplesOf(c)), { encoderOutputs: encoderOutputsOf(c) }),
+    ).logits.data();
+  expectClose(await logits(pruned), Array.from(await logits(masked)), 2e-6, "logits");
+  for (const model of [masked, whole, pruned]) model.dispose();
+});
 
 describe("a pruned model", () => {
   test("is saved and loaded by its config, and pruned again by the old numbers", async () => {

@@ -169,6 +169,16 @@ describe("cross-attention", () => {
     });
   });
 
+  test("a source gets rows side by side or none: gaps may be too short", () => {
+    cache = new KeyValueCache({ layers: 1, width, maxRows: 10 });
+    const [first] = cache.admit([4]);
+    cache.admit([4]);
+    cache.release(first);
+    const c = cache;
+    expect(() => c.admit([6])).toThrow(expect.objectContaining({ code: "ERR_OUT_OF_MEMORY" }));
+    expect(c.admit([2, 2, 2]).map(({ crossBegin }) => crossBegin)).toEqual([0, 2, 8]);
+  });
+
   test("misuse has codes", () => {
     cache = new KeyValueCache({ layers: 1, width, maxRows: 4 });
     const c = cache;

@@ -83,6 +83,11 @@ test("predicting: prompts, of which the end counts", async () => {
     "in the west always moon sets in the east [SEP]".replace(/^/, "rises "),
   );
   expect(examples.map(({ labels }) => labels)).toEqual([undefined, undefined]);
+  const [{ inputIds }] = await causalLanguageModeling({ generation: { maxNewTokens: 8 } }).prepare(
+    [long],
+    contextOf(tokenizer, "predict"),
+  );
+  expect(textOf(inputIds!)).toBe("in the east [SEP]"); // twelve positions, of which eight stay free
 });
 
 test("translation: sources with their prefix, targets as labels, pairs in a column", async () => {
@@ -171,6 +176,19 @@ test.each([
     () => causalLanguageModeling({ maxLength: 1 }),
     "causalLanguageModeling: maxLength must be an integer from 2, got 1",
   ],
+  [
+    () => causalLanguageModeling({ lineByLine: "yes" as never }),
+    'causalLanguageModeling: lineByLine must be true or false, got "yes"',
+  ],
+  [
+    () => translation({ bleuTokenizer: "13b" as never }),
+    'translation: bleuTokenizer must be one of 13a, zh, char, intl, none, got "13b"',
+  ],
+  [
+    () => summarization({ rougeTokenizer: "zh" as never }),
+    'summarization: rougeTokenizer must be one of rouge, characters, got "zh"',
+  ],
+  [() => summarization({ useStemmer: 1 as never }), "summarization: useStemmer must be true or false, got 1"],
   [() => translation({ generation: 4 as never }), "translation: generation must be an object, got 4"],
   [() => translation({ prefix: 4 as never }), "translation: prefix must be a text, got 4"],
   [

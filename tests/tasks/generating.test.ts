@@ -11,6 +11,7 @@ import { noGrad } from "../../src/tensor/scope.js";
 import { Trainer } from "../../src/training/index.js";
 import { errorOf } from "../data/temporary.js";
 import { uniform } from "../support/random.js";
+import { loadFamily } from "../tokenizers/sentencepiece-folder.js";
 import { wordTokenizer } from "./language-support.js";
 
 const numbers = "one two three four five six".split(" ");
@@ -102,6 +103,20 @@ test("texts are continued as they were learnt", async () => {
   expect(text.startsWith("two three")).toBe(true);
 });
 
+test("texts drawn in different batches are drawn anew, and again the same", async () => {
+  const generation = { doSample: true, temperature: 5, topK: 0, maxNewTokens: 3 };
+  const task = causalLanguageModeling({ generation });
+  const predicted = async () => {
+    const trainer = new Trainer({ model: counter, tokenizer, task, args: { evalBatchSize: 1, seed: 3 } });
+    return (await trainer.predict(Array.from({ length: 6 }, () => ({ text: "one" })))).map(
+      ({ text }) => text,
+    );
+  };
+  const texts = await predicted();
+  expect(new Set(texts).size).toBeGreaterThan(3);
+  expect(await predicted()).toEqual(texts);
+});
+
 test("perplexity is exp of the mean over tokens, windows or not", async () => {
   const rows = counting.slice(0, 5);
   const ids = rows.map(({ text }) => tokenizer.encode(text).ids);
@@ -135,6 +150,31 @@ test("translations are learnt and scored", async () => {
   expect(alone).toEqual({ loss });
 });
 
+test("mBART: texts end with their language's code, with that of the target the decoder begins", async () => {
+  const languages = await loadFamily("mbart", { srcLang: "en_XX", tgtLang: "ro_RO" });
+  const [english, romanian] = ["en_XX", "ro_RO"].map((code) => languages.tokenToId(code));
+  const ids = { pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, decoder_start_token_id: 2 };
+  const config = { ...pair, ...ids, model_type: "mbart", vocab_size: languages.vocabSize };
+  const model = await AutoModelForSeq2SeqLM.fromConfig(config, { seed: 2 });
+  const task = translation({ generation: { maxNewTokens: 2 } });
+  const rows = [{ source: "one", target: "unu" }];
+  const context = { model, tokenizer: languages, rest: async () => {} };
+  const [{ inputIds, labels }] = await task.prepare(rows, { ...context, labels: "required" });
+  expect((inputIds as Int32Array).at(-1)).toBe(english);
+  expect((labels as Int32Array).at(-1)).toBe(romanian);
+  expect((await model.collate([{ inputIds, labels }]).decoder!.inputIds.data())[0]).toBe(romanian);
+  const starts: number[] = [];
+  const generate = model.generate.bind(model);
+  model.generate = async (...call) => {
+    const result = await generate(...call);
+    starts.push(result.sequences[0][0]);
+    return result;
+  };
+  await new Trainer({ model, tokenizer: languages, task }).predict(rows);
+  expect(starts).toEqual([romanian]);
+  model.dispose();
+});
+
 test("summaries are scored by ROUGE, several of one source are candidates", async () => {
   const rows = translations
     .slice(0, 10)
@@ -147,6 +187,21 @@ test("summaries are scored by ROUGE, several of one source are candidates", asyn
   const [{ text, candidates }] = await trainer.predict([{ document: "four five" }]);
   expect(candidates).toHaveLength(3);
   expect([text, candidates[0]]).toEqual(["vier funf", "vier funf"]);
+});
+
+test("stop strings end texts; options that contradict each other are told before a run's first step", async () => {
+  const short = translation({ generation: { maxNewTokens: 8, stopStrings: ["sechs"] } });
+  const trainer = new Trainer({ model: translator, tokenizer, task: short });
+  expect((await trainer.predict([{ source: "two six one" }]))[0].text).toBe("zwei sechs");
+  const wrong = { numBeams: 2, numReturnSequences: 3 };
+  const message = "generate: numReturnSequences must be at most numBeams (2), got 3";
+  for (const [model, task, train] of [
+    [translator, translation({ generation: wrong }), translations],
+    [counter, causalLanguageModeling({ generation: wrong }), counting],
+  ] as const) {
+    const run = () => new Trainer({ model, tokenizer, task, train, args: { maxSteps: 1 } }).train();
+    expect(await errorOf(run)).toEqual({ code: "ERR_ARGUMENT", message });
+  }
 });
 
 test("pipelines name their results as Transformers does", async () => {

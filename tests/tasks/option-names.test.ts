@@ -2,15 +2,19 @@
 import { expect, test } from "@jest/globals";
 import type { AnyTask } from "../../src/tasks/entry.js";
 import {
+  causalLanguageModeling,
   maskedLanguageModeling,
   multipleChoice,
   preTraining,
   questionAnswering,
+  summarization,
   textClassification,
   tokenClassification,
+  translation,
 } from "../../src/tasks/index.js";
 import type { TrainableModel } from "../../src/training/index.js";
 
+const pairs = { translation, summarization };
 const tasks = {
   textClassification,
   tokenClassification,
@@ -18,11 +22,14 @@ const tasks = {
   questionAnswering,
   maskedLanguageModeling,
   preTraining,
+  causalLanguageModeling,
+  ...pairs,
 } as Record<string, (options: object) => unknown>;
 
 const columns: Record<string, string> = {
   ...{ textClassification: "pairColumn", tokenClassification: "tagsColumn", multipleChoice: "contextColumn" },
   ...{ questionAnswering: "answersColumn", maskedLanguageModeling: "textColumn", preTraining: "pairColumn" },
+  ...{ causalLanguageModeling: "textColumn", translation: "targetColumn", summarization: "documentColumn" },
 };
 
 test.each(Object.keys(tasks))("%s", (name) => {
@@ -33,7 +40,8 @@ test.each(Object.keys(tasks))("%s", (name) => {
   expect(() => tasks[name]({ [columns[name]]: 5 })).toThrow(
     refusal(`${name}: ${columns[name]} must be the name of a column, got 5`),
   );
-  expect(() => tasks[name]({ [columns[name]]: undefined, maxLength: 16 })).not.toThrow();
+  const known = name in pairs ? { maxSourceLength: 16 } : { maxLength: 16 };
+  expect(() => tasks[name]({ [columns[name]]: undefined, ...known })).not.toThrow();
 });
 
 test.each<[string, AnyTask, string]>([

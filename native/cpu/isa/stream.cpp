@@ -1,5 +1,5 @@
-// Few rows against packed weights. What bounds them is reading the weights once, so every tile also fetches
-// its share of the panel that comes next: memory is then busy while the registers are.
+// Register tiles against packed weights. What bounds few rows is reading the weights once, so every tile also
+// fetches its share of what comes next: memory is then busy while the registers are.
 #include "cpu/isa/isa.h"
 #include "cpu/isa/vector.h"
 
@@ -28,6 +28,12 @@ void stream(const StreamTile& t) {
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) sum[r][v] = vf{};
+  }
+  // Writing C would wait for its lines to come.
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) __builtin_prefetch(t.c + r * t.ldc + v * W, 1, 3);
   }
   const float* a[groups];
   size_t lda = t.lda, ahead_step = t.ahead_step;

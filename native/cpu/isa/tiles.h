@@ -22,7 +22,7 @@ struct Tile {
   bool add;
 };
 
-// Few rows against packed weights, which stream from memory: C (rows, columns) = A B + bias, plus C if `add`.
+// Against packed weights, which stream from memory: C (rows, columns) = A B + bias, plus C if `add`.
 // B is read once from end to end, f32 or bf16; while it is multiplied, `ahead` (what comes after it) is
 // fetched into the cache, `ahead_step` bytes for each k. A is (rows, k) by rows.
 struct StreamTile {
@@ -92,7 +92,7 @@ struct GemmTiles {
   void (*dots)(const Dots&);
 };
 
-// [vectors - 1][rows - 1] again, for few rows.
+// [vectors - 1][rows - 1] again, against packed weights.
 struct StreamTiles {
   void (*f32[most_tile_vectors][most_tile_rows])(const StreamTile&);
   void (*bf16[most_tile_vectors][most_tile_rows])(const StreamTile&);

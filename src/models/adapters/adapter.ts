@@ -17,7 +17,8 @@ export interface AdapterOptions {
 }
 
 // Their heads belong to the pre-trained model.
-const LANGUAGE_MODEL = /(MaskedLM|PreTraining|LMHeadModel|ConditionalGeneration|MTModel)$/;
+const LANGUAGE_MODEL =
+  /(MaskedLM|PreTraining|LMHeadModel|ConditionalGeneration|MTModel|EncoderDecoderModel)$/;
 
 // Apart from those of the model's own fresh weights.
 const FIRST_CALL = 2 ** 41;
@@ -30,7 +31,7 @@ export abstract class Adapter {
   readonly #frozen: string[] = [];
   #attached = true;
 
-  /** @param declare makes the parameters and attaches what uses them */
+  /** @param declare makes the parameters; what uses them is attached when all have their memory */
   protected constructor(
     readonly model: Model,
     private readonly who: string,
@@ -41,10 +42,16 @@ export abstract class Adapter {
     this.modulesToSave = checkedModules(who, model, options.modulesToSave);
     const generator = new Generator(options.seed ?? 0, FIRST_CALL);
     const before = new Set([...store.all()].map(({ name }) => name));
-    declare(store);
-    this.names = new Set([...store.all()].map(({ name }) => name).filter((name) => !before.has(name)));
-    model.declared();
-    store.initialize((name) => this.names.has(name), generator, model.queue);
+    const own = () => new Set([...store.all()].map(({ name }) => name).filter((name) => !before.has(name)));
+    try {
+      declare(store);
+      this.names = own();
+      model.declared();
+      store.initialize((name) => this.names.has(name), generator, model.queue);
+    } catch (error) {
+      store.remove(own()); // names that are there already, or more than there is memory for
+      throw error;
+    }
     for (const [name, parameter] of model.parameters()) {
       if (this.names.has(name) || this.#isSaved(name) || !parameter.requiresGrad) continue;
       parameter.requiresGrad = false;

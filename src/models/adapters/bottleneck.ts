@@ -38,9 +38,12 @@ export class BottleneckAdapters extends Adapter {
     if (!Number.isSafeInteger(size) || size < 1) throw fault("size", "an integer from 1", size);
     const name = options.activation ?? (placement === "pfeiffer" ? "relu" : "gelu");
     const activation = knownActivation(name);
+    let added: Bottleneck[] = [];
     super(model, "BottleneckAdapters", options, (store) => {
-      for (const place of places)
-        place.adapter = new Bottleneck(store, place, { kind: placement, size, activation });
+      added = places.map((place) => new Bottleneck(store, place, { kind: placement, size, activation }));
+    });
+    places.forEach((place, i) => {
+      place.adapter = added[i];
     });
     this.placement = placement;
     this.size = size;

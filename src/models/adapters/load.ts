@@ -8,13 +8,13 @@ import { BottleneckAdapters } from "./bottleneck.js";
 import { readAdapterConfig, readAdapterHeader } from "./files.js";
 import { Lora } from "./lora.js";
 
-// What a LoraConfig may say that would need other arithmetic; each must be absent or empty.
+// What a LoraConfig may say that would need other arithmetic; each must be absent or empty. What fan_in_fan_out says is
+// no such thing: PEFT, too, goes by the layers.
 const UNKNOWN_TO_US = [
   "alora_invocation_tokens",
   "alpha_pattern",
   "arrow_config",
   "exclude_modules",
-  "fan_in_fan_out",
   "kasa_config",
   "layer_replication",
   "layers_pattern",
@@ -108,9 +108,19 @@ function targetsOf(model: Model, { target_modules: targets }: ModelConfig): stri
     const ofHead = new Set(model.parts.headParameters);
     return all.filter((name) => !ofHead.has(`${name}.weight`));
   }
-  if (typeof targets === "string") return new RegExp(`^(?:${targets})$`);
+  if (typeof targets === "string") return wholeNames(targets);
   const known = (target: unknown) => all.some((name) => name === target || name.endsWith(`.${target}`));
   return Array.isArray(targets) ? targets.filter(known) : (targets as never);
+}
+
+/** @throws ERR_ARGUMENT for a text that is no expression */
+function wholeNames(targets: string): RegExp {
+  try {
+    return new RegExp(`^(?:${targets})$`);
+  } catch (cause) {
+    const message = `target_modules must be names or a regular expression, ${(cause as Error).message}`;
+    throw new AthanorError("ERR_ARGUMENT", message, { cause });
+  }
 }
 
 function wrong(folder: string, what: string): AthanorError {

@@ -19,12 +19,13 @@ export interface LoraOptions extends AdapterOptions {
   dropout?: number;
   /**
    * Which products: their whole names or the ends of them (`["query", "value"]`), or an expression found in them.
-   * Default: the queries and values of attention, as Hu et al. found enough (section 7.1).
+   * Default: the queries and values of attention, as Hu et al. found enough (section 7.1); of GPT-2, which has them in
+   * one product with the keys, that product (`c_attn`).
    */
   targetModules?: readonly string[] | RegExp;
 }
 
-const DEFAULT_TARGETS = ["query", "value", "q_lin", "v_lin", "q_proj", "v_proj", "q", "v"];
+const DEFAULT_TARGETS = ["query", "value", "q_lin", "v_lin", "q_proj", "v_proj", "q", "v", "c_attn"];
 
 export class Lora extends Adapter {
   readonly rank: number;
@@ -35,19 +36,19 @@ export class Lora extends Adapter {
   readonly #added: LowRank[];
   /** The weights before merging, so that unmerging gives their bits. */
   #originals: Tensor[] | undefined;
+  /** Which of A and B, all of them in order, were trained before merging. */
+  #trained: boolean[] = [];
 
   /** @internal Use addLora(). */
   constructor(model: Model, options: LoraOptions) {
     const { rank, alpha, dropout, targets, places } = resolved(model, options);
     const added: LowRank[] = [];
     super(model, "Lora", options, (store) => {
-      for (const place of places) {
-        const isTraining = () => model.training;
-        const low = new LowRank(store, place, { rank, scaling: alpha / rank, dropout, isTraining });
-        place.addition = low;
-        added.push(low);
-      }
+      const isTraining = () => model.training;
+      for (const place of places)
+        added.push(new LowRank(store, place, { rank, scaling: alpha / rank, dropout, isTraining }));
     });
+    for (const low of added) low.place.addition = low;
     this.rank = rank;
     this.alpha = alpha;
     this.dropout = dropout;
@@ -78,7 +79,8 @@ export class Lora extends Adapter {
       scope(() => noGrad(() => native.copy(handles.of(tensor), handles.of(add(tensor, low.delta())))));
       low.place.addition = undefined;
     }
-    this.#train(false);
+    this.#trained = this.#own().map(({ requiresGrad }) => requiresGrad);
+    for (const tensor of this.#own()) tensor.requiresGrad = false;
     return this;
   }
 
@@ -95,7 +97,9 @@ export class Lora extends Adapter {
       low.place.addition = low;
     }
     this.#free();
-    this.#train(true);
+    this.#own().forEach((tensor, i) => {
+      tensor.requiresGrad = this.#trained[i];
+    });
     return this;
   }
 
@@ -107,8 +111,8 @@ export class Lora extends Adapter {
     return this.model;
   }
 
-  #train(value: boolean): void {
-    for (const { a, b } of this.#added) for (const { tensor } of [a, b]) tensor.requiresGrad = value;
+  #own(): Tensor[] {
+    return this.#added.flatMap(({ a, b }) => [a.tensor, b.tensor]);
   }
 
   #free(): void {
@@ -138,7 +142,7 @@ export class Lora extends Adapter {
       target_modules: this.targetModules,
       modules_to_save: this.modulesToSave.length > 0 ? this.modulesToSave : null,
       bias: "none",
-      fan_in_fan_out: false,
+      fan_in_fan_out: this.#added.some(({ place }) => place.fanInFanOut),
       init_lora_weights: true,
       inference_mode: true,
     };

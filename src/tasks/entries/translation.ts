@@ -2,7 +2,7 @@
 import { AutoModelForSeq2SeqLM } from "../../models/index.js";
 import { factoryOptions, type TaskEntry } from "../entry.js";
 import { generationOf, generationOptions, pairOptions } from "../generation/options.js";
-import { translation } from "../translation.js";
+import { bleuTokenizers, translation } from "../translation.js";
 
 const options: TaskEntry["options"] = [
   {
@@ -21,7 +21,7 @@ const options: TaskEntry["options"] = [
   },
   {
     name: "bleuTokenizer",
-    kind: ["13a", "zh", "char", "intl", "none"],
+    kind: bleuTokenizers,
     default: "13a",
     description: "how BLEU cuts words",
   },

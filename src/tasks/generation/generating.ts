@@ -1,5 +1,7 @@
 // What tasks that generate text share: the model's generate(), its options, and ids to text.
 import { AthanorError } from "../../errors.js";
+import type { GenerateOptions } from "../../generation/options.js";
+import { resolveSettings } from "../../generation/settings.js";
 import type { Example } from "../../models/batch.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import type { TrainableModel } from "../../training/task.js";
@@ -29,6 +31,23 @@ export async function generated(
   const { sequences } = await model.generate(prompts, { seed, ...settings, signal });
   const each = sequences.length / examples.length;
   return examples.map((_, i) => sequences.slice(i * each, (i + 1) * each));
+}
+
+/**
+ * Options that contradict each other or the model's are told while preparing, before a run's first step; where there are
+ * none, a model's own are nobody's concern before it generates.
+ */
+export function checkGeneration(
+  { generate, generationConfig = {} }: TrainableModel,
+  settings: GenerationSettings,
+): void {
+  if (typeof generate !== "function" || Object.keys(settings).length === 0) return;
+  resolveSettings(settings as GenerateOptions, generationConfig);
+}
+
+/** With what stop strings are found by. */
+export function withTokenizer(settings: GenerationSettings, tokenizer: Tokenizer): GenerationSettings {
+  return settings.stopStrings ? { tokenizer, ...settings } : settings;
 }
 
 /** What a task remembers of examples, so that predictions become text: only preparing knows the tokenizer. */

@@ -4,13 +4,15 @@ import type { Example } from "../../models/batch.js";
 import { lengthLimit } from "../../models/length-limit.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "../../training/task.js";
-import { optionFault, wholeOption } from "../rows.js";
+import { flagOption, optionFault, wholeOption } from "../rows.js";
 import {
+  checkGeneration,
   type GenerationSettings,
   generated,
   generationOption,
   requireTokenizer,
   Texts,
+  withTokenizer,
 } from "./generating.js";
 
 /** Options of translation and summarization. */
@@ -26,6 +28,15 @@ export interface SequenceToSequenceOptions {
   /** Whether an evaluation generates, for the scores of texts; false gives the loss alone. Default true. */
   generateInEvaluation?: boolean;
 }
+
+/** Their names. */
+export const sequenceToSequenceOptions = [
+  "prefix",
+  "maxSourceLength",
+  "maxTargetLength",
+  "generation",
+  "generateInEvaluation",
+] as const;
 
 /** What sets the two tasks apart. */
 export interface TextPair {
@@ -57,13 +68,13 @@ export function sequenceToSequence(
     if (value !== undefined) wholeOption(pair.name, name, value, 1);
   const settings = generationOption(pair.name, generation);
   if (typeof prefix !== "string") throw optionFault(pair.name, "prefix", "a text", prefix);
-  if (typeof generateInEvaluation !== "boolean")
-    throw optionFault(pair.name, "generateInEvaluation", "true or false", generateInEvaluation);
+  flagOption(pair.name, "generateInEvaluation", generateInEvaluation);
   const texts = new Texts();
   return {
     name: taskName,
     async prepare(rows, context) {
       const tokenizer = requireTokenizer(pair.name, context.tokenizer);
+      checkGeneration(context.model, withTokenizer(settings, tokenizer));
       const examples: Example[] = [];
       for (let first = 0; first < rows.length; first += TEXTS_PER_CALL) {
         const part = rows.slice(first, first + TEXTS_PER_CALL);
@@ -81,8 +92,9 @@ export function sequenceToSequence(
     async respond(examples, model, context) {
       const labelled = examples.every(({ labels }) => labels !== undefined);
       if (labelled && !generateInEvaluation) return examples.map(() => ({ text: "", candidates: [] }));
-      const start = languageStart(model, texts.tokenizerOf(pair.name, examples[0]));
-      const sequences = await generated(pair.name, model, examples, { ...start, ...settings }, context);
+      const tokenizer = texts.tokenizerOf(pair.name, examples[0]);
+      const all = { ...languageStart(model, tokenizer), ...withTokenizer(settings, tokenizer) };
+      const sequences = await generated(pair.name, model, examples, all, context);
       return sequences.map((group, i) => {
         const candidates = group.map((ids) => texts.of(pair.name, examples[i], ids).trim());
         return { text: candidates[0], candidates };

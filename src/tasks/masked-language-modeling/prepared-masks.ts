@@ -2,13 +2,13 @@
 // masks of a text are filled. Only preparing knows the tokenizer.
 import { AthanorError } from "../../errors.js";
 import type { Example } from "../../models/batch.js";
+import type { Random } from "../../tensor/random-stream.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import {
   type LanguageModelingCollator,
   languageModelingCollator,
   type MaskableExample,
 } from "../../training/collators/language-modeling.js";
-import type { Random } from "../../training/random.js";
 import { type FilledMask, filledMasks } from "./predictions.js";
 
 export interface MaskOptions {

@@ -1,7 +1,7 @@
 // Pairs of sentences for pre-training. Next sentence (Devlin et al. 2019, section 3.1, and the authors'
 // create_pretraining_data.py): half of the second segments come from another document. Sentence order (Lan et al. 2020,
 // section 3.1): half of the pairs are swapped. A segment is one sentence or several.
-import type { Random } from "../../training/random.js";
+import type { Random } from "../../tensor/random-stream.js";
 
 /** The tokens of a sentence, without special ones. */
 export interface Sentence {

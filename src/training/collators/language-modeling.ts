@@ -3,7 +3,7 @@
 // by the mask token, 10 % by a random token, 10 % stay. Causal: every token is a label.
 import { AthanorError } from "../../errors.js";
 import type { Example } from "../../models/batch.js";
-import type { Random } from "../random.js";
+import type { Random } from "../../tensor/random-stream.js";
 import { idsOf } from "../task.js";
 import { type Collated, layOut, type PaddingOptions, type PaddingTokens } from "./collated.js";
 

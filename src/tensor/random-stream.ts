@@ -1,5 +1,6 @@
-// Random numbers of training's own decisions (masks, pairs of sentences), by Philox4x32-10 (Salmon et al., SC11): every
-// place of a run has its own stream, so that a resumed run draws what the uninterrupted one draws.
+// Random numbers of what is decided in TypeScript (masks, pairs of sentences, sampled tokens), by Philox4x32-10
+// (Salmon et al., SC11): every place of a run has its own stream, so that a resumed run draws what the uninterrupted
+// one draws. Those of dropout and fresh weights: random.ts.
 import { AthanorError } from "../errors.js";
 
 // Dropout takes its keys from the seed alone, and a seed has 53 bits: with the topmost bit set, no key is the same.
