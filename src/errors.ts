@@ -2,23 +2,26 @@
 // stand apart (tokenizers, data, metrics) can use it too.
 
 /** Stable error codes; a message may change, a code does not. */
-export type ErrorCode =
-  | "ERR_SHAPE"
-  | "ERR_DTYPE"
-  | "ERR_DEVICE"
-  | "ERR_ARGUMENT"
-  | "ERR_DISPOSED"
-  | "ERR_VERSION"
-  | "ERR_QUEUE_FULL"
-  | "ERR_OUT_OF_MEMORY"
-  | "ERR_CUDA"
-  | "ERR_CHECKPOINT"
-  | "ERR_TOKENIZER"
-  | "ERR_DATA"
-  | "ERR_HUB"
-  | "ERR_NATIVE_LOAD"
-  | "ERR_ABORTED"
-  | "ERR_INTERNAL";
+export const errorCodes = [
+  "ERR_SHAPE",
+  "ERR_DTYPE",
+  "ERR_DEVICE",
+  "ERR_ARGUMENT",
+  "ERR_DISPOSED",
+  "ERR_VERSION",
+  "ERR_QUEUE_FULL",
+  "ERR_OUT_OF_MEMORY",
+  "ERR_CUDA",
+  "ERR_CHECKPOINT",
+  "ERR_TOKENIZER",
+  "ERR_DATA",
+  "ERR_HUB",
+  "ERR_NATIVE_LOAD",
+  "ERR_ABORTED",
+  "ERR_INTERNAL",
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
 
 /**
  * Every error that the package throws or rejects with. Test `error.code`, not `instanceof`: errors may

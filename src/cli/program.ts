@@ -1,6 +1,6 @@
 // The program `athanor`: its commands, and what they share.
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { packageVersion } from "../package-version.js";
 import { addConvertCommand } from "./convert.js";
 import { addDiagnoseCommand } from "./diagnose.js";
 import { addEvaluateCommand } from "./evaluate.js";
@@ -45,9 +45,4 @@ function* allCommands(command: Command): Generator<Command> {
 /** On a pipe too, lines that a person can read. */
 function helpWidth(): number {
   return Math.min(process.stdout.columns ?? 110, 120);
-}
-
-function packageVersion(): string {
-  const file = new URL("../../../package.json", import.meta.url);
-  return JSON.parse(readFileSync(file, "utf8")).version;
 }

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { requireOneStack } from "../embeddings/layer-choice.js";
 import { AthanorError } from "../errors.js";
 import { writeFileAtomic } from "../models/atomic-file.js";
 import type { Example } from "../models/index.js";
@@ -70,7 +71,7 @@ async function runReport(folder: string, values: ReportValues): Promise<void> {
   const parts: ReportParts = { run, search, ...(rows && (await rowParts(folder, rows, values))) };
   const page = await reportHtml(parts);
   await writeFileAtomic(output, page);
-  console.log(`${output} (${Math.ceil(page.length / 1024)} kB)`);
+  console.log(`${output} (${Math.ceil(Buffer.byteLength(page) / 1024)} kB)`);
 }
 
 async function searchOf(folder: string): Promise<JournalContents | undefined> {
@@ -129,6 +130,7 @@ async function attentionOf(
   row: DataRow,
   number: number,
 ): Promise<AttentionRow> {
+  requireOneStack("--attention", model.parts);
   const context = { model, tokenizer, labels: "none" as const, purpose: "predict" as const };
   const [first] = await task.prepare([row], { ...context, rest: async () => {} });
   const example: Example = first.choices?.[0] ?? first;

@@ -69,13 +69,15 @@ async function runSearch(entry: TaskEntry, values: SearchValues): Promise<void> 
   const progress = new Progress(process.stderr);
   const say = (line: string) => progress.line(line);
   await checkOutput(values);
-  const journal = await journalIn(values);
+  const journal = journalIn(values);
   const parts = await searchParts(entry, values, say);
   const plain = parts.trainerOf({});
   checkTarget(
     plain,
     dimensionsOf(space).filter(({ name }) => !isOfModel(name)),
   );
+  // Only now, when nothing was found wrong, are the trials of an earlier search given up.
+  if (values.overwrite) await rm(journal, { force: true });
   const found = await interruptible(journal, say, (signal) =>
     search(parts.trainerOf, space, {
       ...{ trials, sampler, pruner, seed, journal, resume, signal, direction: directionOf(plain) },
@@ -99,7 +101,18 @@ async function trainBest(
   const [model, args] = [await parts.modelOf(parameters), parts.argsWith(parameters)];
   const { settings, task, rows, tokenizer } = parts;
   const training = { entry, settings, task, parts: rows, model, tokenizer, args, progress };
-  return (await trainAndSave(training, values.output)).metrics;
+  const next = "the trials are over, --resume trains again from the beginning";
+  return (await interrupted(next, () => trainAndSave(training, values.output))).metrics;
+}
+
+/** `work`; an end by Ctrl-C says what is left. */
+async function interrupted<T>(left: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as AthanorError).code !== "ERR_ABORTED") throw error;
+    throw new AthanorError("ERR_ABORTED", `search: stopped by Ctrl-C; ${left}`, { cause: error });
+  }
 }
 
 async function readSpace(file: string): Promise<SearchSpace> {
@@ -117,14 +130,10 @@ async function readSpace(file: string): Promise<SearchSpace> {
 }
 
 /** The file that keeps the trials. Two searches in one folder would be taken for one. */
-async function journalIn({ output, resume, overwrite }: TrainValues): Promise<string> {
+function journalIn({ output, resume, overwrite }: TrainValues): string {
   const file = join(output, JOURNAL_FILE);
-  if (!existsSync(file) || resume) return file;
-  if (!overwrite) {
-    throw usage("--output must be a folder without a search, or come with --resume or --overwrite", file);
-  }
-  await rm(file);
-  return file;
+  if (!existsSync(file) || resume || overwrite) return file;
+  throw usage("--output must be a folder without a search, or come with --resume or --overwrite", file);
 }
 
 /** Ctrl-C ends the search at once; the trials that are over are kept. */
@@ -140,12 +149,9 @@ async function interruptible<T>(
     abort.abort();
   };
   process.on("SIGINT", onSignal);
+  const left = `${journal} has the trials so far, --resume goes on from there`;
   try {
-    return await work(abort.signal);
-  } catch (error) {
-    if ((error as AthanorError).code !== "ERR_ABORTED") throw error;
-    const left = `${journal} has the trials so far, --resume goes on from there`;
-    throw new AthanorError("ERR_ABORTED", `search: stopped by Ctrl-C; ${left}`, { cause: error });
+    return await interrupted(left, () => work(abort.signal));
   } finally {
     process.off("SIGINT", onSignal);
   }

@@ -1,5 +1,6 @@
 // Eigenvalues and eigenvectors of small symmetric matrices, by cyclic Jacobi rotations (Golub & Van Loan, "Matrix
 // Computations", section 8.5).
+import type { Rest } from "../training/rest.js";
 
 export interface Eigen {
   /** In descending order. */
@@ -10,13 +11,16 @@ export interface Eigen {
 
 const SWEEPS = 60;
 
-/** @param matrix (n, n), symmetric */
-export function symmetricEigen(matrix: readonly (readonly number[])[]): Eigen {
+/** The event loop has its turn between rows. @param matrix (n, n), symmetric */
+export async function symmetricEigen(matrix: readonly (readonly number[])[], rest: Rest): Promise<Eigen> {
   const a = matrix.map((row) => [...row]);
   const size = a.length;
   const rows = a.map((_, i) => a.map((_, j) => (i === j ? 1 : 0)));
   for (let sweep = 0; sweep < SWEEPS && isCoupled(a); sweep++) {
-    for (let p = 0; p < size; p++) for (let q = p + 1; q < size; q++) rotate(a, rows, p, q);
+    for (let p = 0; p < size; p++) {
+      for (let q = p + 1; q < size; q++) rotate(a, rows, p, q);
+      await rest.ifDue();
+    }
   }
   const order = a.map((_, i) => i).sort((i, j) => a[j][j] - a[i][i]);
   return { values: order.map((i) => a[i][i]), vectors: order.map((i) => rows[i]) };

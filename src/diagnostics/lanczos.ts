@@ -50,7 +50,7 @@ export async function lanczos(
       for (const vector of basis) await addScaled(product, -(await dot(product, vector, rest)), vector, rest);
     }
     const beta = await norm(product, rest);
-    const eigen = symmetricEigen(tridiagonal(diagonal, beside));
+    const eigen = await symmetricEigen(tridiagonal(diagonal, beside), rest);
     const residuals = eigen.vectors.map((vector) => beta * Math.abs(vector[k]));
     const scale = Math.max(...eigen.values.map(Math.abs));
     const wanted = [...residuals.slice(0, count), residuals[residuals.length - 1]];

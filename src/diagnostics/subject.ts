@@ -8,7 +8,7 @@ import { epochBatches } from "../training/batches.js";
 import { countsNothing } from "../training/step.js";
 import { requireLoss, type Task, type TrainableModel, tokenCount } from "../training/task.js";
 
-/** The mean loss of a batch, and its weight in the mean over batches (default 1): how many labels it counts. */
+/** The mean loss of a batch, and its weight in the mean over batches (above 0, default 1): how many labels it counts. */
 export interface BatchLoss {
   loss: Tensor;
   weight?: number;

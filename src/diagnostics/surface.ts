@@ -190,8 +190,16 @@ export class LossSurface {
   }
 
   #lossOf(batch: number): Required<BatchLoss> {
-    const given = this.subject.loss(batch);
-    return "loss" in given ? { weight: 1, ...given } : { loss: given, weight: 1 };
+    const given: unknown = this.subject.loss(batch);
+    const { loss, weight = 1 } = (
+      Object.hasOwn(Object(given), "loss") ? given : { loss: given }
+    ) as BatchLoss;
+    if (typeof loss?.item !== "function") {
+      throw diagnosticsFault("loss", "a function that gives a Tensor, or { loss, weight }", given);
+    }
+    if (weight > 0 && Number.isFinite(weight)) return { loss, weight };
+    loss.dispose();
+    throw diagnosticsFault("weight", "above 0", weight);
   }
 
   #write(values: Float32Array): void {

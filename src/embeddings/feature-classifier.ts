@@ -22,6 +22,7 @@ import {
   type LayerCombination,
   layerCount,
   layerPlaces,
+  requireOneStack,
 } from "./layer-choice.js";
 import { fault } from "./text-batches.js";
 
@@ -120,6 +121,7 @@ function featureParts(config: ModelConfig, options: FeatureOptions & FromConfigO
   const labelled = options.labels ? withLabels(config, options.labels) : config;
   const full = { ...labelled, [ENTRY]: { layers, combine, pooling } };
   const { parts, rules } = modelParts(full, "Model");
+  requireOneStack(WHO, parts);
   const { store, encoder } = parts;
   const places = layerPlaces(WHO, layers, layerCount({ sizes: encoder.sizes, config }));
   const how = checkedCombination(WHO, combine);

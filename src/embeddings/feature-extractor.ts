@@ -12,6 +12,7 @@ import {
   type LayerCombination,
   layerCount,
   layerPlaces,
+  requireOneStack,
 } from "./layer-choice.js";
 import {
   type BatchWork,
@@ -24,7 +25,7 @@ import {
 } from "./text-batches.js";
 
 export interface FeatureExtractorOptions extends Omit<TextOptions, "signal"> {
-  /** Any model with an encoder; its weights are not changed. */
+  /** Any encoder, or a decoder such as GPT-2; its weights are not changed. */
   model: Model;
   tokenizer: Tokenizer;
   /** 0: the embeddings, 1 and up: the layers, negative from the last, or all; default -1. */
@@ -51,11 +52,12 @@ export class FeatureExtractor {
   /** Numbers of one vector. */
   readonly width: number;
 
-  /** @throws ERR_ARGUMENT for an unknown layer, pooling or combination */
+  /** @throws ERR_ARGUMENT for an unknown layer, pooling or combination, and for an encoder with a decoder */
   constructor(options: FeatureExtractorOptions) {
     const who = "FeatureExtractor";
     const { model, tokenizer, layers = -1, combine = "concat", pooling = "mean" } = options;
     if (!model || !tokenizer) throw fault(who, "model and tokenizer must be given", "none");
+    requireOneStack(who, model.parts);
     this.#options = options;
     this.#places = layerPlaces(who, layers, layerCount(model));
     this.#combine = checkedCombination(who, combine);

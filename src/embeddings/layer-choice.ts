@@ -1,6 +1,6 @@
 // Which of an encoder's hidden states are taken, and how several become one.
 import { AthanorError } from "../errors.js";
-import type { Model } from "../models/model.js";
+import type { Model, ModelParts } from "../models/model.js";
 import type { ScalarMix } from "../nn/scalar-mix.js";
 import { add, mul } from "../tensor/ops/elementwise.js";
 import { concat } from "../tensor/ops/shape.js";
@@ -9,6 +9,13 @@ import type { Tensor } from "../tensor/tensor.js";
 /** How several layers become one: side by side (Devlin et al. 2018, section 5.3), added, their mean, or a learned mix. */
 export const layerCombinations = ["concat", "sum", "mean", "mix"] as const;
 export type LayerCombination = (typeof layerCombinations)[number];
+
+/** Features are those of one stack of layers. @throws ERR_ARGUMENT for an encoder with a decoder */
+export function requireOneStack(who: string, { encoder, architecture }: ModelParts): void {
+  if (!encoder.decoder?.encode) return;
+  const needed = "model must be an encoder or a decoder, not both";
+  throw new AthanorError("ERR_ARGUMENT", `${who}: ${needed}, got ${architecture}`);
+}
 
 /** How many layers run: ALBERT's groups may hold several. */
 export function layerCount({ sizes, config }: Pick<Model, "sizes" | "config">): number {

@@ -75,15 +75,15 @@ export async function semanticSearch(
   const other = widthOf(who, "corpus", corpus);
   if (width !== other) throw fault(who, `corpus must hold vectors of ${width} numbers`, other);
   const block = Math.max(1, Math.floor(SCORES_AT_ONCE / corpus.length));
-  const rows = matrix(corpus, width);
+  const matrixOf = (vectors: Vectors) =>
+    scope(() => (scoreFunction === "cosine" ? l2Normalize(matrix(vectors, width)) : matrix(vectors, width)));
+  const rows = matrixOf(corpus);
   const found: SearchHit[][] = [];
   try {
     for (let first = 0; first < queries.length; first += block) {
       const part = queries.slice(first, first + block);
       const { scores } = scope(() => {
-        const asked = matrix(part, width);
-        const [a, b] = scoreFunction === "cosine" ? [l2Normalize(asked), l2Normalize(rows)] : [asked, rows];
-        return { scores: noGrad(() => matmul(a, b, { transposeB: true })).data() };
+        return { scores: noGrad(() => matmul(matrixOf(part), rows, { transposeB: true })).data() };
       });
       const values = await scores;
       for (let i = 0; i < part.length; i++) {

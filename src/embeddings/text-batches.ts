@@ -12,6 +12,7 @@ import type { TextOrPair } from "../tokenizers/batch.js";
 import type { EncodeOptions } from "../tokenizers/options.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import { orderedBatches } from "../training/batches.js";
+import { evaluating } from "../training/task.js";
 
 /** How texts go through a model. */
 export interface TextOptions {
@@ -94,8 +95,8 @@ export function rowsOf(values: Float32Array, batch: Batch): Float32Array[] {
 }
 
 /**
- * Runs `work` over examples in batches of like lengths, longest first: what does not fit into memory shows at once. The
- * model's mode is restored; at most two batches are under way, and the event loop has a turn after each.
+ * Runs `work` over examples in batches of like lengths, longest first: what does not fit into memory shows at once. At
+ * most two batches are under way, and the event loop has a turn after each; then the model's mode is what it was.
  *
  * @returns one array per example, in order
  */
@@ -111,41 +112,35 @@ export async function runExamples(
   const order = examples.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a]);
   const results = new Array<Float32Array>(examples.length);
   const pending: Promise<void>[] = [];
-  const training = model.training;
-  model.eval();
-  try {
-    for (const places of orderedBatches(lengths, { batchSize })) {
-      if (pending.length >= 2) await pending.shift();
-      await ready();
-      const rows = places.map((place) => order[place]);
-      const reading = read(
-        model,
-        rows.map((row) => examples[row]),
-        work,
-      ).then((arrays) => {
-        arrays.forEach((array, i) => {
-          results[rows[i]] = array;
-        });
+  for (const places of orderedBatches(lengths, { batchSize })) {
+    if (pending.length >= 2) await pending.shift();
+    await ready();
+    const rows = places.map((place) => order[place]);
+    const reading = read(
+      model,
+      rows.map((row) => examples[row]),
+      work,
+    ).then((arrays) => {
+      arrays.forEach((array, i) => {
+        results[rows[i]] = array;
       });
-      reading.catch(() => {}); // awaited in turn; one that fails first must not count as unhandled
-      pending.push(reading);
-      await turn(who, signal);
-    }
-    await Promise.all(pending);
-  } finally {
-    if (training) model.train();
+    });
+    reading.catch(() => {}); // awaited in turn; one that fails first must not count as unhandled
+    pending.push(reading);
+    await turn(who, signal);
   }
+  await Promise.all(pending);
   return results;
 }
 
 function read(model: Model, examples: Example[], work: BatchWork): Promise<Float32Array[]> {
   const batch = model.collate(examples);
   try {
-    return scope(() => {
-      const values = noGrad(() => work.apply(batch)).data();
+    const { values } = scope(() => {
       // In an object of its own: a scope refuses to return a promise.
-      return { values };
-    }).values.then((values) => work.cut(values as Float32Array, batch));
+      return { values: noGrad(() => evaluating(model, () => work.apply(batch))).data() };
+    });
+    return values.then((values) => work.cut(values as Float32Array, batch));
   } finally {
     batch.dispose();
   }

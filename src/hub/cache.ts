@@ -5,7 +5,7 @@
 
 import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 
 export const COMMIT = /^[0-9a-f]{40}$/;
 
@@ -70,16 +70,55 @@ export async function filesBelow(folder: string): Promise<string[]> {
   return names.filter((_, i) => whole[i]).map((name) => name.replaceAll("\\", "/"));
 }
 
+const PART = ".incomplete";
+
 /** Makes a file beside its place and moves it there. */
 export async function appears(file: string, make: (part: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  const part = `${file}.${randomUUID()}.incomplete`;
+  const part = `${file}.${randomUUID()}${PART}`;
   try {
     await make(part);
     await rename(part, file);
   } catch (error) {
     await rm(part, { force: true });
     throw error;
+  }
+}
+
+// A download that lives writes within minutes, or gives up.
+const ABANDONED_MS = 15 * 60_000;
+
+/**
+ * Takes over, as `part`, what a process that was killed has left of a file: the longest such part, the others are removed.
+ * Whether there was one.
+ */
+export async function takeOver(file: string, part: string): Promise<boolean> {
+  const folder = dirname(file);
+  const start = `${basename(file)}.`;
+  const parts: { path: string; size: number }[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    // Not HASH.incomplete, which is another library's.
+    if (!name.startsWith(start) || !name.slice(start.length).endsWith(PART)) continue;
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > ABANDONED_MS) parts.push({ path, size: found.size });
+  }
+  parts.sort((a, b) => b.size - a.size);
+  let taken = false;
+  for (const { path } of parts) {
+    if (taken) await rm(path, { force: true });
+    else taken = await wasMoved(path, part);
+  }
+  return taken;
+}
+
+/** Not where another process was first. */
+async function wasMoved(path: string, to: string): Promise<boolean> {
+  try {
+    await rename(path, to);
+    return true;
+  } catch {
+    return false;
   }
 }
 

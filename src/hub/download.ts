@@ -1,11 +1,11 @@
-// Downloads one file into the cache: goes on where a connection was cut, checks size and hash, and lets the file
-// appear when it is whole. Calls that want the same file at once share one download.
+// Downloads one file into the cache: goes on where a connection was cut or a process killed, checks size and hash, and
+// lets the file appear when it is whole. Calls that want the same file at once share one download.
 
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { AthanorError } from "../errors.js";
-import { appears, type RepositoryCache } from "./cache.js";
+import { appears, type RepositoryCache, takeOver } from "./cache.js";
 import { type HubClient, type HubFile, Unreachable, WrongBytes } from "./client.js";
 import type { HubProgress, HubSettings } from "./settings.js";
 
@@ -27,6 +27,8 @@ interface Running {
 const TRIES = 5;
 const FIRST_PAUSE_MS = 200;
 const PROGRESS_MS = 100;
+// Some tenths of a millisecond.
+const HASHED_AT_ONCE = 1 << 18;
 const running = new Map<string, Running>();
 
 /** Makes sure that a file's blob is in the cache. Rejects with ERR_HUB, ERR_ABORTED. */
@@ -62,10 +64,12 @@ async function download(
   part: string,
   listeners: Running["listeners"],
 ): Promise<void> {
-  const handle = await open(part, "wx");
+  const begun = await takeOver(context.cache.blob(file.hash), part);
+  const handle = await open(part, begun ? "r+" : "wx");
   try {
     const tell = teller(context.repository, file, listeners);
-    let digest = await receive(context, file, handle, tell);
+    if (begun) await handle.truncate(Math.min(file.size, (await handle.stat()).size));
+    let digest = await receive(context, file, handle, tell, begun);
     // Once more from the beginning: a part of a wrong file may have been joined with the right one.
     if (digest !== file.hash) digest = await receive(context, file, handle, tell);
     if (digest !== file.hash) {
@@ -80,18 +84,20 @@ async function download(
   }
 }
 
-/** Writes the file and gives the hash of what came. */
+/** Writes the file, after what `begun` says is there, and gives the hash of it all. */
 async function receive(
   { client, commit, settings, repository }: DownloadContext,
   file: HubFile,
   handle: FileHandle,
   tell: (loaded: number) => void,
+  begun = false,
 ): Promise<string> {
   let hash = freshHash(file);
-  let received = 0;
+  let received = begun ? await hashed(handle, hash) : 0;
   for (let failures = 0; ; ) {
     const before = received;
     try {
+      if (received > 0 && received === file.size) return hash.digest("hex");
       for await (const bytes of client.bytes(commit, file, received)) {
         if (received + bytes.length > file.size) throw new WrongBytes(`more than its ${file.size} bytes`);
         await handle.write(bytes, 0, bytes.length, received);
@@ -111,6 +117,17 @@ async function receive(
       }
       await rested(FIRST_PAUSE_MS * 2 ** (failures - 1), settings.signal);
     }
+  }
+}
+
+/** Hashes a file from its beginning and gives its length. */
+async function hashed(handle: FileHandle, hash: Hash): Promise<number> {
+  const buffer = Buffer.alloc(HASHED_AT_ONCE);
+  for (let length = 0; ; ) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, length);
+    if (bytesRead === 0) return length;
+    hash.update(buffer.subarray(0, bytesRead));
+    length += bytesRead;
   }
 }
 

@@ -17,8 +17,10 @@ export type { CallOptions } from "./kind.js";
 export { type Pipeline, type PipelineOptions, type PipelineTask, pipeline } from "./pipeline.js";
 export type {
   AskedQuestion,
+  ChoiceQuestion,
   FilledToken,
   FillMaskCall,
   FoundAnswer,
   QuestionAnsweringCall,
 } from "./questions.js";
+export type { ExtractedFeatures, FeatureExtractionCall, ZeroShotCall } from "./representations.js";

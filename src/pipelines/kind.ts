@@ -20,7 +20,14 @@ export interface PipelineParts {
 }
 
 export interface PipelineKind<Input, Options extends CallOptions, Result> {
-  auto: AutoClass;
+  /** Loads the model. */
+  auto: Pick<AutoClass, "fromPretrained">;
+  /** The option that may also be the second argument of a call, before the others. */
+  second?: string;
+  /** Parameters that no result depends on: a checkpoint may lack them. */
+  unused?: RegExp;
+  /** Throws ERR_ARGUMENT for a model that cannot do it. */
+  check?(parts: PipelineParts): void;
   /** Results of inputs, one each. Rejects with ERR_ARGUMENT for an input or option that is none. */
   run(parts: PipelineParts, inputs: readonly Input[], options: Options): Promise<Result[]>;
 }

@@ -7,14 +7,18 @@ import { AutoTokenizer, type Tokenizer } from "../tokenizers/index.js";
 import { textClassificationKind, tokenClassificationKind } from "./classification.js";
 import { summarizationKind, textGenerationKind, textToTextKind, translationKind } from "./generation.js";
 import type { CallOptions, PipelineKind } from "./kind.js";
-import { fillMaskKind, questionAnsweringKind } from "./questions.js";
+import { fillMaskKind, multipleChoiceKind, questionAnsweringKind } from "./questions.js";
+import { featureExtractionKind, zeroShotKind } from "./representations.js";
 
 const kinds = {
   "text-classification": textClassificationKind,
   "sentiment-analysis": textClassificationKind,
   "token-classification": tokenClassificationKind,
   ner: tokenClassificationKind,
+  "zero-shot-classification": zeroShotKind,
+  "feature-extraction": featureExtractionKind,
   "question-answering": questionAnsweringKind,
+  "multiple-choice": multipleChoiceKind,
   "fill-mask": fillMaskKind,
   "text-generation": textGenerationKind,
   "text2text-generation": textToTextKind,
@@ -30,12 +34,27 @@ type Parts<Task extends PipelineTask> =
     ? { input: Input; options: Options; result: Result }
     : never;
 
+/** What may be the second argument of a call: the labels of zero-shot classification. */
+type Second<Task extends PipelineTask> = Parts<Task>["options"] extends { candidateLabels: infer Labels }
+  ? Labels
+  : never;
+
 /** A function for one input, or for a list of them, which are computed in batches without padding. */
 export interface Pipeline<Task extends PipelineTask> {
   (input: Parts<Task>["input"], options?: Parts<Task>["options"]): Promise<Parts<Task>["result"]>;
   (
     inputs: readonly Parts<Task>["input"][],
     options?: Parts<Task>["options"],
+  ): Promise<Parts<Task>["result"][]>;
+  (
+    input: Parts<Task>["input"],
+    second: Second<Task>,
+    options?: Partial<Parts<Task>["options"]>,
+  ): Promise<Parts<Task>["result"]>;
+  (
+    inputs: readonly Parts<Task>["input"][],
+    second: Second<Task>,
+    options?: Partial<Parts<Task>["options"]>,
   ): Promise<Parts<Task>["result"][]>;
   readonly task: Task;
   readonly model: Model;
@@ -53,13 +72,15 @@ export interface PipelineOptions extends FromPretrainedOptions {
 /**
  * A pipeline for a task, with a model of a folder or of the Hub, or one that is there already.
  *
- * Rejects as `fromPretrained` does; with ERR_ARGUMENT for an unknown task, a model without tokenizer, and ERR_CHECKPOINT for a
+ * Rejects as `fromPretrained` does; with ERR_ARGUMENT for an unknown task, a model without tokenizer or of another kind, and ERR_CHECKPOINT for a
  * checkpoint without the head that the task needs, whose answers would be random.
  *
  * @example
  * const classify = await pipeline("text-classification", "./reviews-bert");
  * await classify("What a film!"); // { label: "positive", score: 0.98 }
  * await classify(["Good.", "Bad."], { topK: 2 });
+ * const judge = await pipeline("zero-shot-classification", "./nli-model");
+ * await judge("My card is gone.", ["lost card", "transfer"]); // { sequence, labels, scores }, the best label first
  */
 export async function pipeline<Task extends PipelineTask>(
   task: Task,
@@ -72,7 +93,8 @@ export async function pipeline<Task extends PipelineTask>(
   }
   const kind = kinds[task] as unknown as PipelineKind<unknown, CallOptions, unknown>;
   const { model, tokenizer, owned } = await partsOf(task, kind, modelOrFolder, options);
-  const call = async (input: unknown, callOptions: CallOptions = {}) => {
+  const call = async (input: unknown, ...others: unknown[]) => {
+    const callOptions = optionsOf(task, kind, others);
     const list = Array.isArray(input);
     if (list && input.length === 0) return [];
     const found = await kind.run({ model, tokenizer }, list ? input : [input], callOptions);
@@ -84,6 +106,18 @@ export async function pipeline<Task extends PipelineTask>(
   return Object.assign(call, { task, model, tokenizer, dispose }) as unknown as Pipeline<Task>;
 }
 
+/** Options alone, or after what the kind takes as the second argument. @throws ERR_ARGUMENT */
+function optionsOf(
+  task: PipelineTask,
+  { second }: PipelineKind<unknown, CallOptions, unknown>,
+  [first = {}, options]: readonly unknown[],
+): CallOptions {
+  if (typeof first === "object" && first !== null && !Array.isArray(first)) return first as CallOptions;
+  if (second !== undefined) return { ...(options as CallOptions), [second]: first };
+  const came = first === null ? "null" : Array.isArray(first) ? "a list" : typeof first;
+  throw new AthanorError("ERR_ARGUMENT", `pipeline ${task}: options must be an object, got ${came}`);
+}
+
 async function partsOf(
   task: PipelineTask,
   kind: PipelineKind<unknown, CallOptions, unknown>,
@@ -93,12 +127,14 @@ async function partsOf(
   if (typeof modelOrFolder !== "string") {
     if (!modelOrFolder)
       throw new AthanorError("ERR_ARGUMENT", "pipeline: needs a model or a folder, got neither");
-    if (tokenizer) return { model: modelOrFolder, tokenizer, owned: false };
-    throw new AthanorError("ERR_ARGUMENT", "pipeline: tokenizer must be given beside a model, got none");
+    if (!tokenizer)
+      throw new AthanorError("ERR_ARGUMENT", "pipeline: tokenizer must be given beside a model, got none");
+    kind.check?.({ model: modelOrFolder, tokenizer });
+    return { model: modelOrFolder, tokenizer, owned: false };
   }
   const model = await kind.auto.fromPretrained(modelOrFolder, options);
   try {
-    const { missing } = model.loadReport;
+    const missing = model.loadReport.missing.filter((name) => !kind.unused?.test(name));
     if (missing.length > 0) {
       throw new AthanorError(
         "ERR_CHECKPOINT",
@@ -108,6 +144,7 @@ async function partsOf(
     const own =
       tokenizer ??
       (await AutoTokenizer.fromPretrained(modelOrFolder, takeHubOptions("pipeline", options).hub));
+    kind.check?.({ model, tokenizer: own });
     return { model, tokenizer: own, owned: true };
   } catch (error) {
     model.dispose();

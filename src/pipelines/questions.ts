@@ -1,8 +1,14 @@
-// Pipelines that answer out of a text: extractive question answering, and the filling of masks.
-import { AutoModelForMaskedLM, AutoModelForQuestionAnswering } from "../models/index.js";
+// Pipelines that answer: out of a text, by one of several choices, and in the place of a mask.
+import {
+  AutoModelForMaskedLM,
+  AutoModelForMultipleChoice,
+  AutoModelForQuestionAnswering,
+} from "../models/index.js";
 import {
   type MaskedLanguagePrediction,
+  type MultipleChoice,
   maskedLanguageModeling,
+  multipleChoice,
   type QuestionAnswer,
   questionAnswering,
 } from "../tasks/index.js";
@@ -10,6 +16,7 @@ import { type CallOptions, checkedTopK, inputFault, type PipelineKind, results, 
 
 const ANSWERS = "question-answering";
 const MASKS = "fill-mask";
+const CHOICES = "multiple-choice";
 
 export interface AskedQuestion {
   question: string;
@@ -108,5 +115,33 @@ export const fillMaskKind: PipelineKind<string, FillMaskCall, FilledToken[] | Fi
       // As in Transformers: a list for each mask only where there are several.
       return lists.length === 1 ? lists[0] : lists;
     });
+  },
+};
+
+export interface ChoiceQuestion {
+  context: string;
+  /** A question, or the beginning of a sentence that the choices end. */
+  question?: string;
+  /** Two or more. */
+  choices: readonly string[];
+}
+
+/** Transformers has no such pipeline: the fields are those of the task. */
+export const multipleChoiceKind: PipelineKind<ChoiceQuestion, CallOptions, MultipleChoice> = {
+  auto: AutoModelForMultipleChoice,
+  async run(parts, inputs, options) {
+    const rows = inputs.map((input, i) => {
+      if (typeof input !== "object" || input === null)
+        throw inputFault(CHOICES, i, "{ context, question, choices }", input);
+      const { context, question, choices } = input;
+      if (!Array.isArray(choices) || choices.length < 2)
+        throw inputFault(CHOICES, i, "one with at least two choices", choices);
+      return {
+        context: textInput(CHOICES, context, i),
+        ...(question !== undefined && { question: textInput(CHOICES, question, i) }),
+        choices: choices.map((choice) => textInput(CHOICES, choice, i)),
+      };
+    });
+    return (await results(parts, multipleChoice(), rows, options)) as MultipleChoice[];
   },
 };

@@ -92,8 +92,11 @@ function thinned(steps: readonly TrainEvent[]): TrainEvent[] {
   if (size <= 1) return [...steps];
   return Array.from({ length: Math.ceil(steps.length / size) }, (_, i) => {
     const part = steps.slice(i * size, (i + 1) * size);
-    const mean = (of: (event: TrainEvent) => number) =>
-      part.reduce((sum, event) => sum + of(event), 0) / part.length;
+    // What is not finite is null in a log, and would count as 0.
+    const mean = (of: (event: TrainEvent) => number) => {
+      const values = part.map(of).filter(Number.isFinite);
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    };
     return {
       ...part[part.length - 1],
       loss: mean(({ loss }) => loss),

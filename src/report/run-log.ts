@@ -25,6 +25,7 @@ export async function readRunLog(folder: string, log = join(folder, LOG_FILE)): 
     "the outputFolder of a training run, with run.json in it",
   );
   const manifest = parsed<RunManifest>(text, join(folder, "run.json"));
+  requireParts(manifest, join(folder, "run.json"));
   const lines = (await textOf(log, `a log of the run's events (jsonlLog("${log}"))`)).split("\n");
   const complete = lines.slice(0, -1);
   const events = complete.map((line, i) => parsed<TrainEvent>(line, `${log}:${i + 1}`));
@@ -35,6 +36,17 @@ export async function readRunLog(folder: string, log = join(folder, LOG_FILE)): 
     steps: steps.length > 0 ? steps : events.filter(({ type }) => type === "log"),
     evaluations: events.filter(({ type }) => type === "evaluate"),
   };
+}
+
+const PARTS = ["model", "args", "data", "versions", "machine"] as const;
+
+function requireParts(manifest: Partial<RunManifest>, file: string): void {
+  const missing = PARTS.find((name) => typeof manifest[name] !== "object" || manifest[name] === null);
+  if (missing === undefined) return;
+  throw new AthanorError(
+    "ERR_DATA",
+    `${file}: must be what a training run writes, got one without ${missing}`,
+  );
 }
 
 async function textOf(file: string, needed: string): Promise<string> {

@@ -33,7 +33,7 @@ export class Journal {
    * Begins a journal, or goes on with it.
    *
    * Rejects with ERR_ARGUMENT for a file that is there and not to be resumed; with ERR_CHECKPOINT for one that cannot be
-   * written, that is damaged before its last line, or is another search's.
+   * written, that is no journal, is damaged before its last line, or is another search's.
    */
   static async open(file: string, header: JournalHeader, resume: boolean): Promise<Journal> {
     const handle = await openFile(file);
@@ -43,6 +43,7 @@ export class Journal {
         throw searchFault("journal", "a file that is not there yet, or come with resume: true", file);
       }
       const { lines, length } = wholeLines(file, bytes);
+      headerOf(file, bytes, lines);
       if (length < bytes.length) await handle.truncate(length);
       const journal = new Journal(file, handle, trialsOf(file, lines, header));
       if (lines.length === 0) await journal.#write(header);
@@ -97,8 +98,8 @@ export async function readJournal(file: string): Promise<JournalContents> {
     throw fileFault(file, "a journal of a search", (cause as NodeJS.ErrnoException).code, cause);
   }
   const { lines } = wholeLines(file, bytes);
-  const [header] = lines;
-  if (header?.type !== "search") throw fileFault(file, "a journal of a search", "another first line");
+  const header = headerOf(file, bytes, lines);
+  if (!header) throw fileFault(file, "a journal of a search", "one without its first line");
   return { space: header.space, direction: header.direction, trials: trialsOf(file, lines, header) };
 }
 
@@ -127,6 +128,16 @@ function wholeLines(file: string, bytes: Buffer): { lines: Line[]; length: numbe
     length = end + 1;
   }
   return { lines, length };
+}
+
+const START = '{"type":"search",';
+
+/** The first line; undefined where it is cut. Another file is refused, lest it be taken for a cut journal and lost. */
+function headerOf(file: string, bytes: Buffer, [line]: readonly Line[]): JournalHeader | undefined {
+  if (line?.type === "search") return line;
+  const [text] = bytes.toString("utf8", 0, 40).replaceAll("\0", "").split("\n");
+  if (line === undefined && START.startsWith(text.slice(0, START.length))) return undefined;
+  throw fileFault(file, "a journal of a search", `another first line: ${text}`);
 }
 
 function parsed(text: string): Line | undefined {

@@ -1,4 +1,5 @@
-// Which trials end early: the median stopping rule (Golovin et al., "Google Vizier", KDD 2017, section 3.2.2).
+// Which trials end early: the median stopping rule (Golovin et al., "Google Vizier", KDD 2017, section 3.2.2), but by what
+// the others had at the same evaluation, not by their running averages, which an early value weighs down.
 import { searchFault } from "./space.js";
 import { bestValue, type Direction, type Evaluation, isBetter, type Trial } from "./trial.js";
 
@@ -30,8 +31,8 @@ export function prunerOf(name: PrunerName, direction: Direction, options: Median
     if (count <= warmupEvaluations) return false;
     const complete = trials.filter(({ state }) => state === "complete");
     if (complete.length < startupTrials) return false;
-    // By the number of the evaluation, not by step: trials may differ in the size of their batches. A trial that was
-    // pruned before was compared itself; the median stays that of all who came so far.
+    // By the number of the evaluation, not by step: trials may differ in the size of their batches. Trials that were
+    // pruned count as far as they came: without them the bar would rise with each one.
     const others = trials.flatMap(({ state, evaluations: own }) =>
       state !== "failed" && own.length >= count ? [own[count - 1].value] : [],
     );

@@ -1,7 +1,7 @@
 // The best parameters of a search once more: to keep the model.
 import type { TrainingArgs } from "../training/args.js";
 import type { TrainResult } from "../training/events.js";
-import { argsOf, type SearchTarget, type SearchTrainer, trialSeed } from "./run-trial.js";
+import { argsOf, disposeModel, type SearchTarget, type SearchTrainer, trialSeed } from "./run-trial.js";
 import { searchFault } from "./space.js";
 import type { Trial } from "./trial.js";
 
@@ -15,7 +15,7 @@ export interface RetrainOptions {
 
 /**
  * Trains with a trial's parameters. With the same arguments the weights are those that the trial had, to the bit. The
- * model belongs to the caller.
+ * model belongs to the caller; that of a run which fails is freed.
  *
  * Rejects with ERR_ARGUMENT for a function that gives no Trainer, and as the Trainer does.
  *
@@ -28,8 +28,12 @@ export async function retrain(
   { args = {}, seed = 0, signal }: RetrainOptions = {},
 ): Promise<{ trainer: SearchTrainer; result: TrainResult }> {
   const trainer = await trainerFor(target);
-  const result = await trainer.train(signal && { signal });
-  return { trainer, result };
+  try {
+    return { trainer, result: await trainer.train(signal && { signal }) };
+  } catch (error) {
+    disposeModel(trainer);
+    throw error;
+  }
 
   async function trainerFor(wanted: SearchTarget): Promise<SearchTrainer> {
     if (typeof wanted !== "function") return wanted.withArgs({ ...argsOf(parameters), ...args });

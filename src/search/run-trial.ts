@@ -1,5 +1,5 @@
 // One trial: what is tried (a Trainer with other arguments, or what a function makes of the parameters), and how it ended.
-import { AthanorError } from "../errors.js";
+import { AthanorError, errorCodes } from "../errors.js";
 import { Random } from "../tensor/random-stream.js";
 import type { ResolvedArgs, TrainingArgs } from "../training/args.js";
 import type { TrainEvent, TrainResult } from "../training/events.js";
@@ -58,6 +58,11 @@ export function checkTarget(target: SearchTarget, dimensions: readonly Dimension
     if (!known || rest.length > 1) throw searchFault(name, "an argument of the Trainer", "an unknown name");
   }
   checkEvaluates(target);
+  const { outputFolder } = target.args;
+  if (outputFolder !== undefined) {
+    const needed = "left out, as trials would overwrite each other";
+    throw searchFault("trainer.args.outputFolder", needed, outputFolder);
+  }
   target.withArgs({}); // refuses a Trainer whose trials would all train one model
 }
 
@@ -101,7 +106,7 @@ type Ending = Pick<Trial, "state" | "value" | "metrics" | "error">;
 
 /**
  * Tries one set of parameters. Coded errors and a lack of memory are how a trial ends; rejects with ERR_ABORTED when the
- * signal was given, and with what has no code: a mistake in the function that is searched.
+ * signal was given, with what the listener throws, and with what has no code of this package: a mistake in the function.
  */
 export async function runTrial(target: SearchTarget, parts: TrialParts): Promise<Trial> {
   const { number, parameters, direction } = parts;
@@ -118,37 +123,45 @@ export async function runTrial(target: SearchTarget, parts: TrialParts): Promise
 async function endingOf(target: SearchTarget, parts: TrialParts, evaluations: Evaluation[]): Promise<Ending> {
   const { number, parameters, seed, signal } = parts;
   let pruned = false;
+  let untold = false;
+  // Neither an abort nor a fault of who is told says anything of the parameters.
+  const isOver = () => signal?.aborted === true || untold;
   const report = async (value: number, step = evaluations.length + 1) => {
     if (!Number.isFinite(value)) throw notFinite(value);
     evaluations.push({ step, value });
-    await parts.onEvaluation({ step, value });
+    try {
+      await parts.onEvaluation({ step, value });
+    } catch (error) {
+      untold = true;
+      throw error;
+    }
     pruned ||= parts.isHopeless(evaluations);
     return !pruned;
   };
   const context = { number, seed: trialSeed(seed, number), ...(signal && { signal }), report };
   const make = () =>
     typeof target === "function" ? target(parameters, context) : target.withArgs(argsOf(parameters));
-  const made = await attempt<number | SearchTrainer>(make, signal);
+  const made = await attempt<number | SearchTrainer>(make, isOver);
   if ("failure" in made) return made.failure;
   const { given } = made;
   if (typeof given !== "number") {
     requireFit(given, parts.direction);
-    const run = await attempt(() => runTrainer(given, parts, report), signal);
+    const run = await attempt(() => runTrainer(given, parts, report), isOver);
     return "failure" in run ? run.failure : run.given;
   }
   if (pruned) return { state: "pruned" };
   return Number.isFinite(given) ? { state: "complete", value: given } : failure(notFinite(given));
 }
 
-/** What `work` gives, or how it ends the trial. */
+/** What `work` gives, or how it ends the trial; rejects where the search is over. */
 async function attempt<T>(
   work: () => T | Promise<T>,
-  signal?: AbortSignal,
+  isOver: () => boolean,
 ): Promise<{ given: T } | { failure: Ending }> {
   try {
     return { given: await work() };
   } catch (error) {
-    if (signal?.aborted || !isOrdinary(error)) throw error;
+    if (isOver() || !isOrdinary(error)) throw error;
     return { failure: failure(error as Error) };
   }
 }
@@ -190,25 +203,35 @@ function requireFit(trainer: SearchTrainer, direction: Direction): void {
       `one that gives ${typeof trainer}`,
     );
   }
-  checkEvaluates(trainer);
-  const wanted = directionOf(trainer);
-  if (wanted === direction) return;
-  throw searchFault("direction", `"${wanted}" for the metric ${trainer.args.metric}`, direction);
+  try {
+    checkEvaluates(trainer);
+    requireDirection(trainer, direction);
+  } catch (error) {
+    disposeModel(trainer);
+    throw error;
+  }
+}
+
+/** @throws ERR_ARGUMENT for one that the Trainer's metric does not have */
+export function requireDirection(trainer: SearchTrainer, direction: Direction): void {
+  const own = directionOf(trainer);
+  if (own === direction) return;
+  throw searchFault("direction", `"${own}" for the metric ${trainer.args.metric}`, direction);
 }
 
 function notFinite(value: number): AthanorError {
   return new AthanorError("ERR_DATA", `search: the objective must be a finite number, got ${String(value)}`);
 }
 
-/** Errors by which a trial may end: coded ones, and the engine's of JavaScript for want of memory. */
+/** Errors by which a trial may end: those of this package, and JavaScript's for want of memory. Node has codes, too. */
 function isOrdinary(error: unknown): boolean {
   const { code, name, message } = error as { code?: unknown; name?: string; message?: string };
-  if (typeof code === "string") return code.startsWith("ERR_");
+  if (typeof code === "string") return (errorCodes as readonly string[]).includes(code);
   return name === "RangeError" && /alloc|array (buffer )?length/i.test(message ?? "");
 }
 
-/** The model was made for this trial alone. */
-function disposeModel(trainer: SearchTrainer): void {
+/** Frees the model of a trial, if there is one yet. */
+export function disposeModel(trainer: SearchTrainer): void {
   let model: { dispose?(): void };
   try {
     model = trainer.model as { dispose?(): void };

@@ -3,7 +3,7 @@ import { throwIfAborted, turn } from "../training/rest.js";
 import { parameterImportance } from "./importance.js";
 import { Journal, type JournalHeader } from "./journal.js";
 import { type MedianPrunerOptions, type PrunerName, prunerOf } from "./pruner.js";
-import { checkTarget, directionOf, runTrial, type SearchTarget } from "./run-trial.js";
+import { checkTarget, directionOf, requireDirection, runTrial, type SearchTarget } from "./run-trial.js";
 import { type SamplerName, samplerOf } from "./samplers.js";
 import { dimensionsOf, type Parameters, type SearchSpace, searchFault } from "./space.js";
 import { requireComplete, trialTable } from "./table.js";
@@ -34,7 +34,7 @@ export interface SearchOptions {
   journal?: string;
   /** Goes on with the journal, where there is one. Default false. */
   resume?: boolean;
-  /** Told what happens, and awaited. */
+  /** Told what happens, and awaited; an error of its own ends the search. */
   onEvent?: (event: SearchEvent) => void | Promise<void>;
   /** Ends the search: it rejects with ERR_ABORTED. The journal keeps the trials that were over. */
   signal?: AbortSignal;
@@ -114,9 +114,8 @@ function searchDirection(target: SearchTarget, given: Direction | undefined): Di
     throw searchFault("direction", '"minimize" or "maximize"', given);
   }
   if (typeof target === "function") return given ?? "minimize";
-  const own = directionOf(target);
-  if (given === undefined || given === own) return own;
-  throw searchFault("direction", `"${own}" for the metric ${target.args.metric}`, given);
+  if (given !== undefined) requireDirection(target, given);
+  return directionOf(target);
 }
 
 function headerOf(space: SearchSpace, options: SearchOptions, direction: Direction): JournalHeader {

@@ -6,7 +6,14 @@ import { Tensor } from "../tensor/tensor.js";
 import { orderedBatches } from "./batches.js";
 import { WeightedMean } from "./events.js";
 import { throwIfAborted, turn } from "./rest.js";
-import { disposeOutput, type OutputValues, type Task, type TrainableModel, tokenCount } from "./task.js";
+import {
+  disposeOutput,
+  evaluating,
+  type OutputValues,
+  type Task,
+  type TrainableModel,
+  tokenCount,
+} from "./task.js";
 
 export interface EvaluationOptions {
   /** Rows per batch. */
@@ -32,8 +39,8 @@ interface PendingBatch {
 }
 
 /**
- * Predicts all examples. The model's mode is restored afterwards; at most two batches are under way, and the
- * event loop has a turn after each.
+ * Predicts all examples. At most two batches are under way, and the event loop has a turn after each; then the
+ * model's mode is what it was.
  *
  * Rejects with ERR_ABORTED, and with what a batch fails with (ERR_DATA for a label out of range, ...).
  */
@@ -44,7 +51,6 @@ export async function evaluateExamples<Prediction>(
   options: EvaluationOptions,
 ): Promise<Evaluation<Prediction>> {
   const { batchSize, signal, seed = 0 } = options;
-  const training = model.training;
   const loss = new WeightedMean();
   const predictions: Prediction[] = [];
   const pending: PendingBatch[] = [];
@@ -60,21 +66,16 @@ export async function evaluateExamples<Prediction>(
     for (const prediction of found) predictions.push(prediction);
   };
   let tokens = 0;
-  model.eval();
-  try {
-    for (const rows of orderedBatches(examples.map(tokenCount), { batchSize })) {
-      if (pending.length >= 2) await finishOne();
-      await ready();
-      throwIfAborted(signal);
-      const own = rows.map((row) => examples[row]);
-      pending.push(enqueueBatch(model, task, own));
-      tokens += own.reduce((sum, example) => sum + tokenCount(example), 0);
-      await turn(signal);
-    }
-    while (pending.length > 0) await finishOne();
-  } finally {
-    if (training) model.train();
+  for (const rows of orderedBatches(examples.map(tokenCount), { batchSize })) {
+    if (pending.length >= 2) await finishOne();
+    await ready();
+    throwIfAborted(signal);
+    const own = rows.map((row) => examples[row]);
+    pending.push(enqueueBatch(model, task, own));
+    tokens += own.reduce((sum, example) => sum + tokenCount(example), 0);
+    await turn(signal);
   }
+  while (pending.length > 0) await finishOne();
   return { predictions, loss: Number.isNaN(loss.value) ? undefined : loss.value, tokens };
 }
 
@@ -89,7 +90,7 @@ function enqueueBatch(
   }
   const batch = model.collate(examples);
   try {
-    const output = noGrad(() => model.forward(batch));
+    const output = noGrad(() => evaluating(model, () => model.forward(batch)));
     const loss = output.loss?.item();
     const outputs = readOutputs(output as Record<string, unknown>, respond ? [] : names);
     // Awaited in turn; one that fails first must not count as unhandled.

@@ -98,7 +98,8 @@ export interface Task<Prediction = unknown, Result = Prediction> {
   ): Prediction[];
   /**
    * The predictions of one batch where one forward pass does not give them: generated text. One per example, in place of
-   * `predict`. Rejects with ERR_ABORTED when the signal says so.
+   * `predict`. The model is in the mode that it was; `generate` computes without dropout in any. Rejects with
+   * ERR_ABORTED when the signal says so.
    */
   respond?(
     examples: readonly Example[],
@@ -125,6 +126,17 @@ export interface Task<Prediction = unknown, Result = Prediction> {
     rows: readonly DataRow[],
     loss?: number,
   ): Record<string, number>;
+}
+
+/** Runs `work` in evaluation mode: for it alone, as a run under way may train the model right after. */
+export function evaluating<T>(model: Pick<TrainableModel, "training" | "train" | "eval">, work: () => T): T {
+  const { training } = model;
+  model.eval();
+  try {
+    return work();
+  } finally {
+    if (training) model.train();
+  }
 }
 
 /** The ids of an example, as `inputIds` or as an Encoding spells them. */

@@ -1,8 +1,11 @@
 // `athanor report` on a run that `athanor train` has just made.
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { type AutoClass, AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../../src/models/index.js";
 import { inFolder } from "../data/temporary.js";
+import { modelFolder } from "../support/model-fixtures.js";
+import { wordTokenizer } from "../tasks/language-support.js";
 import { athanor, tinyModelArgs, writeTinyFiles } from "./command.js";
 
 test("curves by layer, a matrix of the rows given, attention of chosen rows; mistakes are named", async () => {
@@ -48,6 +51,37 @@ test("curves by layer, a matrix of the rows given, attention of chosen rows; mis
     ] as const) {
       const outcome = await athanor(["report", out, ...words]);
       expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
+    }
+  });
+});
+
+test.each<[string, AutoClass, string, number]>([
+  ["gpt2-lm", AutoModelForCausalLM, "causal-language-modeling", 0],
+  ["bart-conditional", AutoModelForSeq2SeqLM, "translation", 2],
+])("what tokens of %s look at", async (name, auto, task, code) => {
+  await inFolder(async (folder) => {
+    const model = await auto.fromPretrained(modelFolder(name));
+    await model.savePretrained(folder);
+    model.dispose();
+    await wordTokenizer(["a", "b", "c"]).save(folder);
+    const run = { status: "finished", steps: 1, model: {}, args: {}, data: {}, versions: {}, machine: {} };
+    const step = { type: "step", step: 1, loss: 1, learningRate: 1, gradNorm: 1 };
+    const rows = join(folder, "rows.csv");
+    await Promise.all([
+      writeFile(join(folder, "task.json"), JSON.stringify({ task, options: {} })),
+      writeFile(join(folder, "run.json"), JSON.stringify(run)),
+      writeFile(join(folder, "log.jsonl"), `${JSON.stringify(step)}\n`),
+      writeFile(rows, "text,source,target\na b c,a b,b a\n"),
+    ]);
+    const told = await athanor(["report", folder, "--rows", rows, "--attention", "0"]);
+    expect(told).toMatchObject({ code });
+    if (code === 0) {
+      const page = await readFile(join(folder, "report.html"), "utf8");
+      expect(page.match(/<summary>Layer \d<\/summary>/g)).toHaveLength(2);
+    } else {
+      expect(told.stderr).toContain(
+        "--attention: model must be an encoder or a decoder, not both, got BartForConditionalGeneration",
+      );
     }
   });
 });

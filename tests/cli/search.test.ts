@@ -79,6 +79,30 @@ test("the table, without training again", async () => {
     const page = await readFile(join(folder, "m", "report.html"), "utf8");
     expect(page).toContain("<figcaption>Value by trial</figcaption>");
     expect(page).not.toContain("<h2>Run</h2>");
+    // A mistake does not cost the trials, whatever may be overwritten.
+    const journal = join(folder, "m", "search.jsonl");
+    const before = await readFile(journal, "utf8");
+    await writeFile(join(folder, "space.json"), JSON.stringify({ lerningRate: SPACE.learningRate }));
+    expect(await athanor([...args, "--overwrite"])).toMatchObject({ code: 2 });
+    expect(await readFile(journal, "utf8")).toBe(before);
+  });
+}, 60_000);
+
+test("a Ctrl-C while the best is trained again says so; --resume trains it from the beginning", async () => {
+  await inFolder(async (folder) => {
+    const how = ["--trials", "1", "--epochs", "12", "--seed", "2"];
+    const args = [...(await prepare(folder)), ...how];
+    const stopped = await athanor(args, { interruptAt: "epoch 1.00" });
+    expect(stopped).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining(
+        "search: stopped by Ctrl-C; the trials are over, --resume trains again from the beginning",
+      ),
+    });
+    const found = await athanor([...args, "--resume", "--json"]);
+    expect(found).toMatchObject({ code: 0 });
+    const { best, metrics } = JSON.parse(found.stdout);
+    expect(metrics).toEqual(best.metrics);
   });
 }, 60_000);
 

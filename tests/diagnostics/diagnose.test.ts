@@ -105,6 +105,17 @@ test("what cannot be diagnosed is refused", async () => {
   expect(await refusal({ loss: 1 })).toMatchObject(argument);
   expect(await refusal({ rows: [1, 2] })).toMatchObject(argument);
   expect(await refusal({ loss: () => tensor([1], [1]) })).toMatchObject(argument);
+  expect(await refusal({ loss: () => undefined })).toEqual({
+    code: "ERR_ARGUMENT",
+    message: "diagnose: loss must be a function that gives a Tensor, or { loss, weight }, got undefined",
+  });
+  for (const weight of [0, -1, Number.NaN]) {
+    const weighted = { loss: () => ({ loss: subject.loss(0), weight }) };
+    expect(await refusal(weighted)).toEqual({
+      code: "ERR_ARGUMENT",
+      message: `diagnose: weight must be above 0, got ${weight}`,
+    });
+  }
   expect(await refusal({}, { learningRate: 0 })).toMatchObject(argument);
   expect(await refusal({}, { learningRate: Number.NaN })).toMatchObject(argument);
   const infinite = { loss: () => scope(() => ops.log(ops.mul(ops.sum(subject.w[0]), 0))) };

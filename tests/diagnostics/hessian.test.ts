@@ -2,6 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { symmetricEigen } from "../../src/diagnostics/eigen.js";
 import { hessianSpectrum } from "../../src/diagnostics/index.js";
+import { Rest } from "../../src/training/rest.js";
 import { errorOf } from "../data/temporary.js";
 import { randomData } from "../support/random.js";
 import { bitsOf } from "../training/support.js";
@@ -13,17 +14,36 @@ function distance(found: readonly number[], wanted: readonly number[]): number {
   return Math.max(...found.map((value, i) => Math.abs(value - wanted[i]) / scale));
 }
 
-test("small symmetric matrices: the eigenvalues they were made with, and their vectors", () => {
+test("small symmetric matrices: the eigenvalues they were made with, and their vectors", async () => {
   const wanted = [9, 4, 4, 0.5, 0, -1, -7];
   const flat = symmetricWith(wanted, 3);
   const matrix = wanted.map((_, i) => Array.from(flat.subarray(i * 7, i * 7 + 7)));
-  const { values, vectors } = symmetricEigen(matrix);
+  const { values, vectors } = await symmetricEigen(matrix, new Rest());
   expect(distance(values, wanted)).toBeLessThan(1e-13);
   for (const [k, vector] of vectors.entries()) {
     const product = matrix.map((row) => row.reduce((sum, value, j) => sum + value * vector[j], 0));
     expect(Math.hypot(...product.map((value, i) => value - values[k] * vector[i]))).toBeLessThan(1e-12);
     expect(Math.hypot(...vector)).toBeCloseTo(1, 12);
   }
+});
+
+test("matrices that are not small leave the event loop its turns", async () => {
+  const size = 120;
+  const flat = symmetricWith(
+    Array.from({ length: size }, (_, i) => 1 / (i + 1)),
+    7,
+  );
+  const matrix = Array.from({ length: size }, (_, i) => Array.from(flat.subarray(i * size, (i + 1) * size)));
+  let [turns, over] = [0, false];
+  const turn = () => {
+    turns++;
+    if (!over) setImmediate(turn);
+  };
+  turn();
+  const { values } = await symmetricEigen(matrix, new Rest());
+  over = true;
+  expect(values[0]).toBeCloseTo(1, 12);
+  expect(turns).toBeGreaterThan(4);
 });
 
 describe("a quadratic has the eigenvalues of its matrix", () => {
@@ -60,7 +80,7 @@ test("of equal eigenvalues one is found for sure", async () => {
 
 test.each([1, 2, 3])("softmax regression, seed %i: within 1 %% of the dense Hessian's", async (seed) => {
   const subject = softmaxRegression(seed);
-  const dense = symmetricEigen(denseHessian(subject.exact, subject.weights)).values;
+  const dense = (await symmetricEigen(denseHessian(subject.exact, subject.weights), new Rest())).values;
   const before = await bitsOf(new Map(subject.parameters));
   const { largest, smallest, residuals } = await hessianSpectrum(subject, { count: 4 });
   expect(await bitsOf(new Map(subject.parameters))).toEqual(before);

@@ -54,7 +54,7 @@ test("without pooling each text has a vector per token", async () => {
   model.dispose();
 });
 
-test.each(["albert-model", "distilbert-model", "electra-model", "roberta-model"])(
+test.each(["albert-model", "distilbert-model", "electra-model", "roberta-model", "gpt2-lm"])(
   "all layers of %s",
   async (name) => {
     const model = await AutoModel.fromPretrained(modelFolder(name));
@@ -128,6 +128,20 @@ test("it learns, the encoder stays bit-equal, and it loads as it was saved", asy
   });
   model.dispose();
 }, 60_000);
+
+test.each(["bart-conditional", "t5-relu-tied"])("%s has two stacks of layers: refused", async (name) => {
+  const model = await AutoModel.fromPretrained(modelFolder(name));
+  const tokenizer = wordTokenizer(["a", "b", "c"]);
+  const refused = {
+    code: "ERR_ARGUMENT",
+    message: expect.stringMatching(/must be an encoder or a decoder, not both/),
+  };
+  expect(await errorOf(() => new FeatureExtractor({ model, tokenizer }))).toEqual(refused);
+  model.dispose();
+  expect(await errorOf(() => FeatureClassifier.fromPretrained(modelFolder(name), { labels }))).toEqual(
+    refused,
+  );
+});
 
 test("wrong options are refused", async () => {
   const model = await AutoModel.fromConfig(tinyConfig);

@@ -2,6 +2,7 @@
 // loads again. Refusals name what is wrong.
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { SentenceTransformer } from "../../src/embeddings/index.js";
 import type { Model } from "../../src/models/index.js";
@@ -111,6 +112,22 @@ test("prompts: their tokens are not pooled where the model says so", async () =>
       message: "SentenceTransformer: promptName must be one of document, passage, query, got answer",
     });
   });
+});
+
+test("a model in training encodes without dropout, and trains between batches", async () => {
+  const config = { hidden_dropout_prob: 0.5, attention_probs_dropout_prob: 0.5 };
+  const model = await SentenceTransformer.fromPretrained(embeddingFolder("pooled"), { config });
+  const wanted = await model.encode(sentences);
+  model.train();
+  const both = [2, 1].map((batchSize) => model.encode(sentences, { batchSize }));
+  for (let turns = 0; turns < 4; turns++) {
+    await setImmediate();
+    expect(model.training).toBe(true);
+  }
+  for (const found of await Promise.all(both)) {
+    expect(apart(joined(found), joined(wanted))).toBeLessThan(2e-6);
+  }
+  model.dispose();
 });
 
 test("similarity is the model's own, and matches its embeddings", async () => {

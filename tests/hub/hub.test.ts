@@ -1,7 +1,7 @@
 // Names of the Hub: downloads into the shared cache, its layout, resumption, wrong bytes, several at once. Everything
 // against a server on this machine (server.ts).
 import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, readlink, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -117,6 +117,27 @@ describe("a download", () => {
     hub.faults.push({ file: "model.safetensors", ignoreRange: true, times: 1 });
     const folder = await model();
     expect((await readFile(join(folder, "model.safetensors"))).equals(weights)).toBe(true);
+  });
+
+  test.each<[string, Buffer, number, string[]]>([
+    ["goes on with what a killed process left", weights.subarray(0, 100_000), 60, ["bytes=100000-299999"]],
+    ["is over where only its name was missing", weights, 60, []],
+    ["takes no more than its length", Buffer.concat([weights, weights]), 60, []],
+    ["begins anew where that was something else", Buffer.alloc(100_000), 60, ["bytes=100000-299999", ""]],
+    ["leaves alone what another process writes", weights.subarray(0, 100_000), 0, [""]],
+  ])("%s", async (_, left, minutes, ranges) => {
+    const folder = join(home, "hub", "models--org--model", "blobs");
+    const part = join(folder, `${sha256(weights)}.0c5fd4fb.incomplete`);
+    await mkdir(folder, { recursive: true });
+    await writeFile(part, left);
+    const then = new Date(Date.now() - minutes * 60_000);
+    await utimes(part, then, then);
+    const file = join(await model(), "model.safetensors");
+    expect((await readFile(file)).equals(weights)).toBe(true);
+    const asked = ofFile("model.safetensors").filter((line) => line.startsWith("CDN"));
+    expect(asked.map((line) => line.match(/bytes=\S+/)?.[0] ?? "")).toEqual(ranges);
+    const parts = (await blobs()).filter((name) => name.endsWith(".incomplete"));
+    expect(parts).toHaveLength(minutes === 0 ? 1 : 0);
   });
 
   test("that stalls is taken up again", async () => {

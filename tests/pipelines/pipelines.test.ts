@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import {
   AutoModel,
@@ -71,6 +72,24 @@ test("text classification: the best class, or several; one text, a list, a pair"
   expect(await errorOf(() => classify("ada", { topK: 0 }))).toMatchObject({
     message: "pipeline text-classification: topK must be an integer from 1 or null, got 0",
   });
+  model.dispose();
+});
+
+test("a model in training is asked without dropout, and may train between batches", async () => {
+  const dropout = { hidden_dropout_prob: 0.5, attention_probs_dropout_prob: 0.5 };
+  const model = await AutoModelForSequenceClassification.fromConfig({ ...config, ...dropout }, { seed: 1 });
+  const classify = await pipeline("text-classification", model, { tokenizer });
+  const texts = words.map((word) => `ada ${word}`);
+  const wanted = (await classify(texts)) as LabelScore[];
+  model.train();
+  const both = [4, 1].map((batchSize) => classify(texts, { batchSize }) as Promise<LabelScore[]>);
+  for (let turns = 0; turns < 8; turns++) {
+    await setImmediate();
+    expect(model.training).toBe(true);
+  }
+  for (const found of await Promise.all(both)) {
+    expect(found).toEqual(wanted.map(({ label, score }) => ({ label, score: expect.closeTo(score, 5) })));
+  }
   model.dispose();
 });
 

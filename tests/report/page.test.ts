@@ -74,6 +74,17 @@ test("long runs are thinned to means", () => {
   expect([series[0].y[0], series[0].y[1], series[0].y[833]]).toEqual([1, 4, 2499]);
 });
 
+test("steps without a number, as a log has them, do not count in the means", () => {
+  const steps = Array.from({ length: 2500 }, (_, i) => event("step", i + 1, { loss: 6, gradNorm: 3 }));
+  // JSON has no NaN: a log says null.
+  const none = null as unknown as number;
+  for (const i of [1, 3, 4, 5]) Object.assign(steps[i], { loss: none, gradNorm: none });
+  const charts = chartsOf(runOf(steps));
+  const [loss, , norm] = charts.map(({ series }) => series[0].y.slice(0, 3));
+  expect(loss).toEqual([6, null, 6]);
+  expect(norm).toEqual([3, null, 3]);
+});
+
 test("the matrix has counts, and precision and recall of each class", () => {
   const table = confusionTable({ predicted: ["a", "a", "<b>", "a"], actual: ["a", "<b>", "<b>", "a"] });
   const cells = [...table.matchAll(/<tr>(.*?)<\/tr>/g)].map(([, row]) =>
@@ -137,6 +148,8 @@ test("folders without a run, and lines that are none, are named", async () => {
       message: expect.stringContaining(text),
     });
   await fails("run.json: needs the outputFolder of a training run, with run.json in it, got ENOENT");
+  await writeFile(join(folder, "run.json"), JSON.stringify({ ...manifest, args: undefined }));
+  await fails("run.json: must be what a training run writes, got one without args");
   await writeFile(join(folder, "run.json"), JSON.stringify(manifest));
   await fails("log.jsonl: needs a log of the run's events (jsonlLog(");
   await writeFile(join(folder, "log.jsonl"), `${JSON.stringify(event("log", 1))}\n7\n`);

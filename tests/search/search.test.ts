@@ -113,6 +113,23 @@ test("a signal ends the search; mistakes of the function end it, too", async () 
   });
   const broken = () => (undefined as unknown as { x: number }).x;
   await expect(search(broken, line, { trials: 9 })).rejects.toBeInstanceOf(TypeError);
+  // So does whoever is told of a trial.
+  const told = ({ type }: SearchEvent) => {
+    if (type === "evaluation") throw new AthanorError("ERR_DATA", "cannot be told");
+  };
+  const telling = async ({ x }: Parameters, { report }: TrialContext) => {
+    await report(x as number);
+    return x as number;
+  };
+  expect(await errorOf(() => search(telling, line, { trials: 9, onEvent: told }))).toEqual({
+    code: "ERR_DATA",
+    message: "cannot be told",
+  });
+  // Node's own codes look like this package's.
+  const misusing = () => Buffer.alloc("1" as unknown as number).length;
+  expect(await errorOf(() => search(misusing, line, { trials: 9 }))).toMatchObject({
+    code: "ERR_INVALID_ARG_TYPE",
+  });
   const failing = () => {
     throw new AthanorError("ERR_OUT_OF_MEMORY", "no room");
   };

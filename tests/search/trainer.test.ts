@@ -103,6 +103,29 @@ test("a signal ends the run under way", async () => {
   expect(engineState().liveHandles).toBe(before);
 });
 
+test("trials that are pruned, refused or fail in training again leave no tensor behind", async () => {
+  await synchronize();
+  const before = engineState().liveHandles;
+  const rates: SearchSpace = { learningRate: { type: "choice", values: [3e-3, 1e-9, 1e-8] } };
+  const how = { sampler: "grid", pruner: "median", prunerOptions: { startupTrials: 1 } } as const;
+  const { trials } = await search(trainerOf(), rates, how);
+  expect(trials.map(({ state, evaluations }) => [state, evaluations.length])).toEqual([
+    ["complete", 3],
+    ["pruned", expect.any(Number)],
+    ["pruned", expect.any(Number)],
+  ]);
+  expect(engineState().liveHandles).toBe(before);
+  // A function's Trainer whose model is there already, and whose metric goes the other way.
+  const ready = async () => new Trainer({ model: await tinyModel(), tokenizer, train, eval: held, args });
+  expect(await errorOf(() => search(ready, rates, { trials: 1 }))).toMatchObject({ code: "ERR_ARGUMENT" });
+  expect(engineState().liveHandles).toBe(before);
+  const best = { number: 0, parameters: { learningRate: 1e6 } };
+  const wild = trainerOf({ warmupRatio: 0, weightDecay: 1e6, optimizer: "sgd" });
+  expect(await errorOf(() => retrain(wild, best))).toMatchObject({ code: "ERR_DATA" });
+  await synchronize();
+  expect(engineState().liveHandles).toBe(before);
+}, 60_000);
+
 test("what cannot be searched is refused before the first trial", async () => {
   const refusal = (trainer: Trainer, ranges: SearchSpace = space) =>
     errorOf(() => search(trainer, ranges, { trials: 1 }));
@@ -112,6 +135,11 @@ test("what cannot be searched is refused before the first trial", async () => {
     message: "search: lerningRate must be an argument of the Trainer, got an unknown name",
   });
   expect(await refusal(trainerOf(), { "learningRate.x": rate })).toMatchObject({ code: "ERR_ARGUMENT" });
+  expect(await refusal(trainerOf({ outputFolder: "out" }))).toEqual({
+    code: "ERR_ARGUMENT",
+    message:
+      "search: trainer.args.outputFolder must be left out, as trials would overwrite each other, got out",
+  });
   expect(await refusal(trainerOf({ evalEvery: "no" }))).toMatchObject({
     code: "ERR_ARGUMENT",
     message: expect.stringContaining("evalEvery"),

@@ -13,6 +13,7 @@ import {
 import { AutoModelForSequenceClassification, type Example } from "../../src/models/index.js";
 import { sentenceEmbeddings } from "../../src/tasks/index.js";
 import { retrievalMetrics } from "../../src/tasks/sentence-embeddings/scores.js";
+import { engineState, synchronize } from "../../src/tensor/device.js";
 import { Trainer } from "../../src/training/index.js";
 import { errorOf, inFolder } from "../data/temporary.js";
 import { uniform } from "../support/random.js";
@@ -224,6 +225,29 @@ test("semantic search finds the nearest, best first", async () => {
   expect(await message([[1, 2]], corpus, { scoreFunction: "sine" as "dot" })).toMatch(
     /cosine or dot, got sine/,
   );
+});
+
+test("a corpus so large that queries go one by one", async () => {
+  const corpus: number[][] = Array.from({ length: 140_000 }, () => [0, 3]);
+  for (const [row, vector] of [
+    [5, [2, 0]],
+    [77_777, [-1, 0]],
+    [139_999, [0, -9]],
+  ] as const)
+    corpus[row] = [...vector];
+  await synchronize();
+  const { liveHandles } = engineState();
+  const queries = [
+    [1, 0.1],
+    [-4, -0.4],
+    [0.01, -0.1],
+  ];
+  const found = await semanticSearch(queries, corpus, { topK: 2 });
+  expect(found.map(([{ corpusId }]) => corpusId)).toEqual([5, 77_777, 139_999]);
+  expect(found.map(([{ score }]) => score)).toEqual(
+    new Array(3).fill(expect.closeTo(1 / Math.hypot(1, 0.1), 5)),
+  );
+  expect(engineState().liveHandles).toBe(liveHandles);
 });
 
 describe("rows", () => {

@@ -12,14 +12,14 @@ export class LogLines {
 
   /**
    * Opens the file. With `keep` what is there stays as far as it is kept: a line at a time, the first one (a header, say)
-   * in any case. Without, the file starts anew with `first`. Rejects with ERR_CHECKPOINT.
+   * in any case, none that `keep` cannot read. Without, the file starts anew with `first`. Rejects with ERR_CHECKPOINT.
    */
   async open(first: string, keep?: (line: string) => boolean): Promise<void> {
     const before = keep ? await readFile(this.file, "utf8").catch(() => "") : "";
     const complete = before.slice(0, before.lastIndexOf("\n") + 1); // a crash may have cut the last line
     const lines = complete === "" ? [] : complete.slice(0, -1).split("\n");
     const header = first === "" ? 0 : 1;
-    const kept = lines.filter((line, i) => i < header || keep?.(line));
+    const kept = lines.filter((line, i) => i < header || isKept(line, keep!));
     if (lines.length === 0 && header === 1) kept.push(first);
     try {
       await mkdir(dirname(this.file), { recursive: true });
@@ -52,5 +52,14 @@ export class LogLines {
         cause,
       },
     );
+  }
+}
+
+/** A crash may have left a line that is none. */
+function isKept(line: string, keep: (line: string) => boolean): boolean {
+  try {
+    return keep(line);
+  } catch {
+    return false;
   }
 }
