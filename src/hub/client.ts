@@ -31,6 +31,17 @@ export class WrongBytes extends Unreachable {}
 const NAME = /^(?!.*\\)(?:(?!\.{1,2}(?:\/|$))[^/]+\/)*(?!\.{1,2}$)[^/]+$/;
 const HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
+/**
+ * Aborts after so many milliseconds. Not AbortSignal.timeout: what AbortSignal.any makes of it holds it weakly, and once
+ * it has been collected nothing ends the wait (Node.js 20).
+ */
+function silence(milliseconds: number): AbortSignal {
+  const controller = new AbortController();
+  const end = () => controller.abort(new DOMException("no answer in time", "TimeoutError"));
+  setTimeout(end, milliseconds).unref();
+  return controller.signal;
+}
+
 /** The Hub as one call sees it. */
 export class HubClient {
   readonly #settings: HubSettings;
@@ -54,7 +65,7 @@ export class HubClient {
     const { datasetInfo, modelInfo, listFiles } = await import("@huggingface/hub");
     const { endpoint, revision, timeoutMs } = this.#settings;
     const repo = { type: this.#type, name: this.#repository };
-    const common = { hubUrl: endpoint, fetch: this.#fetch(() => AbortSignal.timeout(timeoutMs)) };
+    const common = { hubUrl: endpoint, fetch: this.#fetch(() => silence(timeoutMs)) };
     try {
       const asked = { name: this.#repository, revision, additionalFields: ["sha" as const], ...common };
       const { sha } = await (this.#type === "dataset" ? datasetInfo(asked) : modelInfo(asked));

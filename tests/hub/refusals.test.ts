@@ -1,6 +1,8 @@
 // Names of the Hub that lead nowhere: refusals, tokens, offline work, damaged caches. Against server.ts.
 import { lstat, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "@jest/globals";
 import type { HubOptions } from "../../src/hub/index.js";
 import { errorOf } from "../data/temporary.js";
@@ -137,6 +139,17 @@ describe("without a connection", () => {
     const folder = await model();
     hub.down = down;
     expect(await model()).toBe(folder);
+  });
+
+  test("a silent Hub is given up however often memory is cleared up meanwhile", async () => {
+    hub.down = "silent";
+    setFlagsFromString("--expose-gc");
+    const clearing = setInterval(runInNewContext("gc"), 20);
+    try {
+      expect((await errorOf(() => model())).message).toContain("got nothing for 400 ms");
+    } finally {
+      clearInterval(clearing);
+    }
   });
 
   test("no host at all", async () => {

@@ -327,6 +327,17 @@ describe("cached_attention", () => {
       "ERR_ARGUMENT",
       "q must not be part of",
     );
+    const newRows = ints([0]);
+    expectCode(
+      () => attend({ newKeys: fresh, newValues: slice(g.keys, 0, 1), newRows }),
+      "ERR_ARGUMENT",
+      "newValues must not be part of the tensor that holds keys",
+    );
+    expectCode(
+      () => attend({ newKeys: slice(g.values, 0, 1), newValues: fresh, newRows }),
+      "ERR_ARGUMENT",
+      "newKeys must not be part of the tensor that holds values",
+    );
     const table = tensor(randomData([1, 2], 1), [1, 2]);
     expectCode(
       () => attend({ relativeBias: { table, bidirectional: false } }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
+import { writeRows } from "../../src/tensor/ops/cache.js";
 import { crfNll } from "../../src/tensor/ops/crf.js";
-import { scope } from "../../src/tensor/scope.js";
+import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { crfReference } from "../support/crf.js";
 import {
@@ -191,6 +192,23 @@ describe("crf_nll", () => {
     const gradient = [...(await emissions.grad!.data())];
     expect(gradient.slice(0, 9).some(Number.isNaN)).toBe(true);
     expect(gradient.slice(9).every(Number.isFinite)).toBe(true);
+  });
+
+  test("backward notices changed scores and tags; emissions it no longer needs", () => {
+    const p = problem([3, 2], 3);
+    const change = (what: "emissions" | "transitions" | "start" | "end" | "labels") => {
+      const emissions = tensor(p.emissions, [5, 3], { requiresGrad: true });
+      const given = { ...scoresOf(p), emissions, labels: int32(p.labels) };
+      const loss = crfNll(emissions, int32(p.offsets), given.labels, given);
+      const target = given[what].reshape([given[what].size, 1]);
+      const x = tensor(what === "labels" ? Int32Array.of(1) : Float32Array.of(1), [1, 1]);
+      noGrad(() => writeRows(target, int32([0]), x));
+      return () => loss.backward();
+    };
+    for (const what of ["transitions", "start", "end", "labels"] as const) {
+      expectCode(change(what), "ERR_VERSION", "changed in place");
+    }
+    expect(change("emissions")).not.toThrow();
   });
 
   test("misuse", async () => {

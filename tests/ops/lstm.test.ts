@@ -1,9 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
+import { writeRows } from "../../src/tensor/ops/cache.js";
 import { add, mul } from "../../src/tensor/ops/elementwise.js";
 import { type LstmWeights, lstm } from "../../src/tensor/ops/lstm.js";
 import { sum } from "../../src/tensor/ops/reduce.js";
 import { concat } from "../../src/tensor/ops/shape.js";
-import { scope } from "../../src/tensor/scope.js";
+import { noGrad, scope } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import {
   checkGradients,
@@ -229,11 +230,57 @@ describe("lstm", () => {
     });
   });
 
+  test("of empty sequences alone the states pass through, with their gradients, and weights have none", () => {
+    scope(() => {
+      for (const reverse of [false, true]) {
+        const leaf = (shape: number[], seed: number) =>
+          tensor(randomData(shape, seed), shape, { requiresGrad: true });
+        const [x, weightHh, h0, c0] = [leaf([0, 12], 1), leaf([12, 3], 2), leaf([2, 3], 3), leaf([2, 3], 4)];
+        const { hN, cN } = lstm(x, int32([0, 0, 0]), { weightHh }, { reverse, h0, c0 });
+        expectSameBits(hN.dataSync(), h0.dataSync(), "hN");
+        expectSameBits(cN.dataSync(), c0.dataSync(), "cN");
+        const upstream = tensor(randomData([2, 3], 5), [2, 3]);
+        add(sum(mul(hN, upstream)), sum(mul(cN, c0))).backward();
+        expectSameBits(h0.grad!.dataSync(), upstream.dataSync(), "h0");
+        expectClose(
+          c0.grad!.dataSync(),
+          c0.dataSync().map((v: number) => 2 * v),
+          1e-7,
+          "c0",
+        );
+        expect([...weightHh.grad!.dataSync()]).toEqual(new Array(36).fill(0));
+      }
+    });
+  });
+
+  test("backward notices that something it needs was changed in place, and minds nothing else", () => {
+    const change = (what: "x" | "weightHh" | "h0" | "c0" | "output") => {
+      const given = {
+        x: tensor(randomData([8, 12], 1), [8, 12], { requiresGrad: true }),
+        weightHh: tensor(randomData([12, 3], 2), [12, 3]),
+        h0: tensor(randomData([4, 3], 3), [4, 3]),
+        c0: tensor(randomData([4, 3], 4), [4, 3]),
+      };
+      const { x, weightHh, h0, c0 } = given;
+      const { output } = lstm(x, int32(offsets), { weightHh }, { h0, c0 });
+      const target = { ...given, output }[what];
+      const loss = sum(output);
+      noGrad(() =>
+        writeRows(target, int32([0]), tensor(new Float32Array(target.shape[1]), [1, target.shape[1]])),
+      );
+      return () => loss.backward();
+    };
+    for (const what of ["weightHh", "h0", "c0", "output"] as const) {
+      expectCode(change(what), "ERR_VERSION", "changed in place");
+    }
+    expect(change("x")).not.toThrow();
+  });
+
   test("misuse", async () => {
     const x = tensor(randomData([8, 12], 1), [8, 12]);
     const weightHh = tensor(randomData([12, 3], 2), [12, 3]);
     const run = (w: Tensor, more = {}) => lstm(x, int32(offsets), { weightHh: w }, more);
-    expectCode(() => run(tensor([1, 2], [2, 1])), "ERR_SHAPE", "weight must be (4, 1), got (2, 1)");
+    expectCode(() => run(tensor([1, 2], [2, 1])), "ERR_SHAPE", "weightHh must be (4, 1), got (2, 1)");
     expectCode(() => run(tensor(randomData([8, 2], 1), [8, 2])), "ERR_SHAPE", "projected must be (8, 8)");
     expectCode(() => run(weightHh, { h0: x }), "ERR_SHAPE", "h0 must be (4, 3), got (8, 12)");
     expectCode(() => run(weightHh, { c0: int32([1]) }), "ERR_DTYPE", "c0 must be f32");

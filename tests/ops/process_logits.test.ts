@@ -94,7 +94,9 @@ describe("process_logits", () => {
     ["top-p 0", { topP: 0 }],
     ["top-p of a few", { topP: 0.4 }],
     ["top-p of hundreds", { topP: 0.93 }],
+    ["top-p of nearly all", { topP: 0.999 }],
     ["top-p, at least 5", { topP: 0.001, minTokensToKeep: 5 }],
+    ["top-p, at least 90", { topP: 0.4, minTokensToKeep: 90 }],
     ["min-p", { minP: 0.03 }],
     ["min-p of nearly all", { minP: 1e-6 }],
     ["min-p 1, at least 3", { minP: 1, minTokensToKeep: 3 }],
@@ -143,6 +145,32 @@ describe("process_logits", () => {
     expect(kept({ topP: 0, minTokensToKeep: 4 })).toBe("111010");
     expect(kept({ minP: 1 })).toBe("011010");
     expect(kept({ minP: 1, minTokensToKeep: 4 })).toBe("111010");
+  });
+
+  test("top-p where one token has the mass and many must stay, and where most are forbidden", () => {
+    const width = 400;
+    const rows = [
+      Float32Array.from({ length: width }, (_, i) => (i === 7 ? 50 : i % 5)), // the others lie beyond all thresholds
+      Float32Array.from({ length: width }, (_, i) => (i % 4 ? lowest : Math.sin(i))),
+    ];
+    for (const row of rows) {
+      for (const choice of [{ topP: 0.9999999 }, { topP: 0.5, minTokensToKeep: 350 }, { topP: 0.99 }]) {
+        const ours = floats(processLogits(tensor(row, [1, width]), choice));
+        expectSameBits(ours, chosenOf(Array.from(row), choice), JSON.stringify(choice));
+      }
+    }
+  });
+
+  test("min-p keeps what has just the share asked for", () => {
+    const data = randomData([1, 300], 3).map((v) => 3 * v);
+    const most = Math.max(...data);
+    const little = onCuda() ? 1e-6 : 1e-12; // exp in float32, or in float64
+    for (let i = 0; i < 300; i += 13) {
+      const share = Math.exp(data[i] - most);
+      const kept = (minP: number) => floats(processLogits(tensor(data, [1, 300]), { minP }))[i] > lowest;
+      const above = kept(Math.min(1, share * (1 + little)));
+      expect([i, kept(share * (1 - little)), above]).toEqual([i, true, data[i] === most]);
+    }
   });
 
   test("log-softmax first and last are those of the op", () => {
@@ -285,7 +313,11 @@ describe("process_logits", () => {
     const history = tensor(Int32Array.of(1, 2, 0, 1), [2, 2]);
     const run = (o: ProcessLogitsOptions) => () => processLogits(x(), o);
     const cases: [ProcessLogitsOptions, string, string][] = [
-      [{ repetitionPenalty: 0, history }, "ERR_ARGUMENT", "repetitionPenalty must be above 0, got 0"],
+      [
+        { repetitionPenalty: 0, history },
+        "ERR_ARGUMENT",
+        "repetitionPenalty must be above 0 and finite in float32, got 0",
+      ],
       [{ repetitionPenalty: 2 }, "ERR_ARGUMENT", "history must be given for repetitionPenalty"],
       [{ noRepeatNgramSize: 2, history }, "ERR_ARGUMENT", "historyLengths must come with history"],
       [
@@ -301,6 +333,17 @@ describe("process_logits", () => {
       [{ noRepeatNgramSize: -1 }, "ERR_ARGUMENT", "noRepeatNgramSize must be an integer from 0"],
       [{ temperature: 0 }, "ERR_ARGUMENT", "temperature must be above 0"],
       [{ temperature: nan }, "ERR_ARGUMENT", "temperature must be a number"],
+      [
+        { temperature: 1e-50 },
+        "ERR_ARGUMENT",
+        "temperature must be above 0 and finite in float32, got 1e-50",
+      ],
+      [
+        { temperature: highest },
+        "ERR_ARGUMENT",
+        "temperature must be above 0 and finite in float32, got inf",
+      ],
+      [{ repetitionPenalty: 1e39, history }, "ERR_ARGUMENT", "repetitionPenalty must be above 0 and finite"],
       [{ topK: 1.5 }, "ERR_ARGUMENT", "topK must be an integer"],
       [{ topP: 1.5 }, "ERR_ARGUMENT", "topP must be 0 to 1, got 1.5"],
       [{ minP: -1 }, "ERR_ARGUMENT", "minP must be 0 to 1"],

@@ -2,6 +2,8 @@
 import { afterAll, describe, test } from "@jest/globals";
 import { setThreads } from "../../src/tensor/device.js";
 import { attention } from "../../src/tensor/ops/attention.js";
+import { crfNll } from "../../src/tensor/ops/crf.js";
+import { lstm } from "../../src/tensor/ops/lstm.js";
 import { dropout, layerNorm } from "../../src/tensor/ops/norm.js";
 import { segmentCrossEntropy, segmentReduce, segmentSoftmax } from "../../src/tensor/ops/segment.js";
 import { Generator } from "../../src/tensor/random.js";
@@ -12,6 +14,7 @@ const [rows, width, heads] = [901, 36, 3];
 const full = [rows, width];
 const starts = Int32Array.of(0, 300, 300, 317, 900, 901); // the longest has two blocks of keys
 const offsets = () => tensor(starts, [starts.length]);
+const labels = Int32Array.from({ length: rows }, (_, i) => (7 * i) % width);
 const random = () => ({ dropout: 0.2, generator: new Generator(4) });
 
 const cases: Record<string, { shapes: number[][]; fn: (...x: Tensor[]) => Tensor }> = {
@@ -30,6 +33,15 @@ const cases: Record<string, { shapes: number[][]; fn: (...x: Tensor[]) => Tensor
   },
   segment_reduce: { shapes: [full], fn: (x) => segmentReduce(x, offsets(), "mean") },
   segment_softmax: { shapes: [full], fn: (x) => segmentSoftmax(x, offsets()) },
+  lstm: {
+    shapes: [full, [width, width / 4], [5, width / 4]],
+    fn: (x, weightHh, h0) => lstm(x, offsets(), { weightHh }, { h0 }).output,
+  },
+  crf_nll: {
+    shapes: [full, [width, width], [width], [width]],
+    fn: (x, transitions, start, end) =>
+      crfNll(x, offsets(), tensor(labels, [rows]), { transitions, start, end }),
+  },
   segment_cross_entropy: {
     shapes: [[rows]],
     fn: (x) => segmentCrossEntropy(x, offsets(), tensor(Int32Array.of(5, 0, 16, 99, 0), [5])),

@@ -82,7 +82,7 @@ withGpu("bf16 on CUDA", () => {
     const x = cast(tensor(randomData([2, 4], 1), [2, 4], { device: "cuda" }), "bf16");
     const weightHh = tensor(randomData([4, 1], 2), [4, 1], { device: "cuda" });
     const offsets = integers("cuda", [0, 2]);
-    expectCode(() => lstm(x, offsets, { weightHh }), "ERR_DTYPE", "weight must be bf16, got f32");
+    expectCode(() => lstm(x, offsets, { weightHh }), "ERR_DTYPE", "weightHh must be bf16, got f32");
     const scores = { transitions: weightHh, start: weightHh, end: weightHh };
     expectCode(() => crfDecode(x, offsets, scores), "ERR_DTYPE", "transitions must be bf16, got f32");
   });

@@ -5,6 +5,7 @@ import { Generator } from "../../src/tensor/random.js";
 import { noGrad } from "../../src/tensor/scope.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { expectClose, expectCode, expectSameBits, onCuda, randomData } from "../support/ops.js";
+import { philox } from "../support/philox.js";
 
 const { NaN: nan, NEGATIVE_INFINITY: lowest, POSITIVE_INFINITY: highest } = Number;
 const floats = (t: Tensor) => t.dataSync() as Float32Array;
@@ -128,6 +129,26 @@ describe("top_k", () => {
     },
   );
 
+  test("rows that climb by single units in the last place: the scan overlooks none", () => {
+    const width = 900;
+    for (const [base, score] of [
+      [1, -5.3],
+      [-40, 3e4],
+      [3e-3, -700],
+    ]) {
+      const unit = 2 ** (Math.floor(Math.log2(Math.abs(base))) - 23);
+      const x = tensor(
+        Float32Array.from({ length: 2 * width }, (_, i) => base + unit * (i % width)),
+        [2, width],
+      );
+      const scores = tensor([score, score], [2]);
+      const sum = add(logSoftmax(x), scores.reshape([2, 1]));
+      const [composed, ours] = [topK(sum, 7), beamTopK(x, scores, 7, { beams: 1, logSoftmax: true })];
+      if (onCuda()) expectClose(floats(ours.values), floats(composed.values), 1e-6, "values");
+      else expect([...ints(ours.indices)]).toEqual([...ints(composed.indices)]);
+    }
+  });
+
   test("beams that stand at -1e9, or are not in the running at all", () => {
     const x = tensor(randomData([3, 50], 1), [3, 50]);
     const first = beamTopK(x, tensor([0, -1e9, lowest], [3]), 6, { beams: 3, logSoftmax: true });
@@ -193,6 +214,21 @@ describe("top_k", () => {
           Array.from({ length: 10 }, (_, i) => 1990 + i),
         );
         expect(row.slice(10)).toEqual([0, 1]);
+      }
+    });
+
+    test("the order is that of x plus the noise which the seed says, in rows wider than a scan", () => {
+      const [rows, width, k, seed] = [3, 1500, 20, 11];
+      const data = randomData([rows, width], 5).map((v) => 2 * v);
+      const { indices } = topK(tensor(data, [rows, width]), k, { generator: new Generator(seed, 4) });
+      const noise = (element: number) => {
+        const word = philox(seed, 4, Math.floor(element / 4))[element % 4];
+        return -Math.log(-Math.log(((word >>> 9) + 0.5) / 2 ** 23));
+      };
+      for (let r = 0; r < rows; r++) {
+        const keys = Array.from({ length: width }, (_, i) => data[r * width + i] + noise(r * width + i));
+        const wanted = sortedIndices(keys).slice(0, k);
+        expect([r, ...ints(indices).subarray(r * k, (r + 1) * k)]).toEqual([r, ...wanted]);
       }
     });
 

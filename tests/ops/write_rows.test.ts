@@ -107,6 +107,12 @@ describe("write_rows", () => {
       "ERR_ARGUMENT",
       "x must not be part of",
     );
+    const places = tensor(Int32Array.of(1, 0), [2, 1]); // rows that would change while they are followed
+    expectCode(
+      () => writeRows(places, places.reshape([2]), tensor(Int32Array.of(5, 6), [2, 1])),
+      "ERR_ARGUMENT",
+      "rows must not be part of",
+    );
     expectCode(() => writeRows(target, ints(1), grad), "ERR_ARGUMENT", "x must not require a gradient");
     noGrad(() => writeRows(target, ints(1), grad));
     expect([...target.dataSync()]).toEqual([1, 2, 5, 6]);

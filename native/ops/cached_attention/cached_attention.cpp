@@ -89,7 +89,7 @@ void read_table(Call& c, Operands& x) {
   if (relative.table) x.table = c.rows_of(relative.table);
 }
 
-void read_new_rows(Call& c, Operands& x, const TensorRef& keys, const TensorRef& values) {
+void read_new_rows(Call& c, Operands& x, const TensorRef& q, const TensorRef& keys, const TensorRef& values) {
   TensorRef new_keys = c.optional(11, "newKeys"), new_values = c.optional(12, "newValues");
   TensorRef new_rows = c.optional(13, "newRows");
   if (!new_keys && !new_values && !new_rows) return;
@@ -98,8 +98,11 @@ void read_new_rows(Call& c, Operands& x, const TensorRef& keys, const TensorRef&
   }
   check_rows_to_write(c, keys, "keys", new_rows, "newRows", new_keys, "newKeys");
   x.host_new_rows = check_rows_to_write(c, values, "values", new_rows, "newRows", new_values, "newValues");
-  if (x.q.storage == x.keys.storage || x.q.storage == x.values.storage) {
-    c.fail(ErrorCode::argument, "q must not be part of a tensor that is written to");
+  // Keys are written before values are read.
+  check_apart(c, new_values, "newValues", keys, "keys");
+  check_apart(c, new_keys, "newKeys", values, "values");
+  for (const auto& [target, target_name] : {std::pair{keys, "keys"}, std::pair{values, "values"}}) {
+    check_apart(c, q, "q", target, target_name);
   }
   x.new_keys = new_keys->view, x.new_values = new_values->view, x.new_rows = new_rows->view;
 }
@@ -131,7 +134,7 @@ void call(Call& c) {
   read_heads(c, read, q);
   read_rows(c, read);
   read_table(c, read);
-  read_new_rows(c, read, keys, values);
+  read_new_rows(c, read, q, keys, values);
   const Operands x = read;
   View o = c.make(x.q.dtype, x.q.shape);
   const auto body = [=](Execution& e) {

@@ -120,10 +120,12 @@ void nll(Call& c) {
     });
   });
   c.result(each ? losses : loss);
-  std::vector<View> saved = v.all();
+  Views kept = v;
+  kept.emissions.storage = nullptr;  // backward needs their shape and dtype alone
+  std::vector<View> saved = kept.all();
   saved.push_back(labels.view);
   c.record({in.emissions, in.transitions, in.start, in.end}, saved,
-           [=](Backward& b) { backward(b, v, labels, reduction, alpha); });
+           [=](Backward& b) { backward(b, kept, labels, reduction, alpha); });
 }
 
 void decode(Call& c) {

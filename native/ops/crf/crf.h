@@ -3,7 +3,7 @@
 //   start[y_1] + sum of emissions[t, y_t] + sum of transitions[y_t, y_t+1] + end[y_n],
 // and its probability exp(score) / Z with Z the sum over all paths. Any score may be -inf: paths through it
 // have probability 0, and it gets a gradient of 0, never NaN. T: f32, or bf16 on CUDA; all is computed in
-// fp32, and what adds up over the rows of a sequence in double.
+// fp32, but for the scores of paths and log Z, which add up over the rows of a sequence in double.
 #pragma once
 
 #include <algorithm>
@@ -44,7 +44,7 @@ struct CrfForward {
 // subtracted and nothing grows. Outputs overwrite.
 template <class T>
 struct CrfBackward {
-  CrfScores<T> in;
+  CrfScores<T> in;  // emissions may be null: alpha has what is needed of them
   Indices labels;
   Reduction reduction;
   const float* alpha;

@@ -42,12 +42,12 @@ Sequence sequence_of(const CrfScores<float>& in, int64_t b) {
   return {in.offsets.data[b], in.offsets.data[b + 1] - in.offsets.data[b]};
 }
 
-// x = a + b and the sum of exp(x - shift); y, unless null, receives exp(x - shift).
 struct LogSum {
   float shift, sum;
   float value() const { return shift + std::log(sum); }
 };
 
+// x = a + b and the sum of exp(x - shift); y, unless null, receives exp(x - shift).
 LogSum log_sum(float* y, float* x, const float* a, const float* b, size_t n) {
   const Kernels& k = kernels();
   k.arithmetic(Arithmetic::add, x, a, b, n);

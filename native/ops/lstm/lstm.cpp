@@ -1,5 +1,6 @@
-// The op `lstm`: arguments projected (T, 4H), offsets (B+1), weight (4H, H), h0 or 0, c0 or 0, reverse. Gives
-// the output (T, H) and the last states h (B, H) and c (B, H). States are f32 whatever the other elements.
+// The op `lstm`: arguments projected (T, 4H), offsets (B+1), weightHh (4H, H), h0 or 0, c0 or 0, reverse.
+// Gives the output (T, H) and the last states h (B, H) and c (B, H). States are f32 whatever the other
+// elements.
 #include "ops/lstm/lstm.h"
 
 #include "ops/offsets.h"
@@ -21,10 +22,10 @@ struct Views {
 LstmSizes check(Call& c, const Inputs& in, bool reverse) {
   c.check_float(in.projected, "projected");
   c.check_rank(in.projected, "projected", 2, 2);
-  c.check_dtype(in.weight, "weight", in.projected->view.dtype);
-  c.check_rank(in.weight, "weight", 2, 2);
+  c.check_dtype(in.weight, "weightHh", in.projected->view.dtype);
+  c.check_rank(in.weight, "weightHh", 2, 2);
   const int64_t hidden = in.weight->shape()[1], rows = in.projected->shape()[0];
-  c.check_shape(in.weight, "weight", {4 * hidden, hidden});
+  c.check_shape(in.weight, "weightHh", {4 * hidden, hidden});
   c.check_shape(in.projected, "projected", {rows, 4 * hidden});
   const int64_t batch = check_offsets_tensor(c, in.offsets, rows, "offsets");
   const std::pair<TensorRef, const char*> states[] = {{in.h_0, "h0"}, {in.c_0, "c0"}};
@@ -75,7 +76,7 @@ void backward(Backward& b, const Views& in, const View& y, const View& gates, co
 }
 
 void call(Call& c) {
-  Inputs in{c.tensor(0, "projected"), c.tensor(1, "offsets"), c.tensor(2, "weight"), c.optional(3, "h0"),
+  Inputs in{c.tensor(0, "projected"), c.tensor(1, "offsets"), c.tensor(2, "weightHh"), c.optional(3, "h0"),
             c.optional(4, "c0")};
   const LstmSizes s = check(c, in, c.flag(5, "reverse"));
   const bool recording = c.recording({in.projected, in.weight, in.h_0, in.c_0});

@@ -177,7 +177,11 @@ void lstm_backward(Cpu, const LstmBackward<float>& a) {
           if (!a.dweight.data) continue;
           const float* h = before(a.y, a.h_0, offsets, b, step, s);
           float* to = h_before.data() + size(row) * hidden;
-          h ? std::copy_n(h, hidden, to) : std::fill_n(to, hidden, 0.0f);
+          if (h) {
+            std::copy_n(h, hidden, to);
+          } else {
+            std::fill_n(to, hidden, 0.0f);
+          }
         }
       });
       if (step > 0 || a.dh_0) product(dh, steps.data(), weight, alive);

@@ -36,8 +36,29 @@ size_t count_of_mass(const std::vector<Candidate>& best, float max, double mass,
   return all ? best.size() : 0;
 }
 
-// Calls take(i) for all x[i] >= least, which is not -inf, and NaN. The scan looks for what is above a number
-// a little smaller, and not for one above the subnormal number before 0: workers take those for 0.
+// What x has to be at least so that all such x have `mass`, or a little more, together: masses are added up
+// in steps of 1/32 below the largest. -inf where the steps do not reach. `weights` (n) is scratch.
+float threshold_of_mass(const float* x, size_t n, float max, double mass, float* weights) {
+  constexpr float unit = 32;
+  constexpr size_t steps = 1024;
+  double masses[steps] = {};
+  kernels().exp_sum(weights, x, max, n);
+  for (size_t i = 0; i < n; i++) {
+    const float below = (max - x[i]) * unit;
+    if (below < static_cast<float>(steps))
+      masses[static_cast<size_t>(below)] += static_cast<double>(weights[i]);
+  }
+  double reached = 0;
+  for (size_t step = 0; step < steps; step++) {
+    reached += masses[step];
+    // One step more than is needed: weights are rounded.
+    if (reached >= mass) return max - static_cast<float>(step + 2) / unit;
+  }
+  return -infinity;
+}
+
+// Calls take(i) for all x[i] >= least, of those that are not -inf, and NaN. The scan looks for what is above
+// a number a little smaller, and not for one above the subnormal number before 0: workers take those for 0.
 template <class Take>
 void scan_from(const float* x, size_t n, float least, const Take& take) {
   constexpr float tiny = std::numeric_limits<float>::min();
@@ -87,16 +108,27 @@ void KeptTokens::top_k(size_t k) {
   if (least > -infinity) keep_at_least(least);  // -inf and NaN remove nothing
 }
 
+// A few tokens mostly, which are selected in next to no time; where they are not enough, what lies above a
+// threshold is sorted.
 void KeptTokens::top_p(double p) {
   Sum whole{};
   if (!sum(whole)) return;
   const double mass = p * whole.total;
   if (chosen_) return list_.resize(count_of_mass(list_, whole.max, mass, keep_, true));
-  select_more(x_, n_, [&](const std::vector<Candidate>& best, bool all) {
-    const size_t count = count_of_mass(best, whole.max, mass, keep_, all);
-    if (count > 0) keep(best, count);
-    return count > 0;
-  });
+  const size_t few = std::min(first_few, n_);
+  Selection selection(few);
+  select_row(selection, x_, n_, few);
+  keep(selection.finish(), few);
+  size_t count = count_of_mass(list_, whole.max, mass, keep_, few == n_);
+  if (count == 0) {
+    keep_at_least(threshold_of_mass(x_, n_, whole.max, mass, worker_.floats(n_, 1)));
+    count = count_of_mass(list_, whole.max, mass, keep_, false);
+  }
+  if (count == 0) {
+    keep_at_least(-infinity);
+    count = count_of_mass(list_, whole.max, mass, keep_, true);
+  }
+  list_.resize(count);
 }
 
 void KeptTokens::min_p(double least) {

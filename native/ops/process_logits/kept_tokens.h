@@ -32,7 +32,7 @@ class KeptTokens {
   bool sum(Sum& sum) const;
 
   void keep(const std::vector<Candidate>& tokens, size_t count);
-  void keep_at_least(float least);  // all x >= least
+  void keep_at_least(float least);  // all x >= least but for -inf
 
   float* const x_;
   const size_t n_, keep_;

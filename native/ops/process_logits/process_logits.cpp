@@ -4,6 +4,9 @@
 // Changes logits (N, V), f32, in place. No result.
 #include "ops/process_logits/process_logits.h"
 
+#include <cmath>
+#include <sstream>
+
 #include "ops/offsets.h"
 
 namespace athanor {
@@ -139,24 +142,27 @@ class Reader {
   template <class Holds>
   double number(int position, const char* label, const char* needed, const Holds& holds) {
     const double value = c_.number(position, label);
-    if (!holds(value)) {
-      c_.fail(ErrorCode::argument,
-              std::string(label) + " must be " + needed + ", got " + std::to_string(value));
-    }
-    return value;
+    if (holds(value)) return value;
+    std::ostringstream text;  // std::to_string makes 0.000000 of what is small
+    text << label << " must be " << needed << ", got " << value;
+    c_.fail(ErrorCode::argument, text.str());
   }
 
   void settings(LogitsSettings& s) {
     constexpr int64_t most = int64_t{1} << 31;
-    const auto positive = [](double v) { return v > 0 && v < 3e38; };
+    const auto divisor = [](double v) {
+      const float x = static_cast<float>(v);  // what it is used as
+      return x > 0.0f && std::isfinite(x);
+    };
+    constexpr const char* needed_of_divisor = "above 0 and finite in float32";
     const auto share = [](double v) { return v >= 0 && v <= 1; };
     const auto positive_share = [](double v) { return v > 0 && v <= 1; };
     s.rows = rows_, s.width = width_;
     const int64_t when = c_.integer(1, "logSoftmax", 0, 3);
     s.log_softmax_first = (when & 1) != 0, s.log_softmax_last = (when & 2) != 0;
-    s.penalty = static_cast<float>(number(4, "repetitionPenalty", "above 0", positive));
+    s.penalty = static_cast<float>(number(4, "repetitionPenalty", needed_of_divisor, divisor));
     s.ngram = c_.integer(5, "noRepeatNgramSize", 0, most);
-    s.temperature = static_cast<float>(number(14, "temperature", "above 0", positive));
+    s.temperature = static_cast<float>(number(14, "temperature", needed_of_divisor, divisor));
     s.top_k = c_.integer(15, "topK", 0, most);
     s.top_p = number(16, "topP", "0 to 1", share);
     s.min_p = number(17, "minP", "0 to 1", share);

@@ -1,6 +1,5 @@
-// What generation does to logits before a token is chosen, in place, row by row, in the order of
-// Transformers'
-// `_get_logits_processor`; every step may be absent:
+// What generation does to logits before a token is chosen, in place, row by row; every step may be absent.
+// The order is that of `_get_logits_processor` of Transformers:
 //   log-softmax (beam search processes log-probabilities)
 //   repetition penalty     x < 0 ? x penalty : x / penalty, for every token of the row's history
 //   no repeated n-gram     -inf for what would complete an n-gram that the history holds
@@ -12,15 +11,12 @@
 //   temperature            x / temperature
 //   top-k                  -inf for what is below the k-th largest; what equals it stays
 //   top-p                  keeps the most probable tokens as long as those before have less than p (Holtzman
-//   et
-//                          al., "The Curious Case of Neural Text Degeneration", 2020)
+//                          et al., "The Curious Case of Neural Text Degeneration", 2020)
 //   min-p                  keeps what has at least min_p of the largest probability (Nguyen et al., "Turning
-//   Up
-//                          the Heat: Min-p Sampling", 2024)
+//                          Up the Heat: Min-p Sampling", 2024)
 //   typical                keeps the tokens whose information is nearest to the row's entropy, until they
-//   have
-//                          `typical_p` together; what is as near as the last stays (Meister et al., "Locally
-//                          Typical Sampling", 2023)
+//                          have `typical_p` together; what is as near as the last stays (Meister et al.,
+//                          "Locally Typical Sampling", 2023)
 //   log-softmax            of what is left
 // The four choices keep at least `keep` tokens, the best by their own order; of equal ones the smaller index.
 // Tokens of the history that are none of the row are passed over.

@@ -9,19 +9,13 @@
 #include "cpu/pool.h"
 #include "ops/process_logits/kept_tokens.h"
 #include "ops/process_logits/process_logits.h"
+#include "ops/softmax/log_softmax_row.h"
 
 namespace athanor {
 
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
-
-void log_softmax_row(float* x, size_t n) {
-  const Kernels& k = kernels();
-  k.arithmetic_scalar(Arithmetic::subtract, x, x, k.maximum(x, n), n);
-  const float sum = k.exp_sum(nullptr, x, 0.0f, n);
-  k.arithmetic_scalar(Arithmetic::subtract, x, x, std::log(sum), n);
-}
 
 // The tokens of one row's history.
 struct History {
@@ -47,7 +41,7 @@ class Row {
       : a_(a), row_(row), x_(a.logits + row * a.stride), n_(static_cast<size_t>(a.width)), worker_(worker) {}
 
   void process() {
-    if (a_.log_softmax_first) log_softmax_row(x_, n_);
+    if (a_.log_softmax_first) log_softmax_row(x_, x_, n_);
     const History history(a_, row_);
     if (a_.penalty != 1.0f) penalize(history);
     if (a_.ngram > 0) ban_ngrams(history);
@@ -86,6 +80,7 @@ class Row {
   }
 
   void ban_ngrams(const History& history) {
+    if (history.length < a_.ngram) return;
     const int64_t before = a_.ngram - 1;
     const int32_t* end = history.token + history.length - before;
     for (int64_t i = 0; i + a_.ngram <= history.length; i++) {
@@ -126,7 +121,7 @@ class Row {
     if (a_.min_p > 0.0) kept.min_p(a_.min_p);
     if (a_.typical_p < 1.0) kept.typical(a_.typical_p);
     if (kept.all()) {
-      if (a_.log_softmax_last) log_softmax_row(x_, n_);
+      if (a_.log_softmax_last) log_softmax_row(x_, x_, n_);
       return;
     }
     kept.write(a_.log_softmax_last);

@@ -2,6 +2,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
+#include "ops/softmax/log_softmax_row.h"
 #include "ops/softmax/softmax.h"
 
 namespace athanor {
@@ -37,14 +38,8 @@ void softmax_backward(Cpu, const SoftmaxGradient<float>& a) {
 }
 
 void log_softmax_forward(Cpu, const SoftmaxRows<float>& a) {
-  const Kernels& k = kernels();
-  size_t n = static_cast<size_t>(a.n);
-  for_rows(a.rows, a.n, [&](size_t, size_t at) {
-    // Two subtractions: x - max is exact where it matters, while max + log(sum) rounds at the size of max.
-    k.arithmetic_scalar(Arithmetic::subtract, a.y + at, a.x + at, k.maximum(a.x + at, n), n);
-    float sum = k.exp_sum(nullptr, a.y + at, 0.0f, n);
-    k.arithmetic_scalar(Arithmetic::subtract, a.y + at, a.y + at, std::log(sum), n);
-  });
+  const size_t n = static_cast<size_t>(a.n);
+  for_rows(a.rows, a.n, [&](size_t, size_t at) { log_softmax_row(a.y + at, a.x + at, n); });
 }
 
 void log_softmax_backward(Cpu, const SoftmaxGradient<float>& a) {

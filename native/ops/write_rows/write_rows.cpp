@@ -40,15 +40,21 @@ const int32_t* check_rows_to_write(const Call& c, const TensorRef& target, const
                                     " must not require a gradient, which a write in place "
                                     "does not pass on, unless inside noGrad");
   }
-  if (x->view.storage == target->view.storage && x->view.count() > 0) {
-    c.fail(ErrorCode::argument, std::string(x_name) + " must not be part of the tensor that holds " +
-                                    target_name + ", which is written to");
-  }
+  // Rows, too: a target of i32 may hold them, and they would change while they are followed.
+  check_apart(c, rows, rows_name, target, target_name);
+  check_apart(c, x, x_name, target, target_name);
   const int32_t* host = rows->view.host<int32_t>();
   if (host) {
     check_distinct_rows(c.op, rows_name, host, rows->view.count(), target->shape()[0], ErrorCode::argument);
   }
   return host;
+}
+
+void check_apart(const Call& c, const TensorRef& read, const char* read_name, const TensorRef& target,
+                 const char* target_name) {
+  if (read->view.storage != target->view.storage || read->view.count() == 0) return;
+  c.fail(ErrorCode::argument, std::string(read_name) + " must not be part of the tensor that holds " +
+                                  target_name + ", which is written to");
 }
 
 WriteRows rows_to_write(const View& target, const View& rows, const int32_t* host_rows, const View& x) {

@@ -35,8 +35,12 @@ void check_distinct_rows(Device device, const char* op, const char* name, Indice
   check_distinct_rows(op, name, host.data(), count, limit, ErrorCode::data);
 }
 
+// Throws ERR_ARGUMENT where `read` lies in memory of `target`, which the same command writes to.
+void check_apart(const Call& c, const TensorRef& read, const char* read_name, const TensorRef& target,
+                 const char* target_name);
+
 // What both ops that write rows ask of their tensors: `x` (N, C) of the dtype of `target` (R, C), `rows` i32
-// (N), x in other memory. Contents of `rows` that the host knows are checked (ERR_ARGUMENT); returns them.
+// (N), both in other memory. Contents of `rows` that the host knows are checked (ERR_ARGUMENT); returns them.
 const int32_t* check_rows_to_write(const Call& c, const TensorRef& target, const char* target_name,
                                    const TensorRef& rows, const char* rows_name, const TensorRef& x,
                                    const char* x_name);

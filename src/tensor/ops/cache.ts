@@ -10,7 +10,7 @@ import { type RelativeBias, relativeArguments } from "./attention.js";
  *
  * @param target (R, C), any dtype; a range of columns is written where it lies
  * @param rows (N), i32, distinct, each 0 to R - 1
- * @param x (N, C) of target's dtype, not part of target's memory; a range of columns is read without a copy
+ * @param x (N, C) of target's dtype; a range of columns is read without a copy. Neither rows nor x may lie in target's memory
  * @throws ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED; ERR_ARGUMENT for rows that repeat or lie outside, and for tensors that
  *   require a gradient outside noGrad. Rows made by an op that turn out wrong are ERR_DATA, from whoever reads target,
  *   of which nothing has been written.

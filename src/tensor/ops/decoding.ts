@@ -24,14 +24,8 @@ export interface TopKOptions {
 
 const noNoise: RandomCall = { seedLow: 0, seedHigh: 0, callLow: 0, callHigh: 0 };
 
-function choose(
-  op: string,
-  x: Tensor,
-  k: number,
-  beams: number,
-  scores: Tensor | null,
-  options: TopKOptions,
-): TopK {
+function choose(x: Tensor, k: number, beams: number, scores: Tensor | null, options: TopKOptions): TopK {
+  const op = "top_k";
   const handle = handleOf(x, op, "x");
   const count = requireInteger(k, op, "k", 1);
   const added = optionalHandle(scores, op, "scores");
@@ -66,7 +60,7 @@ function choose(
  * const { values, indices } = ops.topK(tensor([1, 4, 2, 4], [1, 4]), 3); // 4, 4, 2 at 1, 3, 2
  */
 export function topK(x: Tensor, k: number, options: TopKOptions = {}): TopK {
-  return choose("top_k", x, k, 1, null, options);
+  return choose(x, k, 1, null, options);
 }
 
 export interface BeamTopKOptions extends TopKOptions {
@@ -90,7 +84,7 @@ export interface BeamTopKOptions extends TopKOptions {
  * const { values, indices } = ops.beamTopK(logits, scores, 8, { beams: 4, logSoftmax: true }); // (S, 8)
  */
 export function beamTopK(x: Tensor, scores: Tensor, k: number, options: BeamTopKOptions): TopK {
-  return choose("top_k", x, k, options?.beams, scores, options);
+  return choose(x, k, options?.beams, scores, options);
 }
 
 /** A list of tokens for each of several things: that of thing i is ids[offsets[i]] to ids[offsets[i + 1]]. */
