@@ -12,7 +12,8 @@ import { describeRun, type RunLine, selects } from "../support/run-line.js";
 import { describeCommit } from "../support/runner.js";
 import type { TaskResult } from "./result.js";
 import { compare } from "./turns.js";
-import { type Cut, taskWorkloads } from "./workloads.js";
+import type { Cut } from "./workload.js";
+import { taskWorkloads } from "./workloads.js";
 
 const { values: args } = parseArgs({
   options: {

@@ -2,10 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { taskEntry } from "../../src/tasks/registry.js";
+import { AutoTokenizer } from "../../src/tokenizers/index.js";
 import { type TrainEvent, Trainer } from "../../src/training/index.js";
 import type { Job } from "./job.js";
 import type { EvaluateAnswer, LoadAnswer, Request, TrainAnswer } from "./protocol.js";
-import { rowsOf, taskWorkload, tokenizerOf } from "./workloads.js";
+import { rowsOf, taskWorkload } from "./workloads.js";
 
 let trainer: Trainer;
 let events: AsyncIterator<TrainEvent>;
@@ -15,7 +16,7 @@ async function load({ job, workload: name, cut, data }: Request & { command: "lo
   const entry = taskEntry(workload.task);
   const { folder } = JSON.parse(await readFile(job, "utf8")) as Job;
   const model = await entry.auto.fromPretrained(folder, { seed: 1 });
-  const tokenizer = await tokenizerOf(workload, data);
+  const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const { train, evaluate } = await rowsOf(workload, data);
   const task = entry.make(workload.settings);
   trainer = new Trainer({ model, tokenizer, task, train, eval: evaluate, args: workload.args });

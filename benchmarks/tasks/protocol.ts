@@ -1,5 +1,5 @@
 // What the driver asks of an engine, one line of JSON each way; benchmarks/tasks/torch_peer.py answers the same.
-import type { Cut } from "./workloads.js";
+import type { Cut } from "./workload.js";
 
 export type Request =
   | { command: "load"; job: string; threads: number; workload: string; cut: Cut; data: string }
@@ -24,6 +24,8 @@ export interface EvaluateAnswer {
   metrics?: Record<string, number>;
   /** PyTorch's: the outputs of each batch, which lie in the file one after the other, in float32. */
   batches?: { name: string; shape: number[] }[][];
+  /** PyTorch's: what it generated for each example, padding included. */
+  sequences?: number[][];
 }
 
 export interface Failure {

@@ -15,6 +15,8 @@ import { Trainer, type TrainingArgs } from "../../src/training/index.js";
 export interface Recording {
   /** Examples of each step. */
   steps: Example[][];
+  /** Passes over the data, maybe a fraction. */
+  epochs: number;
   /** Learning rate of each step. */
   learningRates: number[];
   /** What evaluation sees. */
@@ -64,15 +66,19 @@ export async function record(
 ): Promise<Recording> {
   const { tokenizer, train, evaluate, args } = parts;
   const standIn = new StandIn(config, maxLength ?? 512);
-  // There are no outputs to predict from.
-  const silent = { predict: () => [], join: () => [], metrics: () => ({}) };
+  // There are no outputs to predict from, nor a model that answers.
+  const silent = { predict: () => [], respond: undefined, join: () => [], metrics: () => ({}) };
   const task = Object.assign(Object.create(parts.task) as AnyTask, silent);
   const model = standIn as unknown as TrainableModel;
   const whole: TrainingArgs = { ...args, evalEvery: "no" };
   const trainer = new Trainer({ model, tokenizer, task, train, eval: evaluate, args: whole });
   const learningRates: number[] = [];
-  for await (const event of trainer.run()) if (event.type === "step") learningRates.push(event.learningRate);
+  let epochs = 0;
+  for await (const event of trainer.run()) {
+    if (event.type === "step") learningRates.push(event.learningRate);
+    epochs = event.epoch;
+  }
   const steps = standIn.batches.splice(0);
   await trainer.evaluate();
-  return { steps, learningRates, evaluation: standIn.batches.flat() };
+  return { steps, epochs, learningRates, evaluation: standIn.batches.flat() };
 }

@@ -1,5 +1,5 @@
 // What a comparison gives: a line of JSON, and a row of the table.
-import type { Cut } from "./workloads.js";
+import type { Cut } from "./workload.js";
 
 export interface EngineFacts {
   engine: string;
@@ -26,6 +26,8 @@ export interface TaskResult {
   metric: string;
   /** What the metric must reach where the training rows are learnt by heart. */
   atLeast?: number;
+  /** How far apart the losses over the evaluation rows may be. */
+  lossWithin?: number;
   /** Steps of a turn. */
   turnSteps: number;
   ours: EngineFacts;
@@ -78,18 +80,33 @@ export function taskRow(result: TaskResult): string[] {
 
 const shown = (value: number | null | undefined) => (value == null ? "-" : String(value));
 
-/** What the table means, and the curves' ends. */
+/** What the table means, the curves' ends, and the losses over the evaluation rows. */
 export function taskNotes(results: readonly TaskResult[]): string {
-  const [{ model, ours, torch }] = results;
+  const [{ ours, torch }] = results;
+  const models = [...new Set(results.map(({ model }) => model))].join("; ");
   const about =
-    `${model}, fresh weights from one file, dropout 0, the same batches in the same order (${ours.engine}` +
+    `${models}, fresh weights from one file, dropout 0, the same batches in the same order (${ours.engine}` +
     `${torch ? `; ${torch.engine}` : ""}). Losses are compared over the first ${CURVE.steps} steps; "time / ours" is the ` +
     "median over turns, which alternate. Peak memory is that of the whole process.";
-  const curves = results.flatMap(({ name, ours, torch, cut }) => {
-    const end = (facts: EngineFacts) => facts.losses.at(-1)?.toFixed(5);
-    const both = torch ? `ours ${end(ours)}, PyTorch ${end(torch)}` : `ours ${end(ours)}`;
+  const curves = results.map((result) => {
+    const { name, ours, cut } = result;
+    const end = both(result, ({ losses }) => losses.at(-1));
     const least = cut ? " (CUT SHORT)" : "";
-    return `- ${name}${least}: loss ${ours.losses[0].toFixed(5)} at step 1, ${both} at step ${ours.losses.length}`;
+    const curve = `loss ${ours.losses[0].toFixed(5)} at step 1, ${end} at step ${ours.losses.length}`;
+    return `- ${name}${least}: ${curve}${evaluationLoss(result)}`;
   });
   return [about, "", ...curves].join("\n");
+}
+
+function both({ ours, torch }: TaskResult, value: (facts: EngineFacts) => number | undefined): string {
+  const digits = (facts: EngineFacts) => value(facts)?.toFixed(5) ?? "-";
+  return torch ? `ours ${digits(ours)}, PyTorch ${digits(torch)}` : `ours ${digits(ours)}`;
+}
+
+function evaluationLoss(result: TaskResult): string {
+  const { ours, torch, lossWithin = Number.POSITIVE_INFINITY } = result;
+  if (ours.evalLoss === undefined) return "";
+  const apart = torch?.evalLoss === undefined ? 0 : Math.abs(ours.evalLoss - torch.evalLoss);
+  const far = apart > lossWithin ? ` (MORE THAN ${lossWithin} APART)` : "";
+  return `; over the evaluation rows ${both(result, ({ evalLoss }) => evalLoss)}${far}`;
 }

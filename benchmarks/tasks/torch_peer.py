@@ -20,24 +20,22 @@ transformers.utils.logging.disable_progress_bar()
 IGNORED = -100
 
 
-def rectangle(rows, value, longest):
+def rectangle(rows, value):
+    longest = max(len(row) for row in rows)
     return torch.tensor([list(row) + [value] * (longest - len(row)) for row in rows])
 
 
 def tokens_of(examples):
     """What DataCollatorWithPadding makes of a batch."""
-    longest = max(len(example["ids"]) for example in examples)
-    types = [example.get("types") or [0] * len(example["ids"]) for example in examples]
-    return {
-        "input_ids": rectangle([example["ids"] for example in examples], 0, longest),
-        "attention_mask": rectangle([[1] * len(example["ids"]) for example in examples], 0, longest),
-        "token_type_ids": rectangle(types, 0, longest),
-    }
+    ids = [example["ids"] for example in examples]
+    batch = {"input_ids": rectangle(ids, 0), "attention_mask": rectangle([[1] * len(row) for row in ids], 0)}
+    if "types" in examples[0]:
+        batch["token_type_ids"] = rectangle([example["types"] for example in examples], 0)
+    return batch
 
 
 def token_labels(examples):
-    longest = max(len(example["ids"]) for example in examples)
-    return rectangle([example["labels"] for example in examples], IGNORED, longest)
+    return rectangle([example["labels"] for example in examples], IGNORED)
 
 
 class Head:
@@ -55,6 +53,10 @@ class Head:
 
     def outputs(self, result, batch):
         return {"logits": result.logits}
+
+    def generated(self, model, batch, options):
+        """Sequences, for a task that answers with texts."""
+        return []
 
 
 class SequenceClassification(Head):
@@ -128,6 +130,27 @@ class QuestionAnswering(Head):
         return {"startLogits": result.start_logits[real], "endLogits": result.end_logits[real]}
 
 
+class CausalLM(TokenClassification):
+    auto = transformers.AutoModelForCausalLM
+
+    def counted(self, batch):
+        return int((batch["labels"][:, 1:] != IGNORED).sum())
+
+    def outputs(self, result, batch):
+        return {}
+
+
+class Seq2SeqLM(TokenClassification):
+    auto = transformers.AutoModelForSeq2SeqLM
+
+    def outputs(self, result, batch):
+        return {}
+
+    def generated(self, model, batch, options):
+        source = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        return model.generate(**source, **options).tolist()
+
+
 HEADS = {
     f"AutoModelFor{head.__name__}": head
     for head in (
@@ -137,8 +160,17 @@ HEADS = {
         PreTraining,
         MultipleChoice,
         QuestionAnswering,
+        CausalLM,
+        Seq2SeqLM,
     )
 }
+
+
+def names_without_decay(model):
+    """As Transformers' Trainer has it: biases by their name, norms by their class."""
+    norms = [module for module in model.modules() if "Norm" in type(module).__name__]
+    of_norms = {id(parameter) for module in norms for parameter in module.parameters()}
+    return {name for name, p in model.named_parameters() if "bias" in name or id(p) in of_norms}
 
 
 class Engine:
@@ -148,10 +180,10 @@ class Engine:
             self.job = json.load(file)
         self.head = HEADS[self.job["head"]]()
         self.model = self.head.auto.from_pretrained(self.job["folder"], dtype=torch.float32).train()
-        without_decay = lambda name: "bias" in name or "LayerNorm" in name
+        undecayed = names_without_decay(self.model)
         groups = [
             {
-                "params": [p for name, p in self.model.named_parameters() if without_decay(name) == out],
+                "params": [p for name, p in self.model.named_parameters() if (name in undecayed) == out],
                 "weight_decay": 0.0 if out else self.job["weightDecay"],
             }
             for out in (False, True)
@@ -179,7 +211,7 @@ class Engine:
 
     def evaluate(self, file):
         self.model.eval()
-        total, weight, batches = 0.0, 0, []
+        total, weight, batches, sequences = 0.0, 0, [], []
         numbers, size = self.job["evaluation"], self.job["evalBatchSize"]
         with open(file, "wb") as handle, torch.inference_mode():
             for first in range(0, len(numbers), size):
@@ -191,7 +223,8 @@ class Engine:
                 for values in outputs.values():
                     handle.write(values.numpy().astype(numpy.float32).tobytes())
                 batches.append([{"name": name, "shape": list(outputs[name].shape)} for name in outputs])
-        return {"loss": total / max(1, weight), "batches": batches}
+                sequences += self.head.generated(self.model, batch, self.job["generation"])
+        return {"loss": total / max(1, weight), "batches": batches, "sequences": sequences}
 
 
 def main():

@@ -6,7 +6,8 @@ import { Child } from "../compare/child.js";
 import { type JobFacts, writeJob } from "./job.js";
 import type { EvaluateAnswer, Failure, LoadAnswer, Request, TrainAnswer } from "./protocol.js";
 import { CURVE, type EngineFacts, type TaskResult } from "./result.js";
-import { type Cut, rowsOf, type TaskWorkload, taskWorkload } from "./workloads.js";
+import type { Cut, TaskWorkload } from "./workload.js";
+import { modelOf, rowsOf, taskWorkload } from "./workloads.js";
 
 export interface CompareOptions {
   data: string;
@@ -108,26 +109,41 @@ async function evaluated(
   engine.child.wake();
   const answer = await engine.ask<EvaluateAnswer>({ command: "evaluate", file });
   const metrics = answer.metrics ?? (await metricsOf(answer, file, workload, job, data));
-  return engine.facts(answer, metrics, workload.args.epochs ?? 1);
+  return engine.facts(answer, metrics, job.epochs);
 }
 
-/** The task's own metrics from the outputs of another engine. */
+/** The task's own metrics from what another engine gave. */
 async function metricsOf(
-  { batches = [], loss }: EvaluateAnswer,
+  { batches = [], sequences = [], loss }: EvaluateAnswer,
   file: string,
   workload: TaskWorkload,
-  { entry, evaluation, folder }: JobFacts,
+  { task, evaluation, folder }: JobFacts,
   data: string,
 ): Promise<Record<string, number>> {
-  const task = entry.make(workload.settings);
   const { evaluate: rows } = await rowsOf(workload, data);
   const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
-  const model = { config } as TrainableModel;
+  const generate = async () => ({ sequences: sequences.map((ids) => Int32Array.from(ids)) });
+  const model = { config, generate } as unknown as TrainableModel;
   const size = workload.args.evalBatchSize ?? 32;
   const bytes = await readFile(file);
   await rm(file);
+  const predictions = task.respond
+    ? await task.respond(evaluation, model, { seed: 0 })
+    : fromOutputs(bytes, batches, (outputs, batch) => {
+        return task.predict(outputs, evaluation.slice(batch * size, (batch + 1) * size), model);
+      });
+  const results = task.join?.(predictions, evaluation, rows, model) ?? predictions;
+  return task.metrics(results, evaluation, model, rows, loss);
+}
+
+/** What `use` makes of the outputs of each batch. */
+function fromOutputs<T>(
+  bytes: Buffer,
+  batches: NonNullable<EvaluateAnswer["batches"]>,
+  use: (outputs: Record<string, OutputValues>, batch: number) => T[],
+): T[] {
   let at = 0;
-  const predictions = batches.flatMap((outputs, batch) => {
+  return batches.flatMap((outputs, batch) => {
     const found: Record<string, OutputValues> = {};
     for (const { name, shape } of outputs) {
       const count = shape.reduce((product, n) => product * n, 1);
@@ -136,23 +152,22 @@ async function metricsOf(
       found[name] = { shape, data };
       at += 4 * count;
     }
-    return task.predict(found, evaluation.slice(batch * size, (batch + 1) * size), model);
+    return use(found, batch);
   });
-  const results = task.join?.(predictions, evaluation, rows, model) ?? predictions;
-  return task.metrics(results, evaluation, model, rows, loss);
 }
 
 function resultOf(
-  { name, metric, atLeast, args }: TaskWorkload,
+  workload: TaskWorkload,
   job: JobFacts,
   turnSteps: number,
   [ours, torch]: EngineFacts[],
 ): TaskResult {
-  const { parameters, rows, examples, steps, tokens } = job;
+  const { name, metric, atLeast, lossWithin } = workload;
+  const { parameters, rows, examples, steps, epochs, tokens } = job;
   const apart = torch?.losses.map((loss, i) => Math.abs(loss - ours.losses[i]));
   return {
-    ...{ kind: "task", name, model: "BERT, 2 layers, 128 wide", parameters, rows, examples, steps, tokens },
-    ...{ epochs: args.epochs ?? 1, metric, atLeast, turnSteps, ours, torch },
+    ...{ kind: "task", name, model: modelOf(workload).title, parameters, rows, examples, steps, tokens },
+    ...{ epochs, metric, atLeast, lossWithin, turnSteps, ours, torch },
     difference: apart && Math.max(...apart),
   };
 }

@@ -1,44 +1,29 @@
-// What the tasks are compared on: a task of the table, its data, a small fresh model and how it is trained.
+// What the tasks are compared on.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Row, readTable, type TableOptions } from "../../src/data/index.js";
+import { type Row, readTable } from "../../src/data/index.js";
 import type { ModelConfig } from "../../src/models/index.js";
-import type { TaskSettings } from "../../src/tasks/entry.js";
 import { CODAH_COLUMNS } from "../../src/tasks/index.js";
 import { BertTokenizer, type Tokenizer } from "../../src/tokenizers/index.js";
-import type { TrainingArgs } from "../../src/training/index.js";
+import { generativeWorkloads } from "./generative-workloads.js";
+import { trainVocabulary } from "./trained-vocabulary.js";
+import {
+  standardArgs as args,
+  byHeart,
+  type Cut,
+  type DataPart,
+  type SmallModel,
+  type TaskWorkload,
+} from "./workload.js";
 
-/** A file below the data folder, and which of its rows. */
-export interface DataPart {
-  file: string;
-  reading?: TableOptions;
-  rows?: number;
-}
-
-export interface TaskWorkload {
-  /** TASK/DATA. */
-  name: string;
-  task: string;
-  settings: TaskSettings;
-  vocabulary: "bert-base-uncased" | "bert-base-chinese" | "bert-base-cased";
-  /** Over BERT with two layers, 128 wide, without dropout. */
-  config?: Partial<ModelConfig>;
-  train: DataPart;
-  /** Absent: the training rows, for runs that show that a task can be learnt by heart. */
-  evaluate?: DataPart;
-  args: TrainingArgs;
-  /** The metric to show, and what it must reach where the training rows are learnt by heart. */
-  metric: string;
-  atLeast?: number;
-}
-
-const args: TrainingArgs = {
-  ...{ epochs: 3, batchSize: 32, learningRate: 1e-3, warmupRatio: 0.1, weightDecay: 0.01, seed: 42 },
-  ...{ evalBatchSize: 32, maxGradNorm: 1, evalEvery: "no" },
+const bert: SmallModel = {
+  title: "BERT, 2 layers, 128 wide",
+  config: {
+    ...{ model_type: "bert", hidden_size: 128, num_hidden_layers: 2, num_attention_heads: 2 },
+    ...{ intermediate_size: 512, max_position_embeddings: 512 },
+    ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
+  },
 };
-
-// 200 rows, again and again: what fresh weights cannot generalise, they can learn by heart.
-const byHeart: TrainingArgs = { ...args, epochs: 40, batchSize: 16, weightDecay: 0 };
 
 const reading = { task: "question-answering", metric: "exact", atLeast: 95 };
 
@@ -147,13 +132,8 @@ export const taskWorkloads: readonly TaskWorkload[] = [
     evaluate: { file: "lm/wikitext-2/test.txt.gz", rows: 200 },
     args: { ...args, batchSize: 16, epochs: 1 },
   },
+  ...generativeWorkloads,
 ];
-
-/** A workload made smaller, to see that all works. */
-export interface Cut {
-  rows?: number;
-  epochs?: number;
-}
 
 /** The workload of a name, cut short where that is asked. */
 export function taskWorkload(name: string, { rows, epochs }: Cut): TaskWorkload {
@@ -161,23 +141,26 @@ export function taskWorkload(name: string, { rows, epochs }: Cut): TaskWorkload 
   if (!workload) throw new Error(`no workload ${name}`);
   const { train, evaluate, args } = workload;
   const part = (whole: DataPart): DataPart => (rows === undefined ? whole : { ...whole, rows });
+  const { maxSteps: _, ...byEpochs } = args;
   return {
     ...{ ...workload, train: part(train), evaluate: evaluate && part(evaluate) },
-    args: epochs === undefined ? args : { ...args, epochs },
+    args: epochs === undefined ? args : { ...byEpochs, epochs },
   };
+}
+
+export function modelOf({ model = bert }: TaskWorkload): SmallModel {
+  return model;
 }
 
 /** The config of a workload's model. */
-export function configOf({ config }: TaskWorkload, tokenizer: Tokenizer): ModelConfig {
-  return {
-    ...{ model_type: "bert", vocab_size: tokenizer.vocabSize, hidden_size: 128, num_hidden_layers: 2 },
-    ...{ num_attention_heads: 2, intermediate_size: 512, max_position_embeddings: 512 },
-    ...{ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 },
-    ...config,
-  };
+export function configOf(workload: TaskWorkload, tokenizer: Tokenizer): ModelConfig {
+  return { ...modelOf(workload).config, vocab_size: tokenizer.vocabSize };
 }
 
-export async function tokenizerOf({ vocabulary }: TaskWorkload, data: string): Promise<Tokenizer> {
+export async function tokenizerOf(workload: TaskWorkload, data: string): Promise<Tokenizer> {
+  const { vocabulary } = workload;
+  if (typeof vocabulary !== "string")
+    return await trainVocabulary(vocabulary, (await rowsOf(workload, data)).train);
   const text = await readFile(join(data, "vocab", vocabulary, "vocab.txt"), "utf8");
   const options = { modelMaxLength: 512, doLowerCase: !vocabulary.endsWith("-cased") };
   return BertTokenizer.fromVocabulary(text.trimEnd().split("\n"), options);
@@ -188,8 +171,9 @@ export async function rowsOf(
   workload: TaskWorkload,
   data: string,
 ): Promise<{ train: Row[]; evaluate: Row[] }> {
-  const read = async ({ file, reading, rows }: DataPart): Promise<Row[]> => {
-    return (await readTable(join(data, file), reading)).slice(0, rows);
+  const read = async ({ file, reading, select, rows }: DataPart): Promise<Row[]> => {
+    const all = await readTable(join(data, file), reading);
+    return (select?.(all) ?? all).slice(0, rows);
   };
   const train = await read(workload.train);
   return { train, evaluate: workload.evaluate ? await read(workload.evaluate) : train };

@@ -1,9 +1,11 @@
 // The comparison of tasks: what its table says of a result, and what the peer is given.
 import { describe, expect, test } from "@jest/globals";
 import { type ResultLine, report } from "../../benchmarks/report.js";
+import { shortPairs } from "../../benchmarks/tasks/generative-workloads.js";
 import { record } from "../../benchmarks/tasks/record.js";
-import { speedRatio, type TaskResult, taskRow } from "../../benchmarks/tasks/result.js";
-import { textClassification } from "../../src/tasks/index.js";
+import { speedRatio, type TaskResult, taskNotes, taskRow } from "../../benchmarks/tasks/result.js";
+import { trainVocabulary } from "../../benchmarks/tasks/trained-vocabulary.js";
+import { causalLanguageModeling, textClassification } from "../../src/tasks/index.js";
 import { maskedLanguageModeling } from "../../src/tasks/masked-language-modeling.js";
 import { Trainer, type TrainingArgs } from "../../src/training/index.js";
 import { tinyRows, tinyTokenizer, withModel } from "../training/support.js";
@@ -36,6 +38,15 @@ describe("the table", () => {
       ...[`${name}, by heart`, "10 (12 examples), 4", "6", "1.0e-1 (MORE THAN 0.001)"],
       ...["accuracy", "0.5000 (BELOW 0.95)"],
     ]);
+  });
+
+  test("notes name every model, and losses over the evaluation rows that are too far apart", () => {
+    const close = { ...result, ours: { ...result.ours, evalLoss: 1.25 } };
+    const far = { ...close, model: "GPT-2", torch: { ...result.torch!, evalLoss: 1.375 }, lossWithin: 0.01 };
+    const notes = taskNotes([close, far]);
+    expect(notes).toMatch(/^BERT; GPT-2, fresh weights/);
+    expect(notes).toContain("at step 2; over the evaluation rows ours 1.25000, PyTorch -\n");
+    expect(notes).toContain("ours 1.25000, PyTorch 1.37500 (MORE THAN 0.01 APART)");
   });
 
   test("a page of results", () => {
@@ -88,6 +99,21 @@ describe("the recording", () => {
     });
   });
 
+  test("holds the blocks of a task that generates, asking no model; epochs may be a fraction", async () => {
+    await withModel(async (model) => {
+      const task = causalLanguageModeling({ maxLength: 8 });
+      const part = { ...args, maxSteps: 3, batchSize: 2 };
+      const recorded = await record(model, { tokenizer, task, train, evaluate: train, args: part });
+      expect(recorded.steps.map(({ length }) => length)).toEqual([2, 2, 2]);
+      expect(recorded.steps.flat().every(({ labels }) => (labels as Int32Array).length === 8)).toBe(true);
+      const blocks = await task.prepare(train, {
+        ...{ model, tokenizer, labels: "required", purpose: "train", rest: async () => {} },
+      });
+      expect(recorded.epochs).toBeCloseTo(6 / blocks.length, 6);
+      expect(recorded.evaluation.length).toBeGreaterThan(0);
+    });
+  });
+
   test("holds masks, anew in every epoch", async () => {
     await withModel(async (model) => {
       const task = maskedLanguageModeling({ lineByLine: true, probability: 0.5 });
@@ -97,5 +123,32 @@ describe("the recording", () => {
       expect(labels.some((row) => row.some((label) => label !== -100))).toBe(true);
       expect(new Set(labels.map(String)).size).toBeGreaterThan(20);
     });
+  });
+});
+
+describe("workloads of models that generate", () => {
+  const rows = Array.from({ length: 1000 }, (_, i) => ({
+    source: `the ${i % 700}`,
+    target: `das ${i}, "straße"\n`,
+  }));
+
+  test("no sentence held out is trained on; its translations stand together", () => {
+    const train = shortPairs("train")(rows);
+    const held = shortPairs("held out")(rows);
+    expect(held).toHaveLength(400);
+    const sources = new Set(held.map(({ source }) => source));
+    expect(train.some(({ source }) => sources.has(source))).toBe(false);
+    expect(train.length + held.flatMap(({ target }) => target).length).toBe(1000);
+  });
+
+  test("a vocabulary is of the size asked for, special tokens first, and loses no byte", async () => {
+    const vocabulary = { size: 300, columns: ["source", "target"], template: "<s> $A </s>" };
+    const tokenizer = await trainVocabulary({ ...vocabulary, specialTokens: ["<s>", "</s>"] }, rows);
+    expect(tokenizer.vocabSize).toBe(300);
+    const { ids, tokens } = tokenizer.encode(rows[17].target);
+    expect([tokens[0], ids[0], tokens.at(-1), ids.at(-1)]).toEqual(["<s>", 0, "</s>", 1]);
+    expect(ids.length).toBeLessThan(rows[17].target.length);
+    expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe(rows[17].target);
+    expect(tokenizer.encode("日本").tokens).toHaveLength(8);
   });
 });
