@@ -4,6 +4,7 @@
 
 import { AthanorError } from "../errors.js";
 import { COMMIT, type RepositoryType } from "./cache.js";
+import { Patience } from "./patience.js";
 import type { HubSettings } from "./settings.js";
 
 /** A file of a repository. */
@@ -31,17 +32,6 @@ export class WrongBytes extends Unreachable {}
 const NAME = /^(?!.*\\)(?:(?!\.{1,2}(?:\/|$))[^/]+\/)*(?!\.{1,2}$)[^/]+$/;
 const HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
-/**
- * Aborts after so many milliseconds. Not AbortSignal.timeout: what AbortSignal.any makes of it holds it weakly, and once
- * it has been collected nothing ends the wait (Node.js 20).
- */
-function silence(milliseconds: number): AbortSignal {
-  const controller = new AbortController();
-  const end = () => controller.abort(new DOMException("no answer in time", "TimeoutError"));
-  setTimeout(end, milliseconds).unref();
-  return controller.signal;
-}
-
 /** The Hub as one call sees it. */
 export class HubClient {
   readonly #settings: HubSettings;
@@ -62,44 +52,47 @@ export class HubClient {
 
   /** Rejects with ERR_HUB when the Hub says no, with Unreachable when it does not answer. */
   async list(): Promise<HubListing> {
-    const { datasetInfo, modelInfo, listFiles } = await import("@huggingface/hub");
-    const { endpoint, revision, timeoutMs } = this.#settings;
-    const repo = { type: this.#type, name: this.#repository };
-    const common = { hubUrl: endpoint, fetch: this.#fetch(() => silence(timeoutMs)) };
+    const patience = this.#patience();
     try {
-      const asked = { name: this.#repository, revision, additionalFields: ["sha" as const], ...common };
-      const { sha } = await (this.#type === "dataset" ? datasetInfo(asked) : modelInfo(asked));
-      if (!COMMIT.test(String(sha))) throw new Unreachable(`an answer without a commit, ${sha}`);
-      const files: HubFile[] = [];
-      for await (const entry of listFiles({ repo, recursive: true, revision: sha, ...common })) {
-        const { type, path: name, size, oid, lfs } = entry;
-        const hash = String(lfs?.oid ?? oid);
-        if (type === "file" && NAME.test(name) && HASH.test(hash)) files.push({ name, size, hash });
-      }
-      return { commit: sha, files };
+      return await patience.race(this.#listing(this.#fetch(patience)));
     } catch (error) {
       throw this.#failure(error);
+    } finally {
+      patience.end();
     }
+  }
+
+  async #listing(fetch: typeof globalThis.fetch): Promise<HubListing> {
+    const { datasetInfo, modelInfo, listFiles } = await import("@huggingface/hub");
+    const { endpoint, revision } = this.#settings;
+    const repo = { type: this.#type, name: this.#repository };
+    const common = { hubUrl: endpoint, fetch };
+    const asked = { name: this.#repository, revision, additionalFields: ["sha" as const], ...common };
+    const { sha } = await (this.#type === "dataset" ? datasetInfo(asked) : modelInfo(asked));
+    if (!COMMIT.test(String(sha))) throw new Unreachable(`an answer without a commit, ${sha}`);
+    const files: HubFile[] = [];
+    for await (const entry of listFiles({ repo, recursive: true, revision: sha, ...common })) {
+      const { type, path: name, size, oid, lfs } = entry;
+      const hash = String(lfs?.oid ?? oid);
+      if (type === "file" && NAME.test(name) && HASH.test(hash)) files.push({ name, size, hash });
+    }
+    return { commit: sha, files };
   }
 
   /** The bytes of a file from a place on. Throws as `list`, WrongBytes when the whole file came instead. */
   async *bytes(commit: string, file: HubFile, start: number): AsyncGenerator<Uint8Array, void, undefined> {
     const { downloadFile } = await import("@huggingface/hub");
-    const { endpoint, timeoutMs } = this.#settings;
-    const stall = new AbortController();
-    const timer = setTimeout(() => stall.abort(new Unreachable(`nothing for ${timeoutMs} ms`)), timeoutMs);
+    const { endpoint } = this.#settings;
+    const patience = this.#patience();
     // The library hands a failure to its stream as a mere text.
     let failure: unknown;
-    const fetch = this.#fetch(
-      () => stall.signal,
-      (error) => {
-        failure = error;
-      },
-    );
+    const fetch = this.#fetch(patience, (error) => {
+      failure = error;
+    });
     const path = file.name.split("/").map(encodeURIComponent).join("/");
     const url = `${this.#page}/resolve/${commit}/${path}`;
     try {
-      const blob = await downloadFile({
+      const request = downloadFile({
         repo: { type: this.#type, name: this.#repository },
         path: file.name,
         hubUrl: endpoint,
@@ -107,30 +100,38 @@ export class HubClient {
         xet: false, // The files come over plain HTTP too, where a cut download can go on.
         downloadInfo: { size: file.size, etag: file.hash, url },
       });
+      const blob = await patience.race(request);
       const stream = start > 0 ? blob?.slice(start).stream() : blob?.stream();
-      for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-        timer.refresh();
-        yield chunk;
+      const chunks = (stream as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      for (;;) {
+        const { done, value } = await patience.race(chunks.next());
+        if (done) break;
+        patience.heard();
+        yield value;
       }
     } catch (error) {
-      throw this.#failure(stall.signal.aborted ? stall.signal.reason : (failure ?? error));
+      throw this.#failure(patience.signal.aborted ? patience.signal.reason : (failure ?? error));
     } finally {
-      clearTimeout(timer);
-      stall.abort();
+      patience.end();
     }
   }
 
-  /** `fetch` with the token (for the Hub's own host only), a limit of time, and answers that say no as errors. */
-  #fetch(limit: () => AbortSignal, failed: (error: unknown) => void = () => {}): typeof fetch {
-    const { endpoint, token, signal } = this.#settings;
+  #patience(): Patience {
+    const { timeoutMs, signal } = this.#settings;
+    return new Patience(timeoutMs, () => new Unreachable(`nothing for ${timeoutMs} ms`), signal);
+  }
+
+  /** `fetch` with the token (for the Hub's own host only), and answers that say no as errors. */
+  #fetch(patience: Patience, failed: (error: unknown) => void = () => {}): typeof fetch {
+    const { endpoint, token } = this.#settings;
     const { origin } = new URL(endpoint);
     return async (input, init) => {
       const url = new URL(String(input));
       const headers = new Headers(init?.headers);
       if (token !== undefined && url.origin === origin) headers.set("Authorization", `Bearer ${token}`);
       try {
-        const any = AbortSignal.any(signal ? [limit(), signal] : [limit()]);
-        const response = await fetch(url, { ...init, headers, signal: any });
+        const response = await patience.race(fetch(url, { ...init, headers, signal: patience.signal }));
+        patience.heard();
         if (!response.ok) throw await this.#refusal(response);
         if (headers.has("Range") && response.status !== 206) {
           await response.body?.cancel();
@@ -172,8 +173,7 @@ export class HubClient {
     if (signal?.aborted)
       return new AthanorError("ERR_ABORTED", "stopped by its signal", { cause: signal.reason });
     if (error instanceof Unreachable || (error as AthanorError)?.code === "ERR_HUB") return error as Error;
-    const { message = String(error), name, cause } = (error ?? {}) as Error;
-    if (name === "TimeoutError") return new Unreachable(`nothing for ${this.#settings.timeoutMs} ms`);
+    const { message = String(error), cause } = (error ?? {}) as Error;
     const { code } = (cause ?? {}) as NodeJS.ErrnoException;
     return new Unreachable(code === undefined ? message : `${message} (${code})`, { cause: error });
   }

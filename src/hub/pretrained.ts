@@ -135,8 +135,10 @@ async function fetchFiles(
   wanted: WantedFiles,
 ): Promise<void> {
   const stop = new AbortController();
-  const signal = AbortSignal.any(settings.signal ? [stop.signal, settings.signal] : [stop.signal]);
-  const stoppable = { ...settings, signal };
+  const onAbort = () => stop.abort(settings.signal?.reason);
+  settings.signal?.addEventListener("abort", onAbort);
+  if (settings.signal?.aborted) onAbort();
+  const stoppable = { ...settings, signal: stop.signal };
   const client = new HubClient(repository, stoppable, wanted.of ?? "model");
   const context: DownloadContext = { repository, commit, client, cache, settings: stoppable };
   const byName = new Map(all.map((file) => [file.name, file]));
@@ -145,9 +147,13 @@ async function fetchFiles(
     await inParallel(files, (file) => ensureBlob(context, file), stop);
     for (const { name, hash } of files) await cache.link(commit, name, hash);
   };
-  await fetchAll(wanted.choose([...byName.keys()]));
-  const more = await wanted.more?.(cache.snapshot(commit));
-  if (more !== undefined) await fetchAll(more);
+  try {
+    await fetchAll(wanted.choose([...byName.keys()]));
+    const more = await wanted.more?.(cache.snapshot(commit));
+    if (more !== undefined) await fetchAll(more);
+  } finally {
+    settings.signal?.removeEventListener("abort", onAbort);
+  }
 }
 
 /** Works on some files at once; the first error stops the others, and is reported when they have stopped. */

@@ -126,6 +126,8 @@ export class Batch {
 export interface CollateLimits {
   /** Longest sequence that the model has positions for. */
   positions: number;
+  /** How many tokens the model knows. */
+  vocabulary: number;
   /** Added to the default positions (RoBERTa counts from its padding id + 1). */
   firstPosition?: number;
   /** A token that takes no place in the count, its position being its id: RoBERTa's padding inside a sequence. */
@@ -142,12 +144,13 @@ export function collateTokens(
   labels: BatchLabels,
 ): Batch {
   const bounds = new Int32Array(examples.length + 1);
+  const { what = "tokens", vocabulary } = limits;
   examples.forEach((example, b) => {
     const ids = idsOf(example, b);
     if (ids.length > limits.positions) {
       throw new AthanorError(
         "ERR_ARGUMENT",
-        `collate: example ${b} has ${ids.length} ${limits.what ?? "tokens"}, the model has positions for ${limits.positions}; truncate it`,
+        `collate: example ${b} has ${ids.length} ${what}, the model has positions for ${limits.positions}; truncate it`,
       );
     }
     bounds[b + 1] = bounds[b] + ids.length;
@@ -164,6 +167,12 @@ export function collateTokens(
     let next = limits.firstPosition ?? 0;
     for (let i = 0; i < ids.length; i++) {
       const id = integer(ids[i], b, "inputIds");
+      if (id < 0 || id >= vocabulary) {
+        throw new AthanorError(
+          "ERR_ARGUMENT",
+          `collate: example ${b}: ${what} must be from 0 to ${vocabulary - 1}, got ${id}; is the tokenizer the model's?`,
+        );
+      }
       inputIds[begin + i] = id;
       if (positions) positionIds[begin + i] = integer(positions[i], b, "positionIds");
       else positionIds[begin + i] = id === limits.uncountedToken ? id : next++;

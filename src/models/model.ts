@@ -304,8 +304,10 @@ export class Model {
           return example.choices;
         })
       : examples;
-    const { positions, firstPosition, uncountedToken } = this.#encoder;
-    return collateTokens(rows, { positions, firstPosition, uncountedToken, device: this.device }, labels);
+    const { positions, firstPosition, uncountedToken, words, inputVocabulary } = this.#encoder;
+    const vocabulary = inputVocabulary ?? words.shape[0];
+    const limits = { positions, vocabulary, firstPosition, uncountedToken, device: this.device };
+    return collateTokens(rows, limits, labels);
   }
 
   /** With class weights a mean loss counts labels by their weights. */

@@ -115,8 +115,8 @@ function collateTargets(
 ): Batch | undefined {
   requireAllOrNone(inputs, "decoderInputIds");
   if (!inputs[0]) return undefined;
-  const { positions, firstPosition } = encoder;
-  const limits = { positions, firstPosition, device, what: "target tokens" };
+  const { positions, firstPosition, words } = encoder;
+  const limits = { positions, vocabulary: words.shape[0], firstPosition, device, what: "target tokens" };
   const examples = inputs.map((inputIds) => ({ inputIds }));
   return collateTokens(examples, limits, noLabels);
 }

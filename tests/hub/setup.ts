@@ -32,6 +32,11 @@ export let hub: FakeHub;
 /** HF_HOME of the test. */
 export let home: string;
 
+/** The Hub is given up after 400 ms: only where it says nothing, as a busy machine is slow to answer, too. */
+export function impatient(): void {
+  process.env.HF_HUB_DOWNLOAD_TIMEOUT = "0.4";
+}
+
 /** To be called once in a file of tests. */
 export function useHub(): void {
   beforeAll(async () => {
@@ -47,7 +52,7 @@ export function useHub(): void {
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), "athanor-hub-"));
     for (const name of VARIABLES) delete process.env[name];
-    Object.assign(process.env, { HF_ENDPOINT: hub.url, HF_HOME: home, HF_HUB_DOWNLOAD_TIMEOUT: "0.4" });
+    Object.assign(process.env, { HF_ENDPOINT: hub.url, HF_HOME: home });
     hub.requests.length = 0;
     hub.faults.length = 0;
     hub.down = undefined;
