@@ -7,7 +7,7 @@ import {
   type TopK,
   topK,
 } from "../tensor/ops/decoding.js";
-import { noGrad, scope, untracked } from "../tensor/scope.js";
+import { computed } from "../tensor/scope.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 import { completions, requireAllowed } from "./processors/bans.js";
 import { leastKept } from "./processors/list.js";
@@ -55,10 +55,6 @@ function forbidsTokens(settings: Settings): boolean {
   );
 }
 
-function inference<T>(fn: () => T): T {
-  return untracked(() => scope(() => noGrad(fn)));
-}
-
 function longest(lists: readonly ArrayLike<unknown>[]): number {
   return lists.reduce((most, { length }) => Math.max(most, length), 0);
 }
@@ -79,11 +75,22 @@ export class NativeScorer implements Scorer {
   readonly #settings: Settings;
   readonly #badWords: readonly (readonly number[])[];
   readonly #leastKept: number;
+  /** Whether beams ask for no more than that some tokens be left out. */
+  readonly #onlyBans: boolean;
+  /** Those of every row. */
+  readonly #alwaysBanned: readonly number[];
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#badWords = bannedWords(settings.badWordsIds ?? [], settings.eosTokenIds);
     this.#leastKept = leastKept(settings);
+    const { numBeams, doSample, renormalizeLogits, repetitionPenalty, noRepeatNgramSize } = settings;
+    this.#onlyBans =
+      numBeams > 1 &&
+      !(doSample || renormalizeLogits || noRepeatNgramSize || settings.prefixAllowedTokens) &&
+      (repetitionPenalty ?? 1) === 1 &&
+      this.#badWords.every(({ length }) => length === 1);
+    this.#alwaysBanned = [...(settings.suppressTokens ?? []), ...this.#badWords.flat()];
   }
 
   async score<State>(logits: Tensor, searches: readonly Search<State>[]): Promise<RowScores[][]> {
@@ -101,7 +108,7 @@ export class NativeScorer implements Scorer {
     const wanted = this.#wanted(vocabulary, most);
     const bans = wanted && this.#bansAlone(rows, Math.min(mostBansAlone, most - wanted));
     const looked = wanted && Math.min(wanted + (bans ? longest(bans) : 0), vocabulary);
-    const best = inference(() =>
+    const best = computed(() =>
       bans ? topK(logits, looked!, { logSoftmax: true }) : this.#enqueue(logits, rows, wanted),
     );
     if (!best || looked === undefined) return this.#all(logits, vocabulary);
@@ -118,7 +125,7 @@ export class NativeScorer implements Scorer {
     const doubtful = lists.some(({ scores }) => Number.isNaN(scores[0]));
     const tooFew = this.#settings.doSample && lists.some(more);
     if (!doubtful && !tooFew) return bans ? lists.map((list, i) => without(list, bans[i])) : lists;
-    if (bans) inference(() => this.#process(logits, this.#steps(rows, vocabulary, logits.device)));
+    if (bans) computed(() => this.#process(logits, this.#steps(rows, vocabulary, logits.device)));
     return this.#all(logits, vocabulary);
   }
 
@@ -127,14 +134,9 @@ export class NativeScorer implements Scorer {
    * need not be changed.
    */
   #bansAlone(rows: readonly Row[], most: number): number[][] | undefined {
-    const { numBeams, doSample, renormalizeLogits, repetitionPenalty } = this.#settings;
-    const { noRepeatNgramSize, prefixAllowedTokens, suppressTokens } = this.#settings;
-    if (numBeams === 1 || doSample || renormalizeLogits || (repetitionPenalty ?? 1) !== 1) return undefined;
-    if (noRepeatNgramSize || prefixAllowedTokens || this.#badWords.some(({ length }) => length > 1))
-      return undefined;
+    if (!this.#onlyBans || this.#alwaysBanned.length > most) return undefined;
     if (rows.some((row) => this.#forced(row) >= 0)) return undefined;
-    const always = [...(suppressTokens ?? []), ...this.#badWords.flat()];
-    const bans = rows.map((row) => [...always, ...this.#banned(row)]);
+    const bans = rows.map((row) => [...this.#alwaysBanned, ...this.#banned(row)]);
     return longest(bans) <= most ? bans : undefined;
   }
 

@@ -86,6 +86,7 @@ export class HubClient {
     const patience = this.#patience();
     // The library hands a failure to its stream as a mere text.
     let failure: unknown;
+    let chunks: AsyncIterator<Uint8Array> | undefined;
     const fetch = this.#fetch(patience, (error) => {
       failure = error;
     });
@@ -102,7 +103,7 @@ export class HubClient {
       });
       const blob = await patience.race(request);
       const stream = start > 0 ? blob?.slice(start).stream() : blob?.stream();
-      const chunks = (stream as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      chunks = (stream as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
       for (;;) {
         const { done, value } = await patience.race(chunks.next());
         if (done) break;
@@ -113,6 +114,8 @@ export class HubClient {
       throw this.#failure(patience.signal.aborted ? patience.signal.reason : (failure ?? error));
     } finally {
       patience.end();
+      // Not waited for: the stream may have lost the signal.
+      chunks?.return?.().catch(() => {});
     }
   }
 

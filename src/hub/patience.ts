@@ -1,6 +1,14 @@
 // How long an answer is waited for. Signals alone do not do: what AbortSignal.any and fetch make of them is held weakly
 // (Node.js 20), and when it has been collected in the middle of a request, nothing ends the wait. So each wait is a race.
 
+/** Lets a controller abort with a signal; the result undoes it. */
+export function follow(controller: AbortController, signal: AbortSignal | undefined): () => void {
+  const stop = () => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
+  return () => signal?.removeEventListener("abort", stop);
+}
+
 /** Until the caller's signal, or until nothing was heard for so long. To be ended by `end()`. */
 export class Patience {
   /** Aborts when patience is over, with its reason. */
@@ -8,14 +16,10 @@ export class Patience {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #over: Promise<never>;
-  readonly #stop = () => this.#controller.abort(this.caller?.reason);
+  readonly #unfollow: () => void;
 
   /** @param silence what it ends with when nothing was heard */
-  constructor(
-    milliseconds: number,
-    silence: () => Error,
-    private readonly caller?: AbortSignal,
-  ) {
+  constructor(milliseconds: number, silence: () => Error, caller?: AbortSignal) {
     const { signal } = this.#controller;
     this.signal = signal;
     this.#over = new Promise((_, reject) => {
@@ -23,8 +27,7 @@ export class Patience {
     });
     this.#over.catch(() => {});
     this.#timer = setTimeout(() => this.#controller.abort(silence()), milliseconds);
-    caller?.addEventListener("abort", this.#stop);
-    if (caller?.aborted) this.#stop();
+    this.#unfollow = follow(this.#controller, caller);
   }
 
   /** Something came. */
@@ -40,7 +43,7 @@ export class Patience {
   /** Nothing is waited for any more. */
   end(): void {
     clearTimeout(this.#timer);
-    this.caller?.removeEventListener("abort", this.#stop);
+    this.#unfollow();
     this.#controller.abort();
   }
 }

@@ -5,6 +5,7 @@ import { AthanorError } from "../errors.js";
 import { COMMIT, RepositoryCache, type RepositoryType } from "./cache.js";
 import { HubClient, type HubFile, type HubListing, Unreachable } from "./client.js";
 import { type DownloadContext, ensureBlob, rested } from "./download.js";
+import { follow } from "./patience.js";
 import { type HubOptions, type HubSettings, hubSettings } from "./settings.js";
 
 /** Which files of a repository a caller needs. */
@@ -135,9 +136,7 @@ async function fetchFiles(
   wanted: WantedFiles,
 ): Promise<void> {
   const stop = new AbortController();
-  const onAbort = () => stop.abort(settings.signal?.reason);
-  settings.signal?.addEventListener("abort", onAbort);
-  if (settings.signal?.aborted) onAbort();
+  const unfollow = follow(stop, settings.signal);
   const stoppable = { ...settings, signal: stop.signal };
   const client = new HubClient(repository, stoppable, wanted.of ?? "model");
   const context: DownloadContext = { repository, commit, client, cache, settings: stoppable };
@@ -152,7 +151,7 @@ async function fetchFiles(
     const more = await wanted.more?.(cache.snapshot(commit));
     if (more !== undefined) await fetchAll(more);
   } finally {
-    settings.signal?.removeEventListener("abort", onAbort);
+    unfollow();
   }
 }
 

@@ -3,7 +3,7 @@ import type { GenerativeModel } from "../generation/generate.js";
 import type { Admitted, NextTokenModel, Source } from "../generation/next-token-model.js";
 import type { CacheSequence, KeyValueCache } from "../nn/key-value-cache.js";
 import { cast, gatherRows } from "../tensor/ops/shape.js";
-import { noGrad, scope, untracked } from "../tensor/scope.js";
+import { computed, untracked } from "../tensor/scope.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 import type { Example } from "./batch.js";
 import { concatenated } from "./batch.js";
@@ -39,7 +39,7 @@ function inference<T>(model: Model, fn: () => T): T {
   const { training } = model;
   model.training = false;
   try {
-    return untracked(() => scope(() => noGrad(fn)));
+    return computed(fn);
   } finally {
     model.training = training;
   }

@@ -72,8 +72,8 @@ export interface PipelineOptions extends FromPretrainedOptions {
 /**
  * A pipeline for a task, with a model of a folder or of the Hub, or one that is there already.
  *
- * Rejects as `fromPretrained` does; with ERR_ARGUMENT for an unknown task, a model without tokenizer or of another kind, and ERR_CHECKPOINT for a
- * checkpoint without the head that the task needs, whose answers would be random.
+ * Rejects as `fromPretrained` does; with ERR_ARGUMENT for an unknown task, a model without tokenizer or of another kind,
+ * and ERR_CHECKPOINT for a checkpoint without the head that the task needs, whose answers would be random.
  *
  * @example
  * const classify = await pipeline("text-classification", "./reviews-bert");

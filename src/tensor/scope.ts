@@ -120,3 +120,8 @@ function collect(value: unknown, found: Set<Tensor>, level: number): void {
 function freeAll(tensors: Tensor[]): void {
   for (const t of tensors) t.dispose();
 }
+
+/** Runs `fn` without gradients; all that it makes is freed, but for what it returns, which belongs to the caller alone. */
+export function computed<T>(fn: () => T): T {
+  return untracked(() => scope(() => noGrad(fn)));
+}

@@ -4,7 +4,7 @@ import { AthanorError } from "../errors.js";
 import { readSafetensorsHeader, type SafetensorsSource, writeSafetensors } from "../models/safetensors.js";
 import { getEngine } from "../native/load.js";
 import { mul } from "../tensor/ops/elementwise.js";
-import { noGrad, scope, untracked } from "../tensor/scope.js";
+import { computed, untracked } from "../tensor/scope.js";
 import { handles, makeTensor, type Tensor } from "../tensor/tensor.js";
 
 /** A tensor to be filled from a file of F32 elements. */
@@ -21,7 +21,7 @@ const MOST_BYTES = 256 << 20;
 /** Zeros of the shape of `parameter` on its queue, owned by nobody but the caller. */
 export function zerosLike(parameter: Tensor): Tensor {
   // A product with 0 would keep NaN and infinity: it only gives shape and queue.
-  const zeros = untracked(() => scope(() => noGrad(() => mul(parameter, 0))));
+  const zeros = computed(() => mul(parameter, 0));
   getEngine().native.fill(handles.of(zeros), 0);
   return zeros;
 }
