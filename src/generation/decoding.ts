@@ -8,6 +8,7 @@ import type { Scorer } from "./scorer.js";
 import type { Chosen, Search, Sequence } from "./search.js";
 import type { Settings } from "./settings.js";
 import { SingleSearch } from "./single-search.js";
+import { Steps } from "./steps.js";
 import { Stopping } from "./stopping.js";
 
 export type DecodingEvent =
@@ -31,7 +32,7 @@ function sourceLength({ inputIds, prompt }: Source): number {
 }
 
 /**
- * Decodes sources; however it ends, the model is disposed of.
+ * Decodes sources, and tells what each step has brought; however it ends, the model is disposed of.
  *
  * @throws ERR_ABORTED by the signal; ERR_ARGUMENT when the options forbid all tokens; what the model throws
  */
@@ -40,12 +41,13 @@ export async function* decode<State>(
   sources: readonly Source[],
   settings: Settings,
   scorer: Scorer,
-): AsyncGenerator<DecodingEvent> {
+): AsyncGenerator<DecodingEvent[]> {
   const { numBeams, numReturnSequences, batchRows, signal } = settings;
   const stopping = new Stopping(settings);
   const rowsPerSource = numBeams > 1 ? numBeams : numReturnSequences;
   const most = Math.max(1, Math.floor(batchRows / rowsPerSource));
   const waiting = [...sources].sort((a, b) => sourceLength(b) - sourceLength(a));
+  const steps = new Steps(model, scorer);
   let active: Active<State>[] = [];
   try {
     while (active.length + waiting.length > 0) {
@@ -59,11 +61,14 @@ export async function* decode<State>(
       // Prompts step on their own: their tokens attend to each other without tables.
       const prompts = fresh.filter(({ search }) => search.hypotheses[0].pending.length > 1);
       const stepping = prompts.length > 0 ? prompts : active;
-      yield* step(model, stepping, scorer, signal);
+      const alone = stepping.length === active.length && waiting.length === 0;
+      const searches = stepping.map(({ search }) => search);
+      yield await step(steps, searches, alone, signal);
       for (const { search, admitted } of stepping) if (search.hypotheses.length === 0) admitted.release();
       active = active.filter(({ search }) => search.hypotheses.length > 0);
     }
   } finally {
+    steps.dispose();
     model.dispose();
   }
 }
@@ -82,30 +87,21 @@ function admit<State>(
   });
 }
 
-async function* step<State>(
-  model: NextTokenModel<State>,
-  stepping: readonly Active<State>[],
-  scorer: Scorer,
+async function step<State>(
+  steps: Steps<State>,
+  searches: readonly Search<State>[],
+  alone: boolean,
   signal: AbortSignal | undefined,
-): AsyncGenerator<DecodingEvent> {
-  const searches = stepping.map(({ search }) => search);
-  const hypotheses = searches.flatMap((search) => search.hypotheses);
-  const logits = model.step(
-    hypotheses.map(({ state }) => state),
-    hypotheses.map(({ pending }) => pending),
-  );
-  for (const hypothesis of hypotheses) hypothesis.stepped();
-  let rows: Awaited<ReturnType<Scorer["score"]>>;
-  try {
-    rows = await scorer.score(logits, searches);
-  } finally {
-    logits.dispose();
-  }
+): Promise<DecodingEvent[]> {
+  const rows = await steps.next(searches, alone);
   throwIfAborted(signal);
-  for (const [i, search] of searches.entries()) {
+  const events: DecodingEvent[] = [];
+  searches.forEach((search, i) => {
     search.advance(rows[i]);
     const { example } = search.source;
-    if (search.chosen.length > 0) yield { kind: "tokens", example, chosen: search.chosen };
-    if (search.hypotheses.length === 0) yield { kind: "sequences", example, sequences: search.results() };
-  }
+    if (search.chosen.length > 0) events.push({ kind: "tokens", example, chosen: search.chosen });
+    if (search.hypotheses.length === 0)
+      events.push({ kind: "sequences", example, sequences: search.results() });
+  });
+  return events;
 }

@@ -157,7 +157,7 @@ function events(
   examples: readonly GenerationExample[],
   settings: Settings,
   call: GenerateOptions,
-): AsyncGenerator<DecodingEvent> {
+): AsyncGenerator<DecodingEvent[]> {
   requireVocabulary(model, settings);
   const sources = sourcesOf(model, examples, settings, call);
   const scorer =
@@ -179,8 +179,8 @@ export async function generate(
 ): Promise<GenerationResult> {
   const settings = resolveSettings(options, model.generationConfig);
   const found: Sequence[][] = [];
-  for await (const event of events(model, examples, settings, options)) {
-    if (event.kind === "sequences") found[event.example] = event.sequences;
+  for await (const step of events(model, examples, settings, options)) {
+    for (const event of step) if (event.kind === "sequences") found[event.example] = event.sequences;
   }
   const all = found.flat();
   return {
@@ -203,7 +203,7 @@ export async function* stream(
       `stream gives one sequence token by token, needs numBeams and numReturnSequences 1, got ${numBeams} and ${numReturnSequences}`,
     );
   }
-  for await (const event of events(model, [example], settings, options)) {
-    if (event.kind === "tokens") yield* event.chosen;
+  for await (const step of events(model, [example], settings, options)) {
+    for (const event of step) if (event.kind === "tokens") yield* event.chosen;
   }
 }

@@ -8,7 +8,7 @@ import {
   topK,
 } from "../tensor/ops/decoding.js";
 import { computed } from "../tensor/scope.js";
-import { type Tensor, tensor } from "../tensor/tensor.js";
+import { type Tensor, type TensorData, tensor } from "../tensor/tensor.js";
 import { completions, requireAllowed } from "./processors/bans.js";
 import { leastKept } from "./processors/list.js";
 import { bannedWords } from "./processors/penalties.js";
@@ -93,16 +93,24 @@ export class NativeScorer implements Scorer {
     this.#alwaysBanned = [...(settings.suppressTokens ?? []), ...this.#badWords.flat()];
   }
 
-  async score<State>(logits: Tensor, searches: readonly Search<State>[]): Promise<RowScores[][]> {
+  async score<State>(
+    logits: Tensor,
+    searches: readonly Search<State>[],
+    onTokens?: (tokens: Tensor) => void,
+  ): Promise<RowScores[][]> {
     const rows = searches.flatMap((search) => {
       const context = contextOf(search);
       return search.hypotheses.map(({ tokens }) => ({ tokens, context }));
     });
-    const found = await this.#rows(logits, rows);
+    const found = await this.#rows(logits, rows, onTokens);
     return searches.map(({ hypotheses }) => found.splice(0, hypotheses.length));
   }
 
-  async #rows(logits: Tensor, rows: readonly Row[]): Promise<RowScores[]> {
+  async #rows(
+    logits: Tensor,
+    rows: readonly Row[],
+    onTokens: ((tokens: Tensor) => void) | undefined,
+  ): Promise<RowScores[]> {
     const [, vocabulary] = logits.shape;
     const most = logits.device === "cpu" ? vocabulary : mostOnGpu;
     const wanted = this.#wanted(vocabulary, most);
@@ -112,9 +120,7 @@ export class NativeScorer implements Scorer {
       bans ? topK(logits, looked!, { logSoftmax: true }) : this.#enqueue(logits, rows, wanted),
     );
     if (!best || looked === undefined) return this.#all(logits, vocabulary);
-    const [values, indices] = await Promise.all([best.values.data(), best.indices.data()]);
-    best.values.dispose();
-    best.indices.dispose();
+    const [values, indices] = await this.#read(best, looked === 1 ? onTokens : undefined);
     const lists = rows.map((_, i) => ({
       ids: (indices as Int32Array).subarray(i * looked, (i + 1) * looked),
       scores: (values as Float32Array).subarray(i * looked, (i + 1) * looked),
@@ -127,6 +133,22 @@ export class NativeScorer implements Scorer {
     if (!doubtful && !tooFew) return bans ? lists.map((list, i) => without(list, bans[i])) : lists;
     if (bans) computed(() => this.#process(logits, this.#steps(rows, vocabulary, logits.device)));
     return this.#all(logits, vocabulary);
+  }
+
+  /** Reads are enqueued first: what `onTokens` adds comes after them. */
+  async #read(
+    { values, indices }: TopK,
+    onTokens: ((tokens: Tensor) => void) | undefined,
+  ): Promise<[TensorData, TensorData]> {
+    const reads = Promise.all([values.data(), indices.data()]);
+    reads.catch(() => {}); // awaited below, unless onTokens throws
+    try {
+      if (onTokens && !this.#settings.doSample) computed(() => onTokens(indices.reshape([indices.size])));
+      return await reads;
+    } finally {
+      values.dispose();
+      indices.dispose();
+    }
   }
 
   /**

@@ -36,6 +36,11 @@ export interface NextTokenModel<State> {
    * @returns f32 (N, V): the logits of the token after them; the caller disposes of it
    */
   step(states: readonly State[], tokens: readonly Int32Array[]): Tensor;
+  /**
+   * As step, with one token each that only the device knows: i32 (N). Models that need tokens on the host have none.
+   * Hypotheses may end with that token: they are dropped as always.
+   */
+  stepAhead?(states: readonly State[], tokens: Tensor): Tensor;
   /** Frees everything; twice is fine. */
   dispose(): void;
 }

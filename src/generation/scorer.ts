@@ -8,8 +8,17 @@ import type { Search } from "./search.js";
 import type { Settings } from "./settings.js";
 
 export interface Scorer {
-  /** @param logits (N, V), the hypotheses of all searches in order; gives rows by search */
-  score<State>(logits: Tensor, searches: readonly Search<State>[]): Promise<RowScores[][]>;
+  /**
+   * @param logits (N, V), the hypotheses of all searches in order
+   * @param onTokens called before anything is read, if the device knows by then which token each hypothesis gets: i32 (N),
+   *   freed when it returns. Then no other token is chosen; an error may still come
+   * @returns rows by search
+   */
+  score<State>(
+    logits: Tensor,
+    searches: readonly Search<State>[],
+    onTokens?: (tokens: Tensor) => void,
+  ): Promise<RowScores[][]>;
 }
 
 export function contextOf<State>({ source }: Search<State>): LogitsContext {

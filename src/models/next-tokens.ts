@@ -94,15 +94,22 @@ class CachedTokens implements NextTokenModel<CacheSequence> {
   }
 
   step(states: readonly CacheSequence[], tokens: readonly Int32Array[]): Tensor {
+    const counts = tokens.map(({ length }) => length);
+    return this.#forward(states, counts, () => integers(concatenated(tokens), this.model));
+  }
+
+  stepAhead(states: readonly CacheSequence[], tokens: Tensor): Tensor {
+    const counts = states.map(() => 1);
+    return this.#forward(states, counts, () => tokens);
+  }
+
+  #forward(states: readonly CacheSequence[], counts: readonly number[], inputIds: () => Tensor): Tensor {
     const cache = this.#cache;
-    cache.begin(
-      states,
-      tokens.map(({ length }) => length),
-    );
+    cache.begin(states, counts);
     try {
       return inference(this.model, () => {
-        const inputIds = integers(concatenated(tokens), this.model);
-        const { logits } = this.model.forward({ inputIds }, { cache, encoderOutputs: this.#encoded });
+        const batch = { inputIds: inputIds() };
+        const { logits } = this.model.forward(batch, { cache, encoderOutputs: this.#encoded });
         return cast(logits, "f32");
       });
     } finally {

@@ -55,6 +55,15 @@ async function fixtureParts(name: string): Promise<number> {
   await measured("a stream that is left", async () => {
     for await (const _ of model.stream(examples[0], { maxNewTokens: 18 })) break;
   });
+  await measured("a stream that is aborted while the next step runs", async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const left = async () => {
+      for await (const _ of model.stream(examples[0], { maxNewTokens: 18, minNewTokens: 9, signal }))
+        controller.abort();
+    };
+    await left().then(nothing, expected);
+  });
   return live;
 }
 

@@ -44,6 +44,26 @@ test("greedy takes the likeliest token", async () => {
   });
 });
 
+test("greedy takes steps ahead of its tokens while nobody waits, and the same tokens without", async () => {
+  const options = { maxNewTokens: 8 };
+  const ahead = await run(options);
+  const never = await run({ ...options, useNativeScores: false });
+  expect(ahead.sequences).toEqual(never.sequences);
+  expect(never.model.stepsAhead).toEqual([]);
+  // Some end early, so that steps ahead hold rows of which nobody wants to know.
+  const lengths = ahead.sequences.map(({ length }) => length - 1);
+  expect(new Set(lengths).size).toBeGreaterThan(2);
+  const going = (step: number) => lengths.filter((length) => length >= step).length;
+  const longest = Math.max(...lengths);
+  // The step for token i + 1 has a row for each sequence that may get token i, and there is none for what follows the last.
+  const steps = Array.from({ length: longest === 8 ? 7 : longest }, (_, i) => going(i + 1));
+  expect(ahead.model.stepsAhead).toEqual(steps);
+  expect(ahead.model.steps).toEqual([5, ...steps]);
+  const few = await run({ ...options, batchRows: 2 });
+  expect(few.sequences).toEqual(ahead.sequences);
+  expect(few.model.stepsAhead.length).toBeGreaterThan(0);
+});
+
 describe("beams", () => {
   test.each([0, 0.6, 1, 2])(
     "with as many as there are sequences give all, ranked, length penalty %p",

@@ -32,6 +32,8 @@ export class TableModel implements GenerativeModel {
   readonly live = new Set<State>();
   /** Rows of each step. */
   readonly steps: number[] = [];
+  /** Those of each step whose tokens came from the device. */
+  readonly stepsAhead: number[] = [];
   disposed = 0;
 
   constructor(
@@ -48,6 +50,14 @@ export class TableModel implements GenerativeModel {
         this.live.delete(state);
       },
       step: (states, tokens) => this.#step(states, tokens),
+      stepAhead: (states, tokens) => {
+        this.stepsAhead.push(states.length);
+        const ids = tokens.dataSync() as Int32Array;
+        return this.#step(
+          states,
+          states.map((_, i) => ids.subarray(i, i + 1)),
+        );
+      },
       dispose: () => {
         this.disposed++;
       },
