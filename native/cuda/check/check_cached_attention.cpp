@@ -12,7 +12,7 @@ struct Case {
   int64_t heads, size, cache_rows;
   bool ranges = false;
   int64_t apart = 0;  // elements between rows of q, keys and values
-  size_t offset = 0;  // of their addresses
+  size_t moved = 0;   // whose address is an element further on: 1 q, 2 keys, 4 values, added up
   int64_t buckets = 0, max_distance = 0;
   bool bidirectional = false;
   bool host_lengths = false;
@@ -69,8 +69,8 @@ void check_attention(KernelCheck& check, const Case& c, const std::vector<float>
   cpu.o = wanted.data();
   cached_attention(Cpu{}, cpu);
 
-  DeviceArray<T> device_q(q, c.offset), device_keys(keys, c.offset), device_values(values, c.offset);
-  DeviceArray<T> o(wanted.size(), c.offset);
+  DeviceArray<T> device_q(q, c.moved & 1), device_keys(keys, c.moved >> 1 & 1);
+  DeviceArray<T> device_values(values, c.moved >> 2), o(wanted.size(), c.moved & 1);
   DeviceArray<float> device_table(table);
   DeviceArray<int32_t> lengths(c.lengths), rows(p.rows), starts(p.starts);
   CachedAttention<T> cuda = arguments_of<T>(c, columns);
@@ -100,7 +100,7 @@ KERNEL_CHECK(cached_attention, "head sizes, strides and addresses") {
   for (int64_t size : {16, 32}) {
     check_both(check, {{5, 18}, 2, size, 20, false, 4});
     check_both(check, {{5, 18}, 2, size, 20, false, 1});
-    check_both(check, {{5, 18}, 2, size, 20, true, 0, 1});
+    for (size_t moved : {1, 2, 4, 7}) check_both(check, {{5, 18}, 2, size, 20, true, 0, moved});
   }
 }
 
