@@ -97,13 +97,9 @@ export const translationKind: PipelineKind<string, TranslationCall, TranslationE
   check: ({ tokenizer }, lasting) => checkLanguages(TRANSLATION, tokenizer, lasting),
 };
 
-export const summarizationKind = textToText(
-  "summarization",
-  (summary_text): SummaryEntry => ({ summary_text }),
-  (parts, rest: GenerationCall) => {
-    return { languages: textLanguages("pipeline summarization", parts, undefined), rest };
-  },
-);
+export const summarizationKind = textToText("summarization", (summary_text): SummaryEntry => {
+  return { summary_text };
+});
 
 async function generated(
   kind: string,

@@ -39,7 +39,8 @@ export interface TranslationOptions extends SequenceToSequenceOptions, LanguageO
 
 /**
  * The task of AutoModelForSeq2SeqLM for translation. T5 wants a `prefix`; Marian's tokenizer encodes the two
- * languages in its own way; mBART and mBART-50 need to know them: `srcLang` and `tgtLang` here or when their tokenizer is loaded.
+ * languages in its own way; mBART and mBART-50 need to know them: `srcLang` and `tgtLang`, here or when the tokenizer is
+ * loaded.
  *
  * Metrics: `bleu` and `chrf` (0 to 100, as sacreBLEU computes them) of generated translations, beside the loss over the
  * targets' tokens. Preparing rejects with ERR_DATA, naming the row from 0: no source, an empty one, no target.
