@@ -108,6 +108,17 @@ test("the class may be named by config.json alone", async () => {
   expect(tokenizer.languages?.codes).toHaveLength(52);
 });
 
+test("a language that was added to the vocabulary is one of the tokenizer's", async () => {
+  const added = [{ content: "hy_AM", special: true }];
+  const loaded = await inFolder(async (folder) => {
+    await (await loadFamily("mbart50", { addedTokens: added })).save(folder);
+    return await AutoTokenizer.fromPretrained(folder, { tgtLang: "hy_AM" });
+  });
+  expect(loaded.languages?.codes).toHaveLength(53);
+  expect(loaded.tokenToId("hy_AM")).toBe(1054);
+  expect(loaded.encode("a", { target: true }).ids[0]).toBe(1054);
+});
+
 test("languages that there are not", async () => {
   const known = "ar_AR, cs_CZ, de_DE, en_XX";
   const message = new RegExp(`MBart50Tokenizer: tgtLang must be one of ${known}.* and 40 more, got "xx_XX"`);
