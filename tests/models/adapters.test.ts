@@ -1,6 +1,6 @@
 // LoRA and bottleneck adapters against PEFT 0.21.0 and PyTorch (fixtures/make/make_adapters.py); files, merging, freezing.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -98,7 +98,15 @@ describe("LoRA", () => {
     const batch = model.collate(await examples());
     const logits = () => noGrad(() => model.forward(batch)).logits.data();
     const unmerged = await logits();
+    const refused =
+      /savePretrained: needs a model whose adapter is merged or removed, got Lora: adapter\.save/;
+    await expectCodeAsync(model.savePretrained(join(folder, "with")), "ERR_ARGUMENT", refused);
+    expect(existsSync(join(folder, "with"))).toBe(false);
     lora.merge().merge();
+    await model.savePretrained(join(folder, "with"));
+    const saved = await AutoModelForSequenceClassification.fromPretrained(join(folder, "with"));
+    expect(saved.loadReport).toEqual({ missing: [], unexpected: [], mismatched: [] });
+    saved.dispose();
     const merged = await logits();
     expectClose(merged, Array.from(unmerged), 2e-5, "merged");
     expect(differences(before, await bitsOf(model.parameters())).length).toBe(6);
@@ -339,6 +347,7 @@ describe("misuse", () => {
     ["DoRA", { use_dora: true }, /use_dora must be left out, got true/],
     ["ranks by name", { rank_pattern: { query: 8 } }, /rank_pattern must be left out/],
     ["no expression", { target_modules: "(query" }, /target_modules must be names or a regular expression/],
+    ["one that could backtrack for years", { target_modules: "(.*.*)*(\\w+\\s?)*(a|a)*!" }, /got none/],
     ["no rank", { r: 0 }, /rank must be an integer from 1, got 0/],
     ["other targets", { target_modules: ["q_proj"] }, /targetModules must be names of products/],
     ["more targets", { target_modules: ["query", "value"] }, /tensors must be of the adapter.*intermediate/],
