@@ -34,8 +34,9 @@ const prepare = (row: object) => {
 };
 const trainer = new Trainer({ model, tokenizer, train, prepare, args });
 for await (const { type, step, totalSteps, loss } of trainer.run()) {
-  if (type === "log" || type === "end")
-    console.log(`step ${step} of ${totalSteps}: perplexity ${Math.exp(loss).toFixed(1)}`);
+  const mean = type === "end" ? "mean " : "";
+  if (type === "log" || mean)
+    console.log(`step ${step} of ${totalSteps}: ${mean}perplexity ${Math.exp(loss).toFixed(1)}`);
 }
 
 const ids = Array.from(encode(options.prompt)).slice(0, -1); // without [SEP]

@@ -53,7 +53,8 @@ const args = {
 const task = athanor.tokenClassification();
 const trainer = new athanor.Trainer({ model, tokenizer, task, train, args });
 for await (const { type, step, totalSteps, loss } of trainer.run()) {
-  if (type === "log" || type === "end") console.log(`step ${step} of ${totalSteps}: loss ${loss.toFixed(3)}`);
+  const mean = type === "end" ? "mean " : "";
+  if (type === "log" || mean) console.log(`step ${step} of ${totalSteps}: ${mean}loss ${loss.toFixed(3)}`);
 }
 const scores = await trainer.evaluate(test);
 for (const name of ["precision", "recall", "f1", "accuracy"]) console.log(name, scores[name].toFixed(3));

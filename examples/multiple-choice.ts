@@ -39,7 +39,8 @@ const args = {
 const trainer = new Trainer({ model, tokenizer, train, args });
 console.log(`${train.length} rows to train on, ${test.length} to test on`);
 for await (const { type, step, totalSteps, loss } of trainer.run()) {
-  if (type === "log" || type === "end") console.log(`step ${step} of ${totalSteps}: loss ${loss.toFixed(3)}`);
+  const mean = type === "end" ? "mean " : "";
+  if (type === "log" || mean) console.log(`step ${step} of ${totalSteps}: ${mean}loss ${loss.toFixed(3)}`);
 }
 const { accuracy, loss } = await trainer.evaluate(test);
 console.log(`accuracy ${accuracy.toFixed(3)}, loss ${loss.toFixed(3)}`);

@@ -44,7 +44,8 @@ const args = {
 };
 const trainer = new Trainer({ model, tokenizer, task, train: some<object>(train), args });
 for await (const { type, step, totalSteps, loss } of trainer.run()) {
-  if (type === "log" || type === "end") console.log(`step ${step} of ${totalSteps}: loss ${loss.toFixed(3)}`);
+  const mean = type === "end" ? "mean " : "";
+  if (type === "log" || mean) console.log(`step ${step} of ${totalSteps}: ${mean}loss ${loss.toFixed(3)}`);
 }
 const scores = await trainer.evaluate(some<object>(test));
 console.log(

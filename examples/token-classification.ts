@@ -52,7 +52,8 @@ const args = {
 const trainer = new Trainer({ model, tokenizer, task, train, args });
 console.log(`${train.length} sentences to train on, ${test.length} to test on, ${labels.length} labels`);
 for await (const { type, step, totalSteps, loss } of trainer.run()) {
-  if (type === "log" || type === "end") console.log(`step ${step} of ${totalSteps}: loss ${loss.toFixed(3)}`);
+  const mean = type === "end" ? "mean " : "";
+  if (type === "log" || mean) console.log(`step ${step} of ${totalSteps}: ${mean}loss ${loss.toFixed(3)}`);
 }
 for (const [name, value] of Object.entries(await trainer.evaluate(test))) {
   console.log(`${name.padEnd(24)} ${value.toFixed(3)}`);

@@ -39,8 +39,8 @@ class PackedProduct {
         w(*problem.weight),
         tiles(*w.kernels.gemm),
         int8(int8),
-        rows{g.m, divide_up(g.m, tiles.rows)},
-        depth{w.k, std::max<size_t>(1, divide_up(w.k, depth_most))} {}
+        rows{g.m, divide_up(g.m, in_pairs() ? w.kernels.stream->bf16_rows : tiles.rows)},
+        depth{w.padded_k() / w.group(), std::max<size_t>(1, divide_up(w.k, depth_most))} {}
 
   // Row tiles by panels, block after block of k: the part of a panel that all row tiles read comes from L2.
   // What is read next is fetched ahead, where no other rows have fetched it already. `next`: the panel that
@@ -77,7 +77,7 @@ class PackedProduct {
   const GemmTiles& tiles;
   const Int8Tiles& int8;
   const Split rows;   // over tiles
-  const Split depth;  // of k, over blocks
+  const Split depth;  // of k in groups, over blocks
 
  private:
   // What a tile fetches for those after it.
@@ -88,15 +88,18 @@ class PackedProduct {
 
   // Widening bf16 panels pays only where many rows share them.
   bool widens() const { return w.dtype == DType::bf16 && g.m > rows_in_registers; }
+  bool in_pairs() const { return w.dtype == DType::bf16 && !widens(); }
 
   // A block of k of a panel, null beyond the last panel.
   const void* part(size_t panel, size_t block) const {
     if (panel == w.panels.parts) return nullptr;
-    return w.panel(panel) + depth.begin(block) * wide(panel) * dtype_size(w.dtype);
+    return w.panel(panel) + first_k(block) * wide(panel) * dtype_size(w.dtype);
   }
   size_t block_bytes(size_t panel, size_t block) const {
-    return depth.size(block) * wide(panel) * dtype_size(w.dtype);
+    return depth.size(block) * w.group() * wide(panel) * dtype_size(w.dtype);
   }
+  size_t first_k(size_t block) const { return depth.begin(block) * w.group(); }
+  size_t block_k(size_t block) const { return std::min(first_k(block + 1), w.k) - first_k(block); }
   size_t column(size_t panel) const { return w.panels.begin(panel) * w.width; }
   size_t wide(size_t panel) const { return w.panels.size(panel) * w.width; }
   size_t columns(size_t panel) const { return std::min(w.n - column(panel), wide(panel)); }
@@ -104,16 +107,16 @@ class PackedProduct {
   float* c(size_t row_tile, size_t panel) const { return g.c + rows.begin(row_tile) * g.ldc + column(panel); }
 
   const float* widened(size_t panel, size_t block, Worker& worker) const {
-    const size_t count = depth.size(block) * wide(panel);
-    float* to = worker.floats(count, 3);
-    w.kernels.from_bf16(to, static_cast<const uint16_t*>(part(panel, block)), count);
+    float* to = worker.floats(block_k(block) * wide(panel), 3);
+    const uint16_t* from = static_cast<const uint16_t*>(part(panel, block));
+    w.kernels.stream->widen(to, from, block_k(block), wide(panel));
     return to;
   }
 
   void float_tile(size_t panel, size_t row_tile, size_t block, const void* b, Ahead ahead) const {
     StreamTile t{};
-    t.k = depth.size(block);
-    t.a = g.a + rows.begin(row_tile) * g.lda + depth.begin(block);
+    t.k = block_k(block);
+    t.a = g.a + rows.begin(row_tile) * g.lda + first_k(block);
     t.lda = g.lda;
     t.b = b;
     t.c = c(row_tile, panel);
@@ -125,7 +128,7 @@ class PackedProduct {
     t.ahead = ahead.from;
     t.ahead_step = divide_up(ahead.bytes, std::max<size_t>(1, t.k));
     const StreamTiles& stream = *w.kernels.stream;
-    const auto& kinds = w.dtype == DType::bf16 && !widens() ? stream.bf16 : stream.f32;
+    const auto& kinds = in_pairs() ? stream.bf16 : stream.f32;
     kinds[w.panels.size(panel) - 1][rows.size(row_tile) - 1](t);
     if (last) finish(row_tile, panel);
   }

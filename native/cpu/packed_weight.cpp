@@ -60,7 +60,7 @@ void PackedWeight::pack_panel(const PlainWeight& plain, size_t index) {
   std::memset(to, 0, panel_bytes(index));
   void* source = const_cast<void*>(plain.data);
   if (dtype == DType::bf16) {
-    copy_panel<uint16_t, 1>(static_cast<uint16_t*>(source), index, false);
+    copy_panel<uint16_t, 2>(static_cast<uint16_t*>(source), index, false);
     return;
   }
   copy_panel<int8_t, 4>(static_cast<int8_t*>(source), index, false);
@@ -102,7 +102,7 @@ void PackedWeight::restore(void* plain) const {
   parallel_for(panels.parts, [&](size_t index, Worker&) {
     switch (dtype) {
       case DType::f32: copy_panel<float, 1>(static_cast<float*>(plain), index, true); break;
-      case DType::bf16: copy_panel<uint16_t, 1>(static_cast<uint16_t*>(plain), index, true); break;
+      case DType::bf16: copy_panel<uint16_t, 2>(static_cast<uint16_t*>(plain), index, true); break;
       default: copy_panel<int8_t, 4>(static_cast<int8_t*>(plain), index, true);
     }
   });

@@ -1,11 +1,12 @@
 // A weight matrix laid out for the register tiles: panels of columns, each panel with all of k. Made once for
 // a weight that does not change; the layout belongs to one instruction set.
 //
-//   f32, bf16   [panel][k][columns of the panel]
-//   i8          [panel][k / 4][columns of the panel][4], with a scale for each output
+//   f32    [panel][k][columns of the panel]
+//   bf16   [panel][k / 2][columns of the panel][2]: two in a word, as they are widened
+//   i8     [panel][k / 4][columns of the panel][4], with a scale for each output
 //
-// Panels are padded with zeros to whole vectors, k of i8 to a multiple of four; k of i8 is at
-// most 65536, as the sums of more products of 255 and 127 could overflow 32 bits.
+// Panels are padded with zeros to whole vectors, k of bf16 and i8 to a multiple of two and four; k of i8 is
+// at most 65536, as the sums of more products of 255 and 127 could overflow 32 bits.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +38,7 @@ class PackedWeight final : public OtherLayout {
   size_t bytes() const override { return bytes_; }
   void restore(void* plain) const override;
 
-  // A panel, and how many bytes of it belong to one k (to four, of i8).
+  // A panel, and its bytes.
   const char* panel(size_t index) const {
     return data_ + padded_k() * panels.begin(index) * width * dtype_size(dtype);
   }
@@ -45,7 +46,9 @@ class PackedWeight final : public OtherLayout {
     return padded_k() * panels.size(index) * width * dtype_size(dtype);
   }
   const int32_t* column_sums(size_t panel) const { return sums_ + panels.begin(panel) * width; }  // of i8
-  size_t padded_k() const { return dtype == DType::i8 ? (k + 3) / 4 * 4 : k; }
+  // How many k lie side by side.
+  size_t group() const { return dtype == DType::i8 ? 4 : dtype == DType::bf16 ? 2 : 1; }
+  size_t padded_k() const { return detail::divide_up(k, group()) * group(); }
 
   const Kernels& kernels;
   const DType dtype;

@@ -39,6 +39,8 @@ function readList(op) {
       }
       const [word, ...rest] = line.split(" ");
       const value = rest.join(" ").trim();
+      const begun = mutant?.hunk.length === 0;
+      if (begun && ["file", "checks", "compile"].includes(word)) throw wrong(`${word} within a mutant`);
       if (word === "file") common.file = value;
       else if (word === "checks") common.checks = value.split(/\s+/);
       else if (word === "compile") common.compile = value.split(/\s+/);

@@ -8,6 +8,7 @@ import { readConfig } from "../models/config.js";
 import { MODEL_FILES } from "../models/hub-files.js";
 import type { LoadReport, Model, ModelConfig } from "../models/index.js";
 import type { TaskEntry } from "../tasks/entry.js";
+import type { LanguageOptions } from "../tasks/generation/languages.js";
 import type { Device } from "../tensor/tensor.js";
 import { AutoTokenizer, BertTokenizer, type Tokenizer } from "../tokenizers/index.js";
 import { usage } from "./errors.js";
@@ -46,9 +47,16 @@ const SMALL: Required<Pick<ModelOptions, SizeName>> = {
   ...{ layers: 4, hidden: 256, heads: 4, intermediate: 1024, positions: 512 },
 };
 
-/** The tokenizer of a folder, of a repository, or of a WordPiece vocabulary in a text file. */
-export async function loadTokenizer(name: string): Promise<Tokenizer> {
-  if (![".txt", ".gz"].includes(extname(name))) return await AutoTokenizer.fromPretrained(name);
+/**
+ * The tokenizer of a folder, of a repository, or of a WordPiece vocabulary in a text file. One that has languages is set to
+ * those that are given, and keeps them when it is saved.
+ */
+export async function loadTokenizer(name: string, languages: LanguageOptions = {}): Promise<Tokenizer> {
+  if (![".txt", ".gz"].includes(extname(name))) {
+    const tokenizer = await AutoTokenizer.fromPretrained(name);
+    const settles = tokenizer.languages !== null && Object.keys(languages).length > 0;
+    return settles ? await AutoTokenizer.fromPretrained(name, languages) : tokenizer;
+  }
   let bytes: Buffer;
   try {
     bytes = await readFile(name);

@@ -86,7 +86,7 @@ export async function trainedParts(
   rows: TrainRows,
   say: (line: string) => void,
 ): Promise<{ model: Model; tokenizer: Tokenizer; labels?: string[] }> {
-  const tokenizer = await loadTokenizer(tokenizerName(values));
+  const tokenizer = await loadTokenizer(tokenizerName(values), entry.languages?.(settings));
   const checkpoint = await checkpointConfig(values);
   const found = await inFiles(rows.train, () => entry.labels?.(rows.train.rows, settings));
   const labels = chooseLabels(checkpoint, found);

@@ -2,6 +2,13 @@
 import { AthanorError } from "../errors.js";
 import type { GenerateOptions } from "../generation/index.js";
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM } from "../models/index.js";
+import {
+  checkLanguages,
+  type LanguageOptions,
+  languageOptions,
+  type TextLanguages,
+  textLanguages,
+} from "../tasks/generation/languages.js";
 import { idsOf } from "../training/task.js";
 import { type CallOptions, type PipelineKind, type PipelineParts, textInput } from "./kind.js";
 
@@ -15,6 +22,9 @@ export interface TextGenerationCall extends GenerationCall {
   /** Whether the prompt is part of the text; default true, as in Transformers. */
   returnFullText?: boolean;
 }
+
+/** The languages may be given when the pipeline is made, too. */
+export interface TranslationCall extends GenerationCall, LanguageOptions {}
 
 export interface GeneratedTextEntry {
   generated_text: string;
@@ -46,14 +56,22 @@ export const textGenerationKind: PipelineKind<string, TextGenerationCall, Genera
   },
 };
 
-function textToText<Entry>(
+/** What a kind makes of a tokenizer's languages, and the options that are left for `generate`. */
+type TakeLanguages<Options> = (
+  parts: PipelineParts,
+  options: Options,
+) => { languages?: TextLanguages; rest: GenerationCall };
+
+function textToText<Entry, Options extends GenerationCall = GenerationCall>(
   kind: string,
   entry: (text: string) => Entry,
-): PipelineKind<string, GenerationCall, Entry[]> {
+  take: TakeLanguages<Options> = (_, rest) => ({ rest }),
+): PipelineKind<string, Options, Entry[]> {
   return {
     auto: AutoModelForSeq2SeqLM,
     async run(parts, inputs, options) {
-      const { groups } = await generated(kind, parts, inputs, options);
+      const { languages, rest } = take(parts, options);
+      const { groups } = await generated(kind, parts, inputs, { ...languages?.start, ...rest }, languages);
       const text = (ids: Int32Array) => parts.tokenizer.decode(ids, { skipSpecialTokens: true }).trim();
       return groups.map((group) => group.map((ids) => entry(text(ids))));
     },
@@ -64,9 +82,20 @@ export const textToTextKind = textToText("text2text-generation", (generated_text
   return { generated_text };
 });
 
-export const translationKind = textToText("translation", (translation_text): TranslationEntry => {
-  return { translation_text };
-});
+const TRANSLATION = "pipeline translation";
+
+/** With a tokenizer of languages, texts carry their code and translations begin with that of theirs. */
+export const translationKind: PipelineKind<string, TranslationCall, TranslationEntry[]> = {
+  ...textToText(
+    "translation",
+    (translation_text): TranslationEntry => ({ translation_text }),
+    (parts, { srcLang, tgtLang, ...rest }: TranslationCall) => {
+      return { languages: textLanguages(TRANSLATION, parts, { srcLang, tgtLang }), rest };
+    },
+  ),
+  lasting: languageOptions,
+  check: ({ tokenizer }, lasting) => checkLanguages(TRANSLATION, tokenizer, lasting),
+};
 
 export const summarizationKind = textToText("summarization", (summary_text): SummaryEntry => {
   return { summary_text };
@@ -77,11 +106,13 @@ async function generated(
   { model, tokenizer }: PipelineParts,
   inputs: readonly string[],
   { prefix = "", ...options }: GenerationCall,
+  languages?: TextLanguages,
 ) {
   if (typeof prefix !== "string")
     throw new AthanorError("ERR_ARGUMENT", `pipeline ${kind}: prefix must be a text, got ${typeof prefix}`);
   const texts = inputs.map((input, i) => prefix + textInput(kind, input, i));
-  const prompts = await tokenizer.encodeBatchAsync(texts, { truncation: false });
+  const how = { truncation: false, language: languages?.source } as const;
+  const prompts = await tokenizer.encodeBatchAsync(texts, how);
   const settings = { ...(options.stopStrings && { tokenizer }), ...options };
   const { sequences } = await model.generate(prompts, settings);
   const each = sequences.length / inputs.length;

@@ -11,6 +11,7 @@ export type {
   GenerationCall,
   SummaryEntry,
   TextGenerationCall,
+  TranslationCall,
   TranslationEntry,
 } from "./generation.js";
 export type { CallOptions } from "./kind.js";

@@ -24,10 +24,12 @@ export interface PipelineKind<Input, Options extends CallOptions, Result> {
   auto: Pick<AutoClass, "fromPretrained">;
   /** The option that may also be the second argument of a call, before the others. */
   second?: string;
+  /** Options of calls that may be given once, when the pipeline is made. */
+  lasting?: readonly string[];
   /** Parameters that no result depends on: a checkpoint may lack them. */
   unused?: RegExp;
-  /** Throws ERR_ARGUMENT for a model that cannot do it. */
-  check?(parts: PipelineParts): void;
+  /** Throws ERR_ARGUMENT for a model that cannot do it, or not with these lasting options. */
+  check?(parts: PipelineParts, lasting: Partial<Options>): void;
   /** Results of inputs, one each. Rejects with ERR_ARGUMENT for an input or option that is none. */
   run(parts: PipelineParts, inputs: readonly Input[], options: Options): Promise<Result[]>;
 }

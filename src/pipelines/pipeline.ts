@@ -3,6 +3,7 @@
 import { AthanorError } from "../errors.js";
 import { takeHubOptions } from "../hub/index.js";
 import type { FromPretrainedOptions, Model } from "../models/index.js";
+import type { LanguageOptions } from "../tasks/generation/languages.js";
 import { AutoTokenizer, type Tokenizer } from "../tokenizers/index.js";
 import { textClassificationKind, tokenClassificationKind } from "./classification.js";
 import { summarizationKind, textGenerationKind, textToTextKind, translationKind } from "./generation.js";
@@ -64,13 +65,15 @@ export interface Pipeline<Task extends PipelineTask> {
 }
 
 /** How the model is loaded, or a tokenizer for one that is. */
-export interface PipelineOptions extends FromPretrainedOptions {
+export interface PipelineOptions extends FromPretrainedOptions, LanguageOptions {
   /** Default: that of the model's folder. */
   tokenizer?: Tokenizer;
 }
 
 /**
  * A pipeline for a task, with a model of a folder or of the Hub, or one that is there already.
+ *
+ * `srcLang` and `tgtLang` are for translations with mBART's tokenizers, and count in calls that say nothing else.
  *
  * Rejects as `fromPretrained` does; with ERR_ARGUMENT for an unknown task, a model without tokenizer or of another kind,
  * and ERR_CHECKPOINT for a checkpoint without the head that the task needs, whose answers would be random.
@@ -92,9 +95,10 @@ export async function pipeline<Task extends PipelineTask>(
     throw new AthanorError("ERR_ARGUMENT", `pipeline: task must be one of ${known}, got ${String(task)}`);
   }
   const kind = kinds[task] as unknown as PipelineKind<unknown, CallOptions, unknown>;
-  const { model, tokenizer, owned } = await partsOf(task, kind, modelOrFolder, options);
+  const { lasting, rest } = lastingOptions(task, kind, options);
+  const { model, tokenizer, owned } = await partsOf(task, kind, modelOrFolder, lasting, rest);
   const call = async (input: unknown, ...others: unknown[]) => {
-    const callOptions = optionsOf(task, kind, others);
+    const callOptions = { ...lasting, ...onlyGiven(optionsOf(task, kind, others)) };
     const list = Array.isArray(input);
     if (list && input.length === 0) return [];
     const found = await kind.run({ model, tokenizer }, list ? input : [input], callOptions);
@@ -104,6 +108,26 @@ export async function pipeline<Task extends PipelineTask>(
     if (owned) model.dispose();
   };
   return Object.assign(call, { task, model, tokenizer, dispose }) as unknown as Pipeline<Task>;
+}
+
+/** Options of every call apart from those of loading. @throws ERR_ARGUMENT for a task that has no such options */
+function lastingOptions(
+  task: PipelineTask,
+  kind: PipelineKind<unknown, CallOptions, unknown>,
+  options: PipelineOptions,
+): { lasting: CallOptions; rest: PipelineOptions } {
+  const { srcLang, tgtLang, ...rest } = options;
+  const lasting: LanguageOptions = onlyGiven({ srcLang, tgtLang });
+  const wrong = Object.keys(lasting).find((name) => !kind.lasting?.includes(name));
+  if (wrong === undefined) return { lasting: lasting as CallOptions, rest };
+  throw new AthanorError(
+    "ERR_ARGUMENT",
+    `pipeline ${task}: ${wrong} must be left out, it is for translation`,
+  );
+}
+
+function onlyGiven<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** Options alone, or after what the kind takes as the second argument. @throws ERR_ARGUMENT */
@@ -122,6 +146,7 @@ async function partsOf(
   task: PipelineTask,
   kind: PipelineKind<unknown, CallOptions, unknown>,
   modelOrFolder: string | Model,
+  lasting: CallOptions,
   { tokenizer, ...options }: PipelineOptions,
 ): Promise<{ model: Model; tokenizer: Tokenizer; owned: boolean }> {
   if (typeof modelOrFolder !== "string") {
@@ -129,7 +154,7 @@ async function partsOf(
       throw new AthanorError("ERR_ARGUMENT", "pipeline: needs a model or a folder, got neither");
     if (!tokenizer)
       throw new AthanorError("ERR_ARGUMENT", "pipeline: tokenizer must be given beside a model, got none");
-    kind.check?.({ model: modelOrFolder, tokenizer });
+    kind.check?.({ model: modelOrFolder, tokenizer }, lasting);
     return { model: modelOrFolder, tokenizer, owned: false };
   }
   const model = await kind.auto.fromPretrained(modelOrFolder, options);
@@ -144,7 +169,7 @@ async function partsOf(
     const own =
       tokenizer ??
       (await AutoTokenizer.fromPretrained(modelOrFolder, takeHubOptions("pipeline", options).hub));
-    kind.check?.({ model, tokenizer: own });
+    kind.check?.({ model, tokenizer: own }, lasting);
     return { model, tokenizer: own, owned: true };
   } catch (error) {
     model.dispose();

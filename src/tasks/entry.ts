@@ -3,6 +3,7 @@
 import type { TableOptions } from "../data/index.js";
 import type { AutoClass, Example, Model, ModelConfig } from "../models/index.js";
 import type { DataRow, Task } from "../training/task.js";
+import type { LanguageOptions } from "./generation/languages.js";
 
 /** What an option takes: any text, texts with commas between, a number, true or false, or one of a list of words. */
 export type TaskOptionKind = "text" | "list" | "integer" | "number" | "flag" | readonly string[];
@@ -67,6 +68,8 @@ export interface TaskEntry {
   labels?(rows: readonly DataRow[], settings: TaskSettings): string[];
   /** Entries of the model's config that the options decide. */
   config?(settings: TaskSettings): Partial<ModelConfig>;
+  /** Languages that a tokenizer with languages is loaded and saved with. */
+  languages?(settings: TaskSettings): LanguageOptions;
   /** `labels`: those of the model, where it has any. */
   best(settings: TaskSettings, labels?: readonly string[]): BestMetric;
   /** Which metric it is instead for some options or labels, for people. */

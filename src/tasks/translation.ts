@@ -1,6 +1,7 @@
 // Translation: sources and targets in, translations out; BLEU and chrF.
 import { type BleuTokenizer, bleu, chrf } from "../metrics/index.js";
 import type { DataRow, Task } from "../training/task.js";
+import { type LanguageOptions, languageOptions } from "./generation/languages.js";
 import {
   type GeneratedText,
   type SequenceToSequenceOptions,
@@ -8,7 +9,7 @@ import {
   sequenceToSequenceOptions,
   type TextPair,
 } from "./generation/sequence-to-sequence.js";
-import { checkOptions, choiceOption, columnOf, rowFault, textOf } from "./rows.js";
+import { checkOptions, choiceOption, columnOf, optionFault, rowFault, textOf } from "./rows.js";
 
 const TASK = "translation";
 /** How BLEU may cut words. */
@@ -18,10 +19,11 @@ const OPTIONS = [
   "targetColumn",
   "pairColumn",
   "bleuTokenizer",
+  ...languageOptions,
   ...sequenceToSequenceOptions,
 ] as const;
 
-export interface TranslationOptions extends SequenceToSequenceOptions {
+export interface TranslationOptions extends SequenceToSequenceOptions, LanguageOptions {
   /** Default "source". */
   sourceColumn?: string;
   /** Default "target". A list of texts holds several right translations; the first is learnt from. */
@@ -36,11 +38,14 @@ export interface TranslationOptions extends SequenceToSequenceOptions {
 }
 
 /**
- * The task of AutoModelForSeq2SeqLM for translation. T5 wants a `prefix`; Marian's and mBART's tokenizers encode the two
- * languages in their own way, mBART's by `srcLang` and `tgtLang` given when it is loaded.
+ * The task of AutoModelForSeq2SeqLM for translation. T5 wants a `prefix`; Marian's tokenizer encodes the two
+ * languages in its own way; mBART and mBART-50 need to know them: `srcLang` and `tgtLang`, here or when the tokenizer is
+ * loaded.
  *
  * Metrics: `bleu` and `chrf` (0 to 100, as sacreBLEU computes them) of generated translations, beside the loss over the
  * targets' tokens. Preparing rejects with ERR_DATA, naming the row from 0: no source, an empty one, no target.
+ *
+ * Preparing rejects with ERR_ARGUMENT for languages that the tokenizer does not have.
  *
  * @throws ERR_ARGUMENT naming the option
  * @example
@@ -52,6 +57,12 @@ export function translation(options: TranslationOptions = {}): Task<GeneratedTex
   checkOptions(TASK, options, OPTIONS);
   const { sourceColumn = "source", targetColumn = "target", pairColumn, bleuTokenizer } = options;
   if (bleuTokenizer !== undefined) choiceOption(TASK, "bleuTokenizer", bleuTokenizer, bleuTokenizers);
+  for (const name of languageOptions) {
+    const code: unknown = options[name];
+    if (code !== undefined && typeof code !== "string")
+      throw optionFault(TASK, name, "the code of a language", code);
+  }
+  const { srcLang, tgtLang } = options;
   const { bleuTokenizer: _b, sourceColumn: _s, targetColumn: _t, pairColumn: _p, ...shared } = options;
   const pairOf = (row: DataRow, index: number): DataRow => {
     if (pairColumn === undefined) return row;
@@ -61,6 +72,7 @@ export function translation(options: TranslationOptions = {}): Task<GeneratedTex
   };
   const pair: TextPair = {
     name: TASK,
+    languages: { srcLang, tgtLang },
     source: (row, index) => textOf(TASK, pairOf(row, index), index, sourceColumn),
     targets: (row, index) => textsOf(TASK, pairOf(row, index), index, targetColumn),
     scores(texts, references) {

@@ -54,7 +54,7 @@ export const AutoTokenizer = {
     if (wanted !== undefined && typeof wanted !== "string") throw wrong(who, "class", "a string", wanted);
     const folder = await openFolder(await pretrainedFolder(who, name, TOKENIZER_FILES, hub));
     const hasJson = folder.names.includes("tokenizer.json");
-    const stated = wanted ?? folder.config.tokenizer_class;
+    const stated = wanted ?? folder.config.tokenizer_class ?? folder.model.tokenizer_class;
     if (hasJson && wanted === undefined) {
       const named = typeof stated === "string" ? familyFromFolder(folder, stated) : null;
       return await tokenizerFromJsonFolder(folder, overrides, named?.json);

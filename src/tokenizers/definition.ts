@@ -2,6 +2,7 @@
 
 import { buildMarian, type MarianDefinition } from "./families/marian.js";
 import { sourceFromJson } from "./from-json.js";
+import type { Languages } from "./languages.js";
 import {
   buildStages,
   type EncodingStages,
@@ -9,14 +10,13 @@ import {
   type TokenizerSettings,
   targetStages,
 } from "./source.js";
-import type { Json } from "./stages.js";
 
 /** A tokenizer of stages: its tokenizer.json as text (its parse is cheaper than a copy of the object). */
 export interface JsonDefinition {
   kind: "json";
   json: string;
   settings: TokenizerSettings;
-  targetPostProcessor?: Json | null;
+  languages?: Languages;
 }
 
 /** A kind of tokenizer for each way to build one. */
@@ -27,12 +27,13 @@ export interface BuiltTokenizer {
   stages: Stages;
   target: EncodingStages | null;
   settings: TokenizerSettings;
+  languages?: Languages;
 }
 
 /** Builds the tokenizer again. */
 export function build(definition: TokenizerDefinition): BuiltTokenizer {
   if (definition.kind === "marian") return buildMarian(definition);
   const stages = buildStages(sourceFromJson(definition.json));
-  const target = targetStages(stages, definition.targetPostProcessor);
-  return { stages, target, settings: definition.settings };
+  const { settings, languages } = definition;
+  return { stages, target: targetStages(stages, languages), settings, languages };
 }

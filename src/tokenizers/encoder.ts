@@ -19,6 +19,7 @@ type Text = string | readonly string[];
 export class Encoder {
   readonly #pipeline: Pipeline;
   readonly #postProcessor: PostProcessor;
+  readonly #languages: ReadonlyMap<string, PostProcessor>;
   readonly #shared: { lookup: TokenLookup; blanks: TokenBlanks };
   readonly #first = new TokenList();
   readonly #second = new TokenList();
@@ -27,22 +28,25 @@ export class Encoder {
     stages: EncodingStages,
     added: AddedTokens,
     shared: { lookup: TokenLookup; blanks: TokenBlanks },
+    languages: ReadonlyMap<string, PostProcessor> = new Map(),
   ) {
     this.#pipeline = new Pipeline(stages.normalizer, stages.preTokenizer, stages.model, added);
     this.#postProcessor = stages.postProcessor;
+    this.#languages = languages;
     this.#shared = shared;
   }
 
   /** @throws AthanorError ERR_ARGUMENT: truncation that cannot be done. */
   encode(who: string, text: Text, pair: Text | null, resolved: ResolvedOptions): Encoding {
-    const { truncation, addSpecialTokens } = resolved;
+    const { truncation, addSpecialTokens, language } = resolved;
+    const postProcessor = (language !== null && this.#languages.get(language)) || this.#postProcessor;
     const first = this.#first;
     const second = pair === null ? null : this.#second;
     // A first text that must stay whole is read whole, as in the tokenizers library
     const stays = truncation?.strategy === "only_second";
     this.#pipeline.run(text, stays ? Number.POSITIVE_INFINITY : resolved.limit, first);
     if (pair !== null) this.#pipeline.run(pair, resolved.limit, this.#second);
-    const pieces = this.#postProcessor.pieces(pair !== null, addSpecialTokens);
+    const pieces = postProcessor.pieces(pair !== null, addSpecialTokens);
     const room = this.#room(who, resolved, pair !== null, addedCount(pieces));
     const how = truncation ?? NO_TRUNCATION;
     const windows = truncationWindows(
@@ -52,7 +56,7 @@ export class Encoder {
       pair !== null,
       how,
     );
-    const { trim } = this.#postProcessor;
+    const { trim } = postProcessor;
     const assembly: Assembly = {
       main: windows[0],
       pieces,

@@ -35,6 +35,8 @@ export interface BatchOptions {
   paddingSide?: Side;
   /** Encode as target text (translation models whose two languages have vocabularies of their own). */
   target?: boolean;
+  /** The code of the language, for tokenizers with languages. Default: the tokenizer's `srcLang`; of target text `tgtLang`. */
+  language?: string;
   /** In batches: every entry is a text already split into words, or a pair of such texts. Default false. */
   isSplitIntoWords?: boolean;
 }
@@ -53,6 +55,8 @@ export interface OptionDefaults {
   canPad: boolean;
   /** Whether target text has stages of its own. */
   hasTarget: boolean;
+  /** Codes of languages; none for most. */
+  languages: readonly string[];
 }
 
 /** Options without gaps. */
@@ -70,6 +74,8 @@ export interface ResolvedOptions {
   paddingSide: Side;
   isSplitIntoWords: boolean;
   target: boolean;
+  /** Null: as `target` says. */
+  language: string | null;
 }
 
 const KNOWN: ReadonlySet<string> = new Set<keyof EncodeOptions | keyof BatchOptions>([
@@ -85,6 +91,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof EncodeOptions | keyof BatchOpti
   "truncationSide",
   "paddingSide",
   "target",
+  "language",
   "isSplitIntoWords",
 ]);
 
@@ -135,6 +142,7 @@ export function resolveOptions(
     throw wrong(who, "padding", "false: there is no padding token", padding);
   if (options.target && !defaults.hasTarget)
     throw wrong(who, "target", "false: this tokenizer has one vocabulary for all text", "true");
+  if (options.language !== undefined) checkLanguage(who, "language", options.language, defaults.languages);
   // As in Transformers: a length that nothing else uses is meant to be kept.
   const unused = options.maxLength !== undefined && padding === false;
   const strategy = options.truncation ?? (unused ? "longest_first" : false);
@@ -159,6 +167,7 @@ export function resolveOptions(
     paddingSide: paddingSide ?? defaults.paddingSide,
     isSplitIntoWords: options.isSplitIntoWords ?? false,
     target: options.target ?? false,
+    language: options.language ?? null,
   };
 }
 
@@ -178,12 +187,37 @@ export function partOptions(resolved: ResolvedOptions): BatchOptions {
     paddingSide: resolved.paddingSide,
     isSplitIntoWords: resolved.isSplitIntoWords,
     target: resolved.target,
+    language: resolved.language ?? undefined,
   };
 }
 
 /** An error of the usual form. */
 export function wrong(who: string, name: string, needed: string, came: unknown): AthanorError {
   return new AthanorError("ERR_ARGUMENT", `${who}: ${name} must be ${needed}, got ${describe(came)}`);
+}
+
+/**
+ * Checks the code of a language.
+ *
+ * @throws AthanorError ERR_ARGUMENT (or what `errorCode` says): none of `codes`; there are no codes.
+ */
+export function checkLanguage(
+  who: string,
+  name: string,
+  code: unknown,
+  codes: readonly string[],
+  errorCode: "ERR_ARGUMENT" | "ERR_TOKENIZER" = "ERR_ARGUMENT",
+): void {
+  if (codes.length > 0 && codes.includes(code as string)) return;
+  const shown = typeof code === "string" ? JSON.stringify(code) : describe(code);
+  const needed = codes.length === 0 ? "left out: the tokenizer has no languages" : `one of ${someOf(codes)}`;
+  throw new AthanorError(errorCode, `${who}: ${name} must be ${needed}, got ${shown}`);
+}
+
+/** The first codes, and how many there are. */
+export function someOf(codes: readonly string[]): string {
+  if (codes.length <= 12) return codes.join(", ");
+  return `${codes.slice(0, 12).join(", ")} and ${codes.length - 12} more`;
 }
 
 /** A value, or what kind of value it is. */

@@ -10,6 +10,7 @@ import {
   addedTokenJson,
 } from "./added-tokens.js";
 import { badTokenizer, Fields } from "./fields.js";
+import { type Languages, targetTemplate } from "./languages.js";
 import type { BatchOptions } from "./options.js";
 import { plainPostProcessor } from "./post-processors/template.js";
 import { readDecoder, readModel, readNormalizer, readPostProcessor, readPreTokenizer } from "./registry.js";
@@ -75,8 +76,8 @@ export interface TokenizerSource {
   stages: StagesJson;
   added: readonly SourceToken[];
   settings: TokenizerSettings;
-  /** What surrounds target text, where that differs. */
-  targetPostProcessor?: Json | null;
+  /** Where texts carry the code of their language; `stages` hold the template of the one that counts without a word. */
+  languages?: Languages;
 }
 
 /** The stages that make tokens of one kind of text. */
@@ -112,9 +113,9 @@ export function buildStages({ stages, added }: TokenizerSource): Stages {
 }
 
 /** The stages for target text; null where they are the same. */
-export function targetStages(stages: Stages, postProcessor: Json | null | undefined): EncodingStages | null {
-  if (!postProcessor) return null;
-  const read = stage("post_processor", postProcessor, readPostProcessor);
+export function targetStages(stages: Stages, languages: Languages | undefined): EncodingStages | null {
+  if (!languages) return null;
+  const read = stage("post_processor", targetTemplate(languages), readPostProcessor);
   return { ...stages, postProcessor: read ?? stages.postProcessor };
 }
 

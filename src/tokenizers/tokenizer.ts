@@ -9,6 +9,7 @@ import type { Encoding } from "./encoding.js";
 import { badTokenizer } from "./fields.js";
 import { replaceFiles, tokenizerFiles } from "./files.js";
 import { sourceFromJson } from "./from-json.js";
+import { type Languages, languageProcessors } from "./languages.js";
 import {
   type BatchOptions,
   checkInteger,
@@ -41,6 +42,7 @@ export interface TokenizerParts {
   /** The stages for target text (`target: true`), where the family has its own. */
   target: EncodingStages | null;
   settings: TokenizerSettings;
+  languages?: Languages;
   /** From which another thread builds the same tokenizer. */
   definition: () => TokenizerDefinition;
   /** The files to save, by name. */
@@ -50,13 +52,14 @@ export interface TokenizerParts {
 /** The parts of a tokenizer that is all stages of tokenizer.json. */
 export function partsOf(source: TokenizerSource): TokenizerParts {
   const stages = buildStages(source);
-  const { settings, targetPostProcessor } = source;
+  const { settings, languages } = source;
   const json = () => JSON.stringify(tokenizerJson(source.stages, stages.model, stages.added));
   return {
     stages,
-    target: targetStages(stages, targetPostProcessor),
+    target: targetStages(stages, languages),
     settings,
-    definition: () => ({ kind: "json", json: json(), settings, targetPostProcessor }),
+    languages,
+    definition: () => ({ kind: "json", json: json(), settings, languages }),
     files: () => tokenizerFiles(json(), stages, settings),
   };
 }
@@ -82,7 +85,7 @@ export class Tokenizer {
     this.#tokens = Array.from({ length: this.#size }, (_, id) => stages.model.idToToken(id));
     for (const { id, content } of stages.added.all) this.#tokens[id] = content;
     const shared = { lookup: this.#lookup, blanks: new TokenBlanks(this.#size, this.#lookup) };
-    this.#source = new Encoder(stages, stages.added, shared);
+    this.#source = new Encoder(stages, stages.added, shared, languageProcessors(parts.languages));
     this.#target = target === null ? null : new Encoder(target, stages.added, shared);
     this.modelMaxLength = settings.modelMaxLength;
   }
@@ -107,6 +110,14 @@ export class Tokenizer {
   /** Whether `target: true` encodes with stages of its own: two vocabularies, or another language's code. */
   get hasTarget(): boolean {
     return this.#target !== null;
+  }
+
+  /** The codes of the languages (mBART, mBART-50), that of texts, and that of target text if one is said; or null. */
+  get languages(): { codes: readonly string[]; srcLang: string; tgtLang: string | null } | null {
+    const { languages } = this.#parts;
+    if (languages === undefined) return null;
+    const { templates, srcLang, tgtLang } = languages;
+    return { codes: Object.keys(templates), srcLang, tgtLang };
   }
 
   /** Number of tokens, added ones included: the least number of rows of a matching embedding. */
@@ -337,14 +348,16 @@ export class Tokenizer {
   }
 
   #resolve(who: string, options: EncodeOptions & BatchOptions): ResolvedOptions {
-    const { modelMaxLength, truncationSide, paddingSide, defaults } = this.#parts.settings;
+    const { modelMaxLength, truncationSide, paddingSide, defaults: own } = this.#parts.settings;
     const canPad = this.padTokenId !== null;
-    const hasTarget = this.#target !== null;
+    const { hasTarget } = this;
+    const languages = Object.keys(this.#parts.languages?.templates ?? {});
     checkObject(who, options);
-    const all = Object.keys(defaults).length === 0 ? options : { ...defaults, ...options };
+    const all = Object.keys(own).length === 0 ? options : { ...own, ...options };
     // A multiple that was meant for padding goes with it
     if (options.padding === false && options.padToMultipleOf === undefined) all.padToMultipleOf = undefined;
-    return resolveOptions(who, all, { modelMaxLength, truncationSide, paddingSide, canPad, hasTarget });
+    const defaults = { modelMaxLength, truncationSide, paddingSide, canPad, hasTarget, languages };
+    return resolveOptions(who, all, defaults);
   }
 
   #encodeEntry(who: string, entry: TextOrPair, index: number, resolved: ResolvedOptions): Encoding {
@@ -353,7 +366,7 @@ export class Tokenizer {
   }
 
   #encoder(resolved: ResolvedOptions): Encoder {
-    return resolved.target ? this.#target! : this.#source;
+    return resolved.target && resolved.language === null ? this.#target! : this.#source;
   }
 
   #pad(encodings: Encoding[], resolved: ResolvedOptions): Encoding[] {

@@ -11,7 +11,7 @@ const run = async (name: string, ...options: string[]) => {
 
 test("text classification", async () => {
   const output = await run("text-classification");
-  expect(output).toMatch(/step \d+ of \d+: loss \d\.\d{3}/);
+  expect(output).toMatch(/step \d+ of \d+: mean loss \d\.\d{3}/);
   expect(output).toMatch(/accuracy [01]\.\d{3}/);
   expect(output).toMatch(/label: '\w+'/);
 });

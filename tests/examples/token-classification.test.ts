@@ -31,6 +31,6 @@ test("parts of speech by the same code: accuracy", async () => {
 
 test.each([[[]], [["--lstm"]]])("a tagger of one's own with a CRF, options %j", async (options) => {
   const output = await runExample("crf-tagger", ...options);
-  expect(output).toMatch(/^step 10 of 10: loss \d+\.\d{3}$/m);
+  expect(output).toMatch(/^step 10 of 10: mean loss \d+\.\d{3}$/m);
   expect(output).toMatch(/^f1 [01]\.\d{3}\naccuracy [01]\.\d{3}$/m);
 });

@@ -1,5 +1,5 @@
 // Families with a SentencePiece vocabulary on random Unicode: transformers 5.18.0, tokenizers 0.23.2;
-// Marian's fixture: transformers 5.18.0, sentencepiece 0.2.2. See make_sentencepiece.py.
+// Marian's fixture: transformers 5.18.0, sentencepiece 0.2.2. See make_sentencepiece.py and make_mbart.py.
 
 import { describe, expect, test } from "@jest/globals";
 
@@ -20,8 +20,9 @@ interface Case {
 const { texts, families } = readJson<{ texts: string[]; families: Record<string, Case[]> }>(
   "tokenizers/sentencepiece.json.gz",
 );
+families.mbart50 = readJson<{ cases: Case[] }>("tokenizers/mbart.json.gz").cases;
 const LANGUAGES = { srcLang: "de_DE", tgtLang: "ro_RO" };
-const load = (name: string) => loadFamily(name, name === "mbart" ? LANGUAGES : {});
+const load = (name: string) => loadFamily(name, name.startsWith("mbart") ? LANGUAGES : {});
 
 function check(tokenizer: Tokenizer, text: string, wanted: Case): void {
   const found = plain(tokenizer.encode(text));

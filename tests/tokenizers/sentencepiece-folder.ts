@@ -34,6 +34,7 @@ export const FAMILIES: Record<string, { className: string; files: Record<string,
   albert: { className: "AlbertTokenizer", files: { "spiece.model": "albert/spiece.model" } },
   "xlm-roberta": { className: "XLMRobertaTokenizer", files: { [PIECES]: SMALL } },
   mbart: { className: "MBartTokenizer", files: { [PIECES]: SMALL } },
+  mbart50: { className: "MBart50Tokenizer", files: { [PIECES]: SMALL } },
   marian: {
     className: "MarianTokenizer",
     files: Object.fromEntries(MARIAN.map((name) => [name, `opus-mt-en-mg/${name}`])),

@@ -23,13 +23,13 @@ struct Tile {
 };
 
 // Against packed weights, which stream from memory: C (rows, columns) = A B + bias, plus C if `add`.
-// B is read once from end to end, f32 or bf16; while it is multiplied, `ahead` (what comes after it) is
-// fetched into the cache, `ahead_step` bytes for each k. A is (rows, k) by rows.
+// B is read once from end to end, f32 or pairs of bf16 (packed_weight.h); while it is multiplied, `ahead`
+// (what comes after it) is fetched into the cache, `ahead_step` bytes for each k. A is (rows, k) by rows.
 struct StreamTile {
   size_t k;
   const float* a;
   size_t lda;
-  const void* b;  // (k, vectors * width)
+  const void* b;  // (k, vectors * width), of bf16 (k / 2, vectors * width, 2)
   float* c;
   size_t ldc;
   size_t columns;
@@ -96,6 +96,9 @@ struct GemmTiles {
 struct StreamTiles {
   void (*f32[most_tile_vectors][most_tile_rows])(const StreamTile&);
   void (*bf16[most_tile_vectors][most_tile_rows])(const StreamTile&);
+  size_t bf16_rows;  // the tallest tile of those
+  // y (k, columns) f32 from x, pairs of bf16; columns: whole vectors.
+  void (*widen)(float* y, const uint16_t* x, size_t k, size_t columns);
 };
 
 // The same for 8-bit integers. Every set has one that multiplies exactly with what the set itself offers;

@@ -12,7 +12,7 @@ struct Case {
   int64_t heads, size, cache_rows;
   bool ranges = false;
   int64_t apart = 0;  // elements between rows of q, keys and values
-  size_t offset = 0;  // of their addresses
+  size_t moved = 0;   // whose address is an element further on: 1 q, 2 keys, 4 values, added up
   int64_t buckets = 0, max_distance = 0;
   bool bidirectional = false;
   bool host_lengths = false;
@@ -47,16 +47,21 @@ CachedAttention<T> arguments_of(const Case& c, int64_t columns) {
   return a;
 }
 
+struct Given {  // empty: random numbers
+  std::vector<float> q, keys, values;
+};
+
 template <class T>
-void check_attention(KernelCheck& check, const Case& c, const std::vector<float>* given_keys = nullptr,
-                     const std::vector<float>* given_values = nullptr) {
+void check_attention(KernelCheck& check, const Case& c, const Given& given = {}) {
   const int64_t stride = c.heads * c.size + c.apart;
   int64_t columns = 1;
   for (int32_t length : c.lengths) columns = std::max<int64_t>(columns, length);
   const size_t n = c.lengths.size(), cache = static_cast<size_t>(c.cache_rows * stride);
-  const std::vector<float> q = rounded_to<T>(check.random.normals(n * static_cast<size_t>(stride)));
-  const std::vector<float> keys = given_keys ? *given_keys : rounded_to<T>(check.random.normals(cache));
-  const std::vector<float> values = given_values ? *given_values : rounded_to<T>(check.random.normals(cache));
+  const auto rounded = [&](const std::vector<float>& these, size_t count) {
+    return rounded_to<T>(these.empty() ? check.random.normals(count) : these);
+  };
+  const std::vector<float> q = rounded(given.q, n * static_cast<size_t>(stride));
+  const std::vector<float> keys = rounded(given.keys, cache), values = rounded(given.values, cache);
   const std::vector<float> table = check.random.normals(static_cast<size_t>(c.buckets * c.heads));
   const Places p = places_of(check, c, columns);
   std::vector<float> wanted(n * static_cast<size_t>(c.heads * c.size));
@@ -69,8 +74,8 @@ void check_attention(KernelCheck& check, const Case& c, const std::vector<float>
   cpu.o = wanted.data();
   cached_attention(Cpu{}, cpu);
 
-  DeviceArray<T> device_q(q, c.offset), device_keys(keys, c.offset), device_values(values, c.offset);
-  DeviceArray<T> o(wanted.size(), c.offset);
+  DeviceArray<T> device_q(q, c.moved & 1), device_keys(keys, c.moved >> 1 & 1);
+  DeviceArray<T> device_values(values, c.moved >> 2), o(wanted.size(), c.moved & 1);
   DeviceArray<float> device_table(table);
   DeviceArray<int32_t> lengths(c.lengths), rows(p.rows), starts(p.starts);
   CachedAttention<T> cuda = arguments_of<T>(c, columns);
@@ -97,10 +102,11 @@ KERNEL_CHECK(cached_attention, "lengths around the groups of a block") {
 
 KERNEL_CHECK(cached_attention, "head sizes, strides and addresses") {
   for (int64_t size : {1, 3, 4, 7, 20, 33, 60, 65, 127}) check_both(check, {{5, 18}, 3, size, 20});
+  for (int64_t size : {2, 6}) check_both(check, {{5, 18}, 2, size, 20});  // rows are aligned, heads are not
   for (int64_t size : {16, 32}) {
     check_both(check, {{5, 18}, 2, size, 20, false, 4});
     check_both(check, {{5, 18}, 2, size, 20, false, 1});
-    check_both(check, {{5, 18}, 2, size, 20, true, 0, 1});
+    for (size_t moved : {1, 2, 4, 7}) check_both(check, {{5, 18}, 2, size, 20, true, 0, moved});
   }
 }
 
@@ -136,11 +142,16 @@ KERNEL_CHECK(cached_attention, "large scores, none that counts, NaN and infinite
     for (float big : {300.0f, -300.0f, INFINITY, -INFINITY, std::nanf("")}) {
       std::vector<float> keys = check.random.floats(count, -1, 1);
       for (size_t d = 0; d < 4; d++) keys[place * 4 + d] = big;
-      check_attention<float>(check, c, &keys);
+      check_attention<float>(check, c, {{}, keys, {}});
       std::vector<float> values = check.random.floats(count, -1, 1);
       values[place * 4 + 1] = big;
-      check_attention<float>(check, c, nullptr, &values);
+      check_attention<float>(check, c, {{}, {}, values});
     }
+  }
+  for (size_t numbers : {0, 1, 9}) {
+    std::vector<float> keys(20, -INFINITY);
+    for (size_t i = 0; i < numbers; i++) keys[19 - i] = 0.5f;
+    check_attention<float>(check, {{20}, 1, 1, 20, true}, {{1.0f}, keys, {}});
   }
 }
 

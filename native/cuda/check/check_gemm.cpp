@@ -125,6 +125,8 @@ void check_strides(KernelCheck& check) {
     for (bool b_transposed : {false, true}) {
       // Rows of 48 elements, 16-byte loads, a last chunk that is not full.
       check_gemm<T>(check, {33, 37, 45, a_transposed, b_transposed, 1, 3, 0, true, true});
+      // Results that are written four at a time, but for the last two of a row.
+      check_gemm<T>(check, {33, 38, 70, a_transposed, b_transposed, 1, 2, 0, true, true});
       for (int64_t padding : {0, 1, 8}) {
         for (size_t offset : {size_t{0}, size_t{1}}) {
           check_gemm<T>(check, {33, 40, 72, a_transposed, b_transposed, 1, padding, offset, true, true});

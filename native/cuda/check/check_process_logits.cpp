@@ -132,7 +132,7 @@ KERNEL_CHECK(process_logits, "lists of tokens") {
   std::vector<std::vector<int32_t>> words;
   for (int i = 0; i < 700; i++)
     words.push_back(check.random.integers(static_cast<size_t>(1 + i % 4), 0, i % 4 ? 3 : 29));
-  words[5].clear();
+  words[1].clear(), words[6].clear();  // the first of the few, and one among them
   p.bad_words = Lists({words.begin() + 1, words.begin() + 12});
   compare(check, p, "a few bad words");
   p.bad_words = Lists(words);
@@ -142,7 +142,7 @@ KERNEL_CHECK(process_logits, "lists of tokens") {
   compare(check, p, "banned");
   p.allowed = Lists({{3, 4, 4}, {}, {1}, {29, 0, 8}});
   compare(check, p, "banned and allowed");
-  p.forced = {-1, 4, 0, -1}, p.suppressed = {9, 4, 9};
+  p.forced = {-1, 4, 0, -1}, p.suppressed = {9, 4, 4};
   compare(check, p, "all lists");
   p.banned = p.allowed = Lists();
   compare(check, p, "forced and suppressed");

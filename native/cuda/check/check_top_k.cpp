@@ -77,7 +77,8 @@ KERNEL_CHECK(top_k, "rows of equals, zeros of both signs, NaN and infinities") {
     for (size_t i = 0; i < width; i++) {
       x[width + i] = i % 2 ? 0.0f : -0.0f;
       x[2 * width + i] = i % 700 == 699 ? 1.0f : -INFINITY;
-      x[3 * width + i] = i % 300 == 7 ? std::nanf("") : i % 200 == 3 ? INFINITY : static_cast<float>(i % 11);
+      const float nan = i % 600 == 7 ? std::nanf("") : -std::nanf("");
+      x[3 * width + i] = i % 300 == 7 ? nan : i % 200 == 3 ? INFINITY : static_cast<float>(i % 11);
     }
     check_top_k<float>(check, {4, static_cast<int64_t>(width), k}, x);
   }

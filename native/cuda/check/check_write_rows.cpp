@@ -7,8 +7,8 @@ namespace {
 
 struct Case {
   int64_t count, limit, row_bytes;
-  int64_t target_apart, x_apart;  // bytes between rows
-  size_t offset;                  // of both addresses
+  int64_t target_apart, x_apart;   // bytes between rows
+  size_t target_offset, x_offset;  // of the addresses
 };
 
 // The first `count` numbers of a shuffle of 0 to limit - 1.
@@ -32,7 +32,7 @@ void check_write(KernelCheck& check, const Case& c) {
   };
   std::vector<uint8_t> target = bytes(c.limit * target_stride), x = bytes(c.count * x_stride);
   const std::vector<int32_t> rows = distinct_rows(check, c.count, c.limit);
-  DeviceArray<uint8_t> device_target(target, c.offset), device_x(x, c.offset);
+  DeviceArray<uint8_t> device_target(target, c.target_offset), device_x(x, c.x_offset);
   DeviceArray<int32_t> device_rows(rows);
   WriteRows a{};
   a.target = reinterpret_cast<char*>(device_target.data()), a.target_stride = target_stride;
@@ -51,16 +51,18 @@ void check_write(KernelCheck& check, const Case& c) {
 
 KERNEL_CHECK(write_rows, "rows of every unit, apart and side by side") {
   for (int64_t row_bytes : {0, 1, 2, 4, 8, 12, 16, 48, 100, 4096, 4112}) {
-    for (size_t offset : {0, 1, 4}) check_write(check, {5, 9, row_bytes, 0, 0, offset});
-    check_write(check, {5, 9, row_bytes, 16, 32, 0});
-    check_write(check, {5, 9, row_bytes, 4, 16, 0});
-    check_write(check, {5, 9, row_bytes, 16, 2, 0});
+    for (size_t target : {0, 1, 4}) {
+      for (size_t x : {0, 1, 4}) check_write(check, {5, 9, row_bytes, 0, 0, target, x});
+    }
+    check_write(check, {5, 9, row_bytes, 16, 32, 0, 0});
+    check_write(check, {5, 9, row_bytes, 4, 16, 0, 0});
+    check_write(check, {5, 9, row_bytes, 16, 2, 0, 0});
   }
 }
 
 KERNEL_CHECK(write_rows, "numbers of rows") {
-  for (int64_t count : {0, 1, 255, 256, 257}) check_write(check, {count, 300, 16, 0, 0, 0});
-  check_write(check, {9000, 9001, 4, 0, 0, 0});
+  for (int64_t count : {0, 1, 255, 256, 257}) check_write(check, {count, 300, 16, 0, 0, 0, 0});
+  check_write(check, {9000, 9001, 4, 0, 0, 0, 0});
 }
 
 KERNEL_CHECK(write_rows, "rows that are none, or named twice") {

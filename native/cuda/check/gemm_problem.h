@@ -17,7 +17,11 @@ struct Layout {
   int64_t rows, columns, ld, batch, stride;
 
   Layout(int64_t rows, int64_t columns, int64_t padding, int64_t batch = 1)
-      : rows(rows), columns(columns), ld(columns + padding), batch(batch), stride(rows * ld + padding) {}
+      : rows(rows),
+        columns(columns),
+        ld(columns + padding),
+        batch(batch),
+        stride(rows * ld + (padding % 2 == 0 ? 4 * padding : padding)) {}
 
   size_t size() const {
     if (rows * columns * batch == 0) return 0;

@@ -1,6 +1,7 @@
 // The row of the table for translation.
 import { AutoModelForSeq2SeqLM } from "../../models/index.js";
 import { factoryOptions, type TaskEntry } from "../entry.js";
+import { languageOptions } from "../generation/languages.js";
 import { generationOf, generationOptions, pairOptions } from "../generation/options.js";
 import { bleuTokenizers, translation } from "../translation.js";
 
@@ -25,6 +26,12 @@ const options: TaskEntry["options"] = [
     default: "13a",
     description: "how BLEU cuts words",
   },
+  {
+    name: "srcLang",
+    kind: "text",
+    description: "language of the texts, as en_XX (mBART, mBART-50; default: the tokenizer's)",
+  },
+  { name: "tgtLang", kind: "text", description: "language to translate into, as ro_RO (mBART, mBART-50)" },
   ...pairOptions,
   ...generationOptions,
 ];
@@ -38,6 +45,10 @@ export const translationEntry: TaskEntry = {
   autoName: "AutoModelForSeq2SeqLM",
   options,
   make: (settings) => translation({ ...factoryOptions({ options }, settings), ...generationOf(settings) }),
+  languages: (settings) => {
+    const given = languageOptions.filter((name) => settings[name] !== undefined);
+    return Object.fromEntries(given.map((name) => [name, settings[name]]));
+  },
   best: () => ({ name: "bleu", greaterIsBetter: true }),
   details: ["candidates"],
 };

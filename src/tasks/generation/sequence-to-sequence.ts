@@ -2,6 +2,7 @@
 // are; the loss is over the target's tokens, answers are generated.
 import type { Example } from "../../models/batch.js";
 import { lengthLimit } from "../../models/length-limit.js";
+import type { BatchOptions } from "../../tokenizers/options.js";
 import type { Tokenizer } from "../../tokenizers/tokenizer.js";
 import type { DataRow, PrepareContext, Task, TrainableModel } from "../../training/task.js";
 import { flagOption, optionFault, wholeOption } from "../rows.js";
@@ -14,6 +15,7 @@ import {
   Texts,
   withTokenizer,
 } from "./generating.js";
+import { type LanguageOptions, type TextLanguages, textLanguages } from "./languages.js";
 
 /** Options of translation and summarization. */
 export interface SequenceToSequenceOptions {
@@ -42,6 +44,8 @@ export const sequenceToSequenceOptions = [
 export interface TextPair {
   /** In messages. */
   name: string;
+  /** Of a translation; where there are none, a text is written in the language of its source. */
+  languages?: LanguageOptions;
   source(row: DataRow, index: number): string;
   /** Texts that are right; the first is learnt from. @throws ERR_DATA */
   targets(row: DataRow, index: number): string[];
@@ -75,13 +79,14 @@ export function sequenceToSequence(
     async prepare(rows, context) {
       const tokenizer = requireTokenizer(pair.name, context.tokenizer);
       checkGeneration(context.model, withTokenizer(settings, tokenizer));
+      const languages = textLanguages(pair.name, { model: context.model, tokenizer }, pair.languages);
       const examples: Example[] = [];
       for (let first = 0; first < rows.length; first += TEXTS_PER_CALL) {
         const part = rows.slice(first, first + TEXTS_PER_CALL);
         const sources = part.map((row, i) => prefix + pair.source(row, first + i));
         const targets =
           context.labels === "required" ? part.map((row, i) => pair.targets(row, first + i)[0]) : undefined;
-        const limits = { source: maxSourceLength, target: maxTargetLength };
+        const limits = { source: maxSourceLength, target: maxTargetLength, languages };
         for (const example of await encoded(tokenizer, context, sources, targets, limits))
           examples.push(example);
         await context.rest();
@@ -93,7 +98,8 @@ export function sequenceToSequence(
       const labelled = examples.every(({ labels }) => labels !== undefined);
       if (labelled && !generateInEvaluation) return examples.map(() => ({ text: "", candidates: [] }));
       const tokenizer = texts.tokenizerOf(pair.name, examples[0]);
-      const all = { ...languageStart(model, tokenizer), ...withTokenizer(settings, tokenizer) };
+      const languages = textLanguages(pair.name, { model, tokenizer }, pair.languages);
+      const all = { ...languages?.start, ...withTokenizer(settings, tokenizer) };
       const sequences = await generated(pair.name, model, examples, all, context);
       return sequences.map((group, i) => {
         const candidates = group.map((ids) => texts.of(pair.name, examples[i], ids).trim());
@@ -111,9 +117,10 @@ export function sequenceToSequence(
   };
 }
 
-interface Limits {
+interface Encoded {
   source?: number;
   target?: number;
+  languages?: TextLanguages;
 }
 
 async function encoded(
@@ -121,11 +128,12 @@ async function encoded(
   { model }: PrepareContext,
   sources: readonly string[],
   targets: readonly string[] | undefined,
-  limits: Limits,
+  { source, target, languages }: Encoded,
 ): Promise<Example[]> {
-  const inputs = await idsOf(tokenizer, model, sources, limits.source, false);
+  const inputs = await idsOf(tokenizer, model, sources, source, { language: languages?.source });
   if (!targets) return inputs.map((inputIds) => ({ inputIds }));
-  const labels = await idsOf(tokenizer, model, targets, limits.target, tokenizer.hasTarget);
+  const how = { target: tokenizer.hasTarget, language: languages?.target };
+  const labels = await idsOf(tokenizer, model, targets, target, how);
   return inputs.map((inputIds, i) => ({ inputIds, labels: labels[i] }));
 }
 
@@ -134,17 +142,10 @@ async function idsOf(
   model: TrainableModel,
   texts: readonly string[],
   wanted: number | undefined,
-  target: boolean,
+  side: Pick<BatchOptions, "target" | "language">,
 ): Promise<Int32Array[]> {
   const maxLength = lengthLimit(tokenizer, model, wanted);
   const how = Number.isFinite(maxLength) ? ({ truncation: "longest_first", maxLength } as const) : {};
-  const encodings = await tokenizer.encodeBatchAsync([...texts], { ...how, ...(target && { target }) });
+  const encodings = await tokenizer.encodeBatchAsync([...texts], { ...how, ...side });
   return encodings.map(({ ids }) => ids);
-}
-
-/** mBART's decoder begins with the code of the target's language, with which target texts end. */
-function languageStart(model: TrainableModel, tokenizer: Tokenizer): GenerationSettings {
-  if (model.config.model_type !== "mbart" || !tokenizer.hasTarget) return {};
-  const { ids } = tokenizer.encode("", { target: true });
-  return { decoderStartTokenId: ids[ids.length - 1] };
 }

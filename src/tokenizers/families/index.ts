@@ -6,7 +6,7 @@ import { gpt2Family, robertaFamily, unnamedByteLevelFamily } from "./byte-level.
 import type { Family } from "./family.js";
 import type { TokenizerFolder } from "./folder.js";
 import { marianFamily } from "./marian.js";
-import { mbartFamily } from "./mbart.js";
+import { mbart50Family, mbartFamily } from "./mbart.js";
 import { t5Family } from "./t5.js";
 import { xlmRobertaFamily } from "./xlm-roberta.js";
 
@@ -21,6 +21,7 @@ const FAMILIES: readonly Family[] = [
   albertFamily,
   xlmRobertaFamily,
   mbartFamily,
+  mbart50Family,
   marianFamily,
 ];
 
