@@ -159,7 +159,7 @@ export function tokenCountOf(
   { isEncoderDecoder = false }: Pick<TrainableModel, "isEncoderDecoder">,
 ): number {
   const target = isEncoderDecoder ? (example.decoderInputIds ?? example.labels) : undefined;
-  return tokenCount(example) + (typeof target === "object" ? target.length : 0);
+  return tokenCount(example) + (typeof target === "number" ? 0 : (target?.length ?? 0));
 }
 
 /** Takes the loss out of an output and frees the rest. @throws ERR_ARGUMENT when there is none */
