@@ -1,4 +1,5 @@
 // LoRA and bottleneck adapters against PEFT 0.21.0 and PyTorch (fixtures/make/make_adapters.py); files, merging, freezing.
+// Long because all kinds go through the same cases.
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,6 +40,16 @@ const logitsOf = async (model: Model) =>
   noGrad(() =>
     model.forward(model.collate([{ inputIds: [5, 6, 7, 8, 9] }, { inputIds: [11, 12] }])),
   ).logits.data();
+
+/** The files of the fixture with another config. */
+function loraWith(change: object): string {
+  const changed = mkdtempSync(join(folder, "lora-"));
+  const read = (file: string) => readFileSync(join(fixture("lora"), file));
+  writeFileSync(join(changed, "adapter_model.safetensors"), read("adapter_model.safetensors"));
+  const config = { ...JSON.parse(read("adapter_config.json").toString()), ...change };
+  writeFileSync(join(changed, "adapter_config.json"), JSON.stringify(config));
+  return changed;
+}
 
 let folder: string;
 beforeAll(() => {
@@ -360,15 +371,21 @@ describe("misuse", () => {
     ["the model's other modules", { modules_to_save: [] }, /tensors must be of the adapter.*classifier/],
   ];
   test.each(configs)("a file with %s", async (_, change, message) => {
-    const odd = mkdtempSync(join(folder, "odd-"));
-    const read = (file: string) => readFileSync(join(fixture("lora"), file));
-    writeFileSync(join(odd, "adapter_model.safetensors"), read("adapter_model.safetensors"));
-    const config = { ...JSON.parse(read("adapter_config.json").toString()), ...change };
-    writeFileSync(join(odd, "adapter_config.json"), JSON.stringify(config));
+    const odd = loraWith(change);
     const before = [...model.parameters().keys()];
     await expectCodeAsync(loadAdapter(model, odd), "ERR_CHECKPOINT", message);
     expect(model.adapter).toBeUndefined();
     expect([...model.parameters().keys()]).toEqual(before);
+  });
+
+  test("targets as an expression for whole names", async () => {
+    const names = async (from: string) => {
+      const lora = await loadAdapter(model, from);
+      lora.remove();
+      return [...lora.names];
+    };
+    const target_modules = "(?!cls).*\\.(query|value|intermediate\\.dense)";
+    expect(await names(loraWith({ target_modules }))).toEqual(await names(fixture("lora")));
   });
 
   test("a folder without files", async () => {
