@@ -1,6 +1,6 @@
 // `athanor search TASK`: hyper-parameters searched over training runs, the best of which is trained again and saved.
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { AthanorError } from "../errors.js";
@@ -13,6 +13,7 @@ import {
   search,
   type Trial,
 } from "../search/index.js";
+import { removeJournal } from "../search/journal.js";
 import { checkTarget, directionOf } from "../search/run-trial.js";
 import { dimensionsOf } from "../search/space.js";
 import type { TaskEntry } from "../tasks/entry.js";
@@ -25,7 +26,7 @@ import { shownValue, tableOf } from "./table.js";
 import { addTaskOptions, count } from "./task-options.js";
 import { trainAndSave } from "./train.js";
 import { addTrainOptions, type TrainValues } from "./train-options.js";
-import { checkOutput } from "./train-parts.js";
+import { checkOutput, removeCheckpoints } from "./train-parts.js";
 
 interface SearchValues extends TrainValues {
   space: string;
@@ -76,8 +77,11 @@ async function runSearch(entry: TaskEntry, values: SearchValues): Promise<void> 
     plain,
     dimensionsOf(space).filter(({ name }) => !isOfModel(name)),
   );
-  // Only now, when nothing was found wrong, are the trials of an earlier search given up.
-  if (values.overwrite) await rm(journal, { force: true });
+  // Only now, when nothing was found wrong, is an earlier search given up.
+  if (values.overwrite) {
+    await removeJournal(journal);
+    await removeCheckpoints(values.output);
+  }
   const found = await interruptible(journal, say, (signal) =>
     search(parts.trainerOf, space, {
       ...{ trials, sampler, pruner, seed, journal, resume, signal, direction: directionOf(plain) },
@@ -96,7 +100,6 @@ async function trainBest(
   { number, parameters }: Trial,
   progress: Progress,
 ): Promise<Record<string, number> | undefined> {
-  await checkOutput({ ...values, resume: false, overwrite: true });
   progress.line(`training again with the parameters of trial ${number}`);
   const [model, args] = [await parts.modelOf(parameters), parts.argsWith(parameters)];
   const { settings, task, rows, tokenizer } = parts;

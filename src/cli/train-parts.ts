@@ -19,20 +19,26 @@ export interface TrainRows {
 }
 
 /**
- * Makes the output folder. Checkpoints of two runs in one folder would be taken for one another's. Rejects with
- * ERR_ARGUMENT, and ERR_CHECKPOINT for a folder that cannot be made.
+ * Makes the output folder. Checkpoints of two runs in one folder would be taken for one another's: those of an earlier
+ * one are refused, or removed when the new run begins. Rejects with ERR_ARGUMENT, and ERR_CHECKPOINT for a folder that
+ * cannot be made.
  */
 export async function checkOutput({ output, resume, overwrite }: TrainValues): Promise<void> {
   if (resume && overwrite) throw usage("--resume and --overwrite exclude each other", "both");
-  const names = await readdir(output).catch(() => []);
   await makeFolder(output);
-  const checkpoints = names.filter((name) => /^checkpoint-\d+$/.test(name));
-  if (checkpoints.length === 0 || resume) return;
-  if (!overwrite) {
-    const needed = `--output must be a folder without checkpoints, or come with --resume or --overwrite`;
-    throw usage(needed, `${checkpoints.join(", ")} in ${output}`);
-  }
-  for (const name of checkpoints) await rm(join(output, name), { recursive: true, force: true });
+  const checkpoints = await checkpointsIn(output);
+  if (checkpoints.length === 0 || resume || overwrite) return;
+  const needed = `--output must be a folder without checkpoints, or come with --resume or --overwrite`;
+  throw usage(needed, `${checkpoints.join(", ")} in ${output}`);
+}
+
+export async function removeCheckpoints(output: string): Promise<void> {
+  for (const name of await checkpointsIn(output))
+    await rm(join(output, name), { recursive: true, force: true });
+}
+
+async function checkpointsIn(output: string): Promise<string[]> {
+  return (await readdir(output)).filter((name) => /^checkpoint-\d+$/.test(name));
 }
 
 async function makeFolder(folder: string): Promise<void> {

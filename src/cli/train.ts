@@ -6,7 +6,13 @@ import { LOG_FILE } from "../report/index.js";
 import type { AnyTask, TaskEntry, TaskSettings } from "../tasks/entry.js";
 import { taskEntries } from "../tasks/registry.js";
 import type { Tokenizer } from "../tokenizers/index.js";
-import { jsonlLog, Trainer, type TrainingArgs, type TrainResult } from "../training/index.js";
+import {
+  jsonlLog,
+  Trainer,
+  type TrainerCallback,
+  type TrainingArgs,
+  type TrainResult,
+} from "../training/index.js";
 import { prepareEngine } from "./common-options.js";
 import { Interrupt } from "./interrupt.js";
 import { preparedTask } from "./prepared-task.js";
@@ -15,7 +21,7 @@ import { tableOf } from "./table.js";
 import { savedSettings, saveTaskFile } from "./task-file.js";
 import { addTaskOptions, taskSettings } from "./task-options.js";
 import { addTrainOptions, type TrainValues, trainingArgs } from "./train-options.js";
-import { checkOutput, readParts, type TrainRows, trainedParts } from "./train-parts.js";
+import { checkOutput, readParts, removeCheckpoints, type TrainRows, trainedParts } from "./train-parts.js";
 
 /** Adds `train` with a command per task. */
 export function addTrainCommand(program: Command): void {
@@ -67,9 +73,16 @@ export async function trainAndSave(
   output: string,
 ): Promise<{ result: TrainResult; metrics: Record<string, number> | undefined }> {
   const interrupt = new Interrupt((line) => progress.line(line));
+  // Only a run that begins, when nothing was found wrong, gives up the checkpoints of an earlier one.
+  const fresh: TrainerCallback = {
+    onTrainBegin: async () => void (args.resume || (await removeCheckpoints(output))),
+  };
   const trainer = new Trainer({
     ...{ model, tokenizer, task, train: parts.train.rows, eval: parts.eval?.rows, args },
-    callbacks: [...progress.callbacks, jsonlLog(join(output, LOG_FILE), { steps: true }), interrupt.callback],
+    callbacks: [
+      ...[...progress.callbacks, jsonlLog(join(output, LOG_FILE), { steps: true }), fresh],
+      interrupt.callback,
+    ],
   });
   const result = await interrupt.during((signal) => trainer.train({ signal }));
   // The weights are those of the best evaluation, which need not be the last one.

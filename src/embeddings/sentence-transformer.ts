@@ -10,7 +10,7 @@ import { type ModelConfig, plainConfig, readConfig } from "../models/config.js";
 import type { EncoderOutputs, ForwardOptions } from "../models/encoder.js";
 import { modelParts } from "../models/families.js";
 import { checkedDtype, initialize, loadModel } from "../models/load-model.js";
-import { Model, type ModelOutput, type ModelParts } from "../models/model.js";
+import { Model, type ModelOutput, type ModelParts, type SaveOptions } from "../models/model.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { AutoTokenizer } from "../tokenizers/auto.js";
 import { VOCABULARY_FILES } from "../tokenizers/hub-files.js";
@@ -260,7 +260,7 @@ export class SentenceTransformer extends Model {
   }
 
   /** As Model does, in the layout of Sentence-Transformers, with the tokenizer where there is one. */
-  override async savePretrained(folder: string, options: { dtype?: "f32" | "bf16" } = {}): Promise<void> {
+  override async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
     await makeModuleFolders(folder, this.modules);
     await super.savePretrained(folder, options);
     await writeSentenceModules(folder, this.modules);

@@ -8,7 +8,7 @@ export type { EncoderOutputs, ForwardOptions } from "./encoder.js";
 export type { HeadOutput } from "./head.js";
 export type { ParameterChoice } from "./layers-by-name.js";
 export type { LossOptions } from "./loss-options.js";
-export { type LoadReport, Model, type ModelOutput } from "./model.js";
+export { type LoadReport, Model, type ModelOutput, type SaveOptions } from "./model.js";
 export { type PaddedInputs, paddedBatch } from "./padded-batch.js";
 export { type PrunedHeads, pruneHeads } from "./prune-heads.js";
 export { collateTagChains, pathLogits } from "./tag-chains.js";

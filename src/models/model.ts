@@ -78,6 +78,13 @@ export interface ModelParts {
   rebuild?: (config: ModelConfig) => ModelParts;
 }
 
+export interface SaveOptions {
+  /** bf16 is rounded to nearest even; default as the weights are, which is f32 while training in mixed precision. */
+  dtype?: "f32" | "bf16";
+  /** Writes an adapter's parameters beside the model's, as in a run's checkpoints; default false. */
+  withAdapter?: boolean;
+}
+
 /** The bits of bf16 values that were widened. */
 function upperHalves(values: Float32Array): Uint16Array {
   return Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (b) => b >>> 16);
@@ -169,6 +176,11 @@ export class Model {
   /** @internal Width, layers and the like of the encoder. */
   get sizes(): EncoderSizes {
     return this.#encoder.sizes;
+  }
+
+  /** Whether examples have a source, and a target that a decoder reads. */
+  get isEncoderDecoder(): boolean {
+    return this.#encoder.decoder?.encode !== undefined;
   }
 
   /** The most tokens that a sequence may have. */
@@ -427,10 +439,11 @@ export class Model {
   }
 
   #generative(method: string) {
-    const { encode } = this.#requireDecoder(method);
+    this.#requireDecoder(method);
+    const { isEncoderDecoder } = this;
     const vocabulary = this.#encoder.words.shape[0];
     const { inputVocabulary = vocabulary } = this.#encoder;
-    return generativeModel(this, { vocabulary, inputVocabulary, isEncoderDecoder: encode !== undefined });
+    return generativeModel(this, { vocabulary, inputVocabulary, isEncoderDecoder });
   }
 
   #requireDecoder(method: string): CachedDecoder {
@@ -448,11 +461,11 @@ export class Model {
    * loads as they are. Files are replaced only when
    * the new ones are complete.
    *
-   * @param options dtype: "f32" or "bf16" (rounded to nearest even); default as the weights are, which is f32
-   * while training in mixed precision
-   * @throws ERR_DTYPE for weights in int8, which Transformers could not load
+   * @throws ERR_DTYPE for weights in int8, which Transformers could not load; ERR_ARGUMENT with an adapter that is not
+   * merged, which nobody would load from there
    */
-  async savePretrained(folder: string, options: { dtype?: "f32" | "bf16" } = {}): Promise<void> {
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
+    if (!options.withAdapter) this.adapter?.requireMerged("savePretrained");
     const parameters = this.weights();
     const { dtype } = options;
     if (dtype !== undefined && dtype !== "f32" && dtype !== "bf16") {

@@ -1,8 +1,8 @@
 // The journal of a search: one JSON object a line, on the disk before the search goes on. A process that is killed
 // while it writes leaves at most a last line that is cut, which is taken off when the search is resumed.
-import { type FileHandle, open, readFile } from "node:fs/promises";
-import { AthanorError } from "../errors.js";
-import { type Parameters, type SearchSpace, searchFault } from "./space.js";
+import { type FileHandle, open, readFile, rm } from "node:fs/promises";
+import { Lock } from "./lock.js";
+import { fileFault, type Parameters, type SearchSpace, searchFault } from "./space.js";
 import type { Direction, Trial } from "./trial.js";
 
 /** What a resumed search must have in common with the one before. */
@@ -25,6 +25,7 @@ export class Journal {
   private constructor(
     readonly file: string,
     private readonly handle: FileHandle,
+    private readonly lock: Lock,
     /** Those that are over, in order. */
     readonly trials: Trial[],
   ) {}
@@ -33,11 +34,13 @@ export class Journal {
    * Begins a journal, or goes on with it.
    *
    * Rejects with ERR_ARGUMENT for a file that is there and not to be resumed; with ERR_CHECKPOINT for one that cannot be
-   * written, that is no journal, is damaged before its last line, or is another search's.
+   * written, that another process uses, that is no journal, is damaged before its last line, or is another search's.
    */
   static async open(file: string, header: JournalHeader, resume: boolean): Promise<Journal> {
-    const handle = await openFile(file);
+    const lock = await Lock.take(file);
+    let handle: FileHandle | undefined;
     try {
+      handle = await openFile(file);
       const bytes = await handle.readFile();
       if (bytes.length > 0 && !resume) {
         throw searchFault("journal", "a file that is not there yet, or come with resume: true", file);
@@ -45,11 +48,12 @@ export class Journal {
       const { lines, length } = wholeLines(file, bytes);
       headerOf(file, bytes, lines);
       if (length < bytes.length) await handle.truncate(length);
-      const journal = new Journal(file, handle, trialsOf(file, lines, header));
+      const journal = new Journal(file, handle, lock, trialsOf(file, lines, header));
       if (lines.length === 0) await journal.#write(header);
       return journal;
     } catch (error) {
-      await handle.close();
+      await handle?.close();
+      await lock.release();
       throw error;
     }
   }
@@ -65,6 +69,7 @@ export class Journal {
 
   async close(): Promise<void> {
     await this.handle.close();
+    await this.lock.release();
   }
 
   async #write(line: Line): Promise<void> {
@@ -74,6 +79,16 @@ export class Journal {
     } catch (cause) {
       throw fileFault(this.file, "a file that can be written", (cause as NodeJS.ErrnoException).code, cause);
     }
+  }
+}
+
+/** Gives a journal up, which need not be there. Rejects with ERR_CHECKPOINT where another process uses it. */
+export async function removeJournal(file: string): Promise<void> {
+  const lock = await Lock.take(file);
+  try {
+    await rm(file, { force: true });
+  } finally {
+    await lock.release();
   }
 }
 
@@ -167,9 +182,4 @@ function trialsOf(file: string, [first, ...lines]: readonly Line[], header: Jour
     trials.push(trial);
   }
   return trials;
-}
-
-function fileFault(file: string, needed: string, came?: string, cause?: unknown): AthanorError {
-  const got = came === undefined ? "" : `, got ${came}`;
-  return new AthanorError("ERR_CHECKPOINT", `${file}: needs ${needed}${got}`, { cause });
 }

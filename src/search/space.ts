@@ -202,3 +202,9 @@ function canBe(dimension: Dimension, value: ParameterValue): boolean {
   const fits = typeof value === "number" && value >= low && value <= high;
   return fits && (type !== "integer" || Number.isInteger(value));
 }
+
+/** Of a journal. */
+export function fileFault(file: string, needed: string, came?: string, cause?: unknown): AthanorError {
+  const got = came === undefined ? "" : `, got ${came}`;
+  return new AthanorError("ERR_CHECKPOINT", `${file}: needs ${needed}${got}`, { cause });
+}

@@ -28,6 +28,14 @@ export function optionalHandle(t: Tensor | null | undefined, op: string, name: s
   return t === null || t === undefined ? 0 : handles.require(t, op, name);
 }
 
+/** Options, or what else is an object of several things. @throws ERR_ARGUMENT naming op and argument */
+export function requireObject<T extends object>(value: T, op: string, name = "options"): T {
+  if (typeof value !== "object" || value === null) {
+    throw new AthanorError("ERR_ARGUMENT", `${op}: ${name} must be an object, got ${String(value)}`);
+  }
+  return value;
+}
+
 export function requireInteger(
   value: unknown,
   op: string,

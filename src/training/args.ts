@@ -38,7 +38,7 @@ export interface TrainingArgs {
   learningRate?: number;
   /** Rows per batch; default 8. Not beside tokensPerBatch. */
   batchSize?: number;
-  /** Most tokens per batch (a longer row stands alone). */
+  /** Most tokens per batch, of encoder-decoders sources and targets together (a longer row stands alone). */
   tokensPerBatch?: number;
   /** Rows per batch when evaluating; default 32. */
   evalBatchSize?: number;

@@ -61,7 +61,7 @@ export async function saveCheckpoint(
   const temporary = join(outputFolder, `.checkpoint-${state.step}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await mkdir(temporary, { recursive: true });
-    await parts.model.savePretrained(temporary);
+    await parts.model.savePretrained(temporary, { withAdapter: true });
     await parts.tokenizer?.save(temporary);
     if (parts.optimizer) {
       await parts.optimizer.save(join(temporary, OPTIMIZER));

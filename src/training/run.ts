@@ -22,7 +22,7 @@ import { essentialArgs, scheduleOf } from "./run-schedule.js";
 import { RunState, type StepMark } from "./run-state.js";
 import type { Schedule } from "./schedule.js";
 import { type EnqueuedGradients, enqueueGradients, enqueueUpdate, type StepNumbers } from "./step.js";
-import { type Task, type TrainableModel, tokenCount } from "./task.js";
+import { type Task, type TrainableModel, tokenCountOf } from "./task.js";
 
 export interface RunParts extends Omit<MilestoneParts, "optimizer"> {
   examples: readonly Example[];
@@ -106,7 +106,8 @@ export class TrainingRun {
 
   async #begin(): Promise<void> {
     const { model, args, data, examples, callbacks, signal } = this.#parts;
-    this.#plan = await Plan.make(Int32Array.from(examples, tokenCount), args, signal);
+    const lengths = Int32Array.from(examples, (example) => tokenCountOf(example, model));
+    this.#plan = await Plan.make(lengths, args, signal);
     const { totalSteps } = this.#plan;
     this.state.now.totalSteps = totalSteps;
     this.#schedule = scheduleOf(args, totalSteps);

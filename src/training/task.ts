@@ -19,6 +19,8 @@ export interface TrainableModel {
   readonly training: boolean;
   /** Where it computes: "cpu", "cuda:0", ... */
   readonly device?: string;
+  /** Whether labels are a target that a decoder reads, whose tokens `tokensPerBatch` counts too. */
+  readonly isEncoderDecoder?: boolean;
   /** The most tokens of a sequence. */
   readonly maxLength?: number;
   /** Seed and calls of the model's dropout. */
@@ -28,7 +30,8 @@ export interface TrainableModel {
   parameters(): Map<string, Tensor>;
   collate(examples: readonly Example[]): Batch;
   forward(batch: Batch): TrainableOutput;
-  savePretrained(folder: string): Promise<void>;
+  /** @param options withAdapter: what is trained, an adapter's parameters included */
+  savePretrained(folder: string, options?: { withAdapter?: boolean }): Promise<void>;
   /** Computes in bf16 beside f32 weights, for `precision: "bf16"`; a model without it trains in f32 only. */
   mixedPrecision?(on: boolean): void;
   /** Computes layers again in backward, for `gradientCheckpointing`; a model without it keeps them. */
@@ -148,6 +151,15 @@ export function idsOf(example: Example): ArrayLike<number> {
 export function tokenCount(example: Example): number {
   if (example.choices) return example.choices.reduce((sum, choice) => sum + tokenCount(choice), 0);
   return idsOf(example).length;
+}
+
+/** The same with the target that a decoder reads beside it: what a batch has to hold. */
+export function tokenCountOf(
+  example: Example,
+  { isEncoderDecoder = false }: Pick<TrainableModel, "isEncoderDecoder">,
+): number {
+  const target = isEncoderDecoder ? (example.decoderInputIds ?? example.labels) : undefined;
+  return tokenCount(example) + (typeof target === "number" ? 0 : (target?.length ?? 0));
 }
 
 /** Takes the loss out of an output and frees the rest. @throws ERR_ARGUMENT when there is none */

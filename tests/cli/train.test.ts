@@ -94,6 +94,20 @@ test("a second run in the same folder says what it means by it", async () => {
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("--resume or --overwrite") });
     const resumed = await athanor(trainArgs(folder, ...short, "--resume", "--json"));
     expect(JSON.parse(resumed.stdout)).toMatchObject({ steps: 40, metrics: { loss: expect.any(Number) } });
+    // A mistake does not cost the checkpoints, whatever may be overwritten.
+    const kept = await readdir(join(folder, "m"));
+    const odd = join(folder, "odd.csv");
+    await writeFile(odd, "text,label\nmy card,no such label\n");
+    for (const wrong of [
+      ["--eval", odd],
+      ["--set", "metric=nothing"],
+      ["--optimizer", "nothing"],
+    ]) {
+      expect((await athanor(trainArgs(folder, ...short, "--overwrite", ...wrong))).code).not.toBe(0);
+      expect(await readdir(join(folder, "m"))).toEqual(kept);
+    }
+    expect((await athanor(trainArgs(folder, "--epochs", "1", "--overwrite"))).code).toBe(0);
+    expect(await readdir(join(folder, "m"))).not.toContain("checkpoint-40");
     expect((await athanor(trainArgs(folder, ...short, "--overwrite"))).code).toBe(0);
     expect((await readdir(join(folder, "m"))).filter((name) => name.startsWith("checkpoint-"))).toContain(
       "checkpoint-40",

@@ -1,6 +1,7 @@
 // LoRA and bottleneck adapters against PEFT 0.21.0 and PyTorch (fixtures/make/make_adapters.py); files, merging, freezing.
+// Long because all kinds go through the same cases.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -39,6 +40,16 @@ const logitsOf = async (model: Model) =>
   noGrad(() =>
     model.forward(model.collate([{ inputIds: [5, 6, 7, 8, 9] }, { inputIds: [11, 12] }])),
   ).logits.data();
+
+/** The files of the fixture with another config. */
+function loraWith(change: object): string {
+  const changed = mkdtempSync(join(folder, "lora-"));
+  const read = (file: string) => readFileSync(join(fixture("lora"), file));
+  writeFileSync(join(changed, "adapter_model.safetensors"), read("adapter_model.safetensors"));
+  const config = { ...JSON.parse(read("adapter_config.json").toString()), ...change };
+  writeFileSync(join(changed, "adapter_config.json"), JSON.stringify(config));
+  return changed;
+}
 
 let folder: string;
 beforeAll(() => {
@@ -98,7 +109,15 @@ describe("LoRA", () => {
     const batch = model.collate(await examples());
     const logits = () => noGrad(() => model.forward(batch)).logits.data();
     const unmerged = await logits();
+    const refused =
+      /savePretrained: needs a model whose adapter is merged or removed, got Lora: adapter\.save/;
+    await expectCodeAsync(model.savePretrained(join(folder, "with")), "ERR_ARGUMENT", refused);
+    expect(existsSync(join(folder, "with"))).toBe(false);
     lora.merge().merge();
+    await model.savePretrained(join(folder, "with"));
+    const saved = await AutoModelForSequenceClassification.fromPretrained(join(folder, "with"));
+    expect(saved.loadReport).toEqual({ missing: [], unexpected: [], mismatched: [] });
+    saved.dispose();
     const merged = await logits();
     expectClose(merged, Array.from(unmerged), 2e-5, "merged");
     expect(differences(before, await bitsOf(model.parameters())).length).toBe(6);
@@ -339,6 +358,7 @@ describe("misuse", () => {
     ["DoRA", { use_dora: true }, /use_dora must be left out, got true/],
     ["ranks by name", { rank_pattern: { query: 8 } }, /rank_pattern must be left out/],
     ["no expression", { target_modules: "(query" }, /target_modules must be names or a regular expression/],
+    ["one that could backtrack for years", { target_modules: "(.*.*)*(\\w+\\s?)*(a|a)*!" }, /got none/],
     ["no rank", { r: 0 }, /rank must be an integer from 1, got 0/],
     ["other targets", { target_modules: ["q_proj"] }, /targetModules must be names of products/],
     ["more targets", { target_modules: ["query", "value"] }, /tensors must be of the adapter.*intermediate/],
@@ -351,15 +371,21 @@ describe("misuse", () => {
     ["the model's other modules", { modules_to_save: [] }, /tensors must be of the adapter.*classifier/],
   ];
   test.each(configs)("a file with %s", async (_, change, message) => {
-    const odd = mkdtempSync(join(folder, "odd-"));
-    const read = (file: string) => readFileSync(join(fixture("lora"), file));
-    writeFileSync(join(odd, "adapter_model.safetensors"), read("adapter_model.safetensors"));
-    const config = { ...JSON.parse(read("adapter_config.json").toString()), ...change };
-    writeFileSync(join(odd, "adapter_config.json"), JSON.stringify(config));
+    const odd = loraWith(change);
     const before = [...model.parameters().keys()];
     await expectCodeAsync(loadAdapter(model, odd), "ERR_CHECKPOINT", message);
     expect(model.adapter).toBeUndefined();
     expect([...model.parameters().keys()]).toEqual(before);
+  });
+
+  test("targets as an expression for whole names", async () => {
+    const names = async (from: string) => {
+      const lora = await loadAdapter(model, from);
+      lora.remove();
+      return [...lora.names];
+    };
+    const target_modules = "(?!cls).*\\.(query|value|intermediate\\.dense)";
+    expect(await names(loraWith({ target_modules }))).toEqual(await names(fixture("lora")));
   });
 
   test("a folder without files", async () => {

@@ -347,7 +347,7 @@ describe("cached_attention", () => {
     expectCode(
       () => cachedAttention(g.q, g.keys, g.values, null as never),
       "ERR_ARGUMENT",
-      "options must have heads",
+      "options must be an object, got null",
     );
   });
 });

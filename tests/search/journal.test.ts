@@ -1,10 +1,11 @@
 // A search goes on where it was killed, and ends as one that was never stopped.
 import { spawn } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
 import { search, type Trial } from "../../src/search/index.js";
+import { removeJournal } from "../../src/search/journal.js";
 import { errorOf, inFolder } from "../data/temporary.js";
 import { branin, braninSpace } from "./functions.js";
 
@@ -12,8 +13,12 @@ const child = fileURLToPath(new URL("./journal-child.js", import.meta.url));
 const how = { trials: 25, seed: 7 } as const;
 const plain = (trials: readonly Trial[]) => trials.map((trial) => ({ ...trial, seconds: 0 }));
 
-/** Runs the child until it has begun so many trials, of which the last is under way, then kills it. */
-function killedAfter(journal: string, starts: number): Promise<NodeJS.Signals | null> {
+/** Runs the child until it has begun so many trials, of which the last is under way, does `meanwhile`, then kills it. */
+function killedAfter(
+  journal: string,
+  starts: number,
+  meanwhile: (pid: number) => Promise<void> = async () => {},
+): Promise<NodeJS.Signals | null> {
   return new Promise((resolve, reject) => {
     const running = spawn(process.execPath, [child, journal, String(starts)], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -21,7 +26,10 @@ function killedAfter(journal: string, starts: number): Promise<NodeJS.Signals | 
     let seen = "";
     running.stdout.on("data", (data) => {
       seen += data;
-      if (seen.split("\n").length > starts) running.kill("SIGKILL");
+      if (seen.split("\n").length <= starts) return;
+      meanwhile(running.pid!)
+        .catch(reject)
+        .finally(() => running.kill("SIGKILL"));
     });
     running.on("error", reject);
     running.on("close", (_, signal) => resolve(signal));
@@ -50,6 +58,40 @@ test("after two kills the trials are those of a search without a pause", async (
     const longer = await search(counted, braninSpace, { ...how, trials: 27, journal, resume: true });
     expect(longer.trials).toHaveLength(27);
     expect(tried).toBe(27 - left);
+  });
+});
+
+test("a journal belongs to one search at a time, which a killed one does not go on with", async () => {
+  await inFolder(async (folder) => {
+    const journal = join(folder, "search.jsonl");
+    const options = { trials: 4, seed: 7, journal, resume: true };
+    const refusal = (pid: number) => ({
+      code: "ERR_CHECKPOINT",
+      message: `${journal}: needs to be used by one search at a time, got process ${pid}, which holds it (if that is no search, remove ${journal}.${pid}.lock)`,
+    });
+    let before = "";
+    await killedAfter(journal, 2, async (pid) => {
+      before = await readFile(journal, "utf8");
+      expect(await errorOf(() => search(branin, braninSpace, options))).toEqual(refusal(pid));
+      expect(await errorOf(() => removeJournal(journal))).toEqual(refusal(pid));
+      expect(await readFile(journal, "utf8")).toBe(before);
+    });
+    expect((await readdir(folder)).filter((name) => name.endsWith(".lock"))).toHaveLength(1);
+    let second: unknown;
+    const tried = async (parameters: Parameters<typeof branin>[0]) => {
+      second ??= await errorOf(() => search(branin, braninSpace, options));
+      return branin(parameters);
+    };
+    // What another program with the number of a killed process has not begun (Linux), nor one with that of this one.
+    const left = process.platform === "linux" ? [process.ppid, process.pid] : [process.pid];
+    for (const pid of left) await writeFile(`${journal}.${pid}.lock`, "1");
+    // The journal of another name is another's.
+    await writeFile(`${journal}.old.${process.ppid}.lock`, "");
+    await search(tried, braninSpace, { ...options, trials: 25 });
+    expect(second).toEqual(refusal(process.pid));
+    expect((await readdir(folder)).sort()).toEqual(["search.jsonl", `search.jsonl.old.${process.ppid}.lock`]);
+    await removeJournal(journal);
+    expect(await readdir(folder)).toHaveLength(1);
   });
 });
 

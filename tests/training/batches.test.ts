@@ -1,5 +1,9 @@
 import { expect, test } from "@jest/globals";
+import type { Example } from "../../src/models/batch.js";
 import { epochBatches, orderedBatches, stepGroups } from "../../src/training/batches.js";
+import { Trainer } from "../../src/training/index.js";
+import { tokenCountOf } from "../../src/training/task.js";
+import { load, sources, withModel } from "../support/generative-models.js";
 import { uniform } from "../support/random.js";
 
 const next = uniform(7);
@@ -21,6 +25,22 @@ test("a token budget is filled and never exceeded", () => {
     const following = batches[i + 1];
     if (following) expect(tokensOf(batch) + lengths[following[0]]).toBeGreaterThan(300);
   }
+});
+
+test("the target of an encoder-decoder counts, labels of others do not", async () => {
+  await withModel(load("bart-conditional"), async (model) => {
+    expect(sources.map((example) => tokenCountOf(example, model))).toEqual([9, 4]);
+    const given = { inputIds: [5, 6], decoderInputIds: [2, 9, 11] };
+    expect(tokenCountOf(given, model)).toBe(5);
+    const rows = Array.from({ length: 12 }, (_, i) => sources[i % 2]);
+    const prepare = (row: object) => row as Example;
+    const args = { tokensPerBatch: 13, epochs: 1, shuffle: false };
+    const { steps } = await new Trainer({ model, train: rows, prepare, args }).train();
+    expect(steps).toBe(6); // sources alone would go three into a batch
+  });
+  await withModel(load("gpt2-lm"), (model) => {
+    expect(tokenCountOf(sources[1], model)).toBe(2);
+  });
 });
 
 test("a row longer than the budget stands alone", () => {

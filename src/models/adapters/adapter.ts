@@ -112,6 +112,14 @@ export abstract class Adapter {
     this.#attached = false;
   }
 
+  /** @internal @throws ERR_ARGUMENT naming the ways to save a model that has it */
+  requireMerged(method: string): void {
+    if (this.merged) return;
+    const ways = "adapter.save(folder) writes it alone, merge() (of LoRA) puts it into the weights";
+    const message = `${method}: needs a model whose adapter is merged or removed, got ${this.who}: ${ways}`;
+    throw new AthanorError("ERR_ARGUMENT", message);
+  }
+
   protected requireAttached(method: string): void {
     if (!this.#attached) throw new AthanorError("ERR_DISPOSED", `${this.who}.${method}: was removed`);
   }

@@ -1,5 +1,7 @@
 // From the files of an adapter to a model that has it.
 import { AthanorError } from "../../errors.js";
+import { NormalizedText } from "../../tokenizers/normalized-text.js";
+import { Pattern } from "../../tokenizers/regex/pattern.js";
 import { planLoad, replaceWeights } from "../checkpoint.js";
 import type { ModelConfig } from "../config.js";
 import type { Model } from "../model.js";
@@ -102,21 +104,34 @@ function requirePlainLora(folder: string, config: ModelConfig): void {
 }
 
 /** A text is an expression for whole names in PEFT; names in a list need not all be the model's. */
-function targetsOf(model: Model, { target_modules: targets }: ModelConfig): string[] | RegExp {
+function targetsOf(model: Model, { target_modules: targets }: ModelConfig): string[] {
   const all = model.store.places.linear.map(({ name }) => name);
   if (targets === "all-linear") {
     const ofHead = new Set(model.parts.headParameters);
     return all.filter((name) => !ofHead.has(`${name}.weight`));
   }
-  if (typeof targets === "string") return wholeNames(targets);
+  if (typeof targets === "string") return matching(targets, all);
   const known = (target: unknown) => all.some((name) => name === target || name.endsWith(`.${target}`));
   return Array.isArray(targets) ? targets.filter(known) : (targets as never);
 }
 
-/** @throws ERR_ARGUMENT for a text that is no expression */
-function wholeNames(targets: string): RegExp {
+/**
+ * The names that an expression matches as a whole. A file may come from anywhere, so that it is matched in bounded time.
+ *
+ * @throws ERR_ARGUMENT for a text that is no expression, or takes too long
+ */
+function matching(expression: string, names: readonly string[]): string[] {
   try {
-    return new RegExp(`^(?:${targets})$`);
+    const pattern = new Pattern(`^(?:${expression})$`);
+    return names.filter((name) => {
+      const text = new NormalizedText();
+      text.load(name);
+      let whole = false;
+      pattern.each(text, 0, name.length, (start, end) => {
+        whole ||= end - start === name.length;
+      });
+      return whole;
+    });
   } catch (cause) {
     const message = `target_modules must be names or a regular expression, ${(cause as Error).message}`;
     throw new AthanorError("ERR_ARGUMENT", message, { cause });

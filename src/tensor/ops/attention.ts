@@ -1,6 +1,13 @@
 // Attention over ragged batches. The arithmetic is in native/ops/attention.
 import { AthanorError } from "../../errors.js";
-import { callOpMany, handleOf, optionalHandle, requireInteger, requireNumber } from "../call.js";
+import {
+  callOpMany,
+  handleOf,
+  optionalHandle,
+  requireInteger,
+  requireNumber,
+  requireObject,
+} from "../call.js";
 import type { Generator } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { dropoutArguments } from "./norm.js";
@@ -50,7 +57,7 @@ export function relativeArguments(
   op: string,
 ): [number, number, number] {
   if (relative === null || relative === undefined) return [0, 0, 0];
-  const table = handleOf(relative.table, op, "relativeBias.table");
+  const table = handleOf(requireObject(relative, op, "relativeBias").table, op, "relativeBias.table");
   if (typeof relative.bidirectional !== "boolean") {
     const got = String(relative.bidirectional);
     throw new AthanorError(
@@ -106,9 +113,7 @@ export function attention(
   options: AttentionOptions,
 ): Tensor | { output: Tensor; weights: Tensor } {
   const op = "attention";
-  if (typeof options !== "object" || options === null) {
-    throw new AthanorError("ERR_ARGUMENT", "attention: options must have heads and offsets, got none");
-  }
+  requireObject(options, op);
   const { offsets, keyOffsets, causal = false, bias, returnWeights = false, generator } = options;
   const heads = requireInteger(options.heads, op, "heads", 1);
   const p = requireNumber(options.dropout ?? 0, op, "dropout");

@@ -1,6 +1,13 @@
 // Ops on caches of keys and values, for decoding. The arithmetic is in native/ops/write_rows and cached_attention.
-import { AthanorError } from "../../errors.js";
-import { callOp, callOpMany, handleOf, optionalHandle, requireInteger, requireNumber } from "../call.js";
+import {
+  callOp,
+  callOpMany,
+  handleOf,
+  optionalHandle,
+  requireInteger,
+  requireNumber,
+  requireObject,
+} from "../call.js";
 import type { Tensor } from "../tensor.js";
 import { type RelativeBias, relativeArguments } from "./attention.js";
 
@@ -70,12 +77,7 @@ export function cachedAttention(
   options: CachedAttentionOptions,
 ): Tensor {
   const op = "cached_attention";
-  if (typeof options !== "object" || options === null) {
-    throw new AthanorError(
-      "ERR_ARGUMENT",
-      `${op}: options must have heads, lengths and rows or starts, got none`,
-    );
-  }
+  requireObject(options, op);
   const heads = requireInteger(options.heads, op, "heads", 1);
   const queries = handleOf(q, op, "q");
   const scale = options.scale ?? 1 / Math.sqrt(q.shape[q.shape.length - 1] / heads);

@@ -1,7 +1,7 @@
 // Tensors made from nothing but numbers. The values follow from the generator's seed and call number alone:
 // see native/ops/random/random.h for what they are, bit by bit.
 import { AthanorError } from "../../errors.js";
-import { callOp, requireInteger, requireNumber } from "../call.js";
+import { callOp, requireInteger, requireNumber, requireObject } from "../call.js";
 import { currentGenerator, type Generator } from "../random.js";
 import type { Tensor } from "../tensor.js";
 
@@ -78,7 +78,8 @@ function random(
     throw new AthanorError("ERR_ARGUMENT", "random: shape must be an array of at most four sizes");
   }
   for (const size of shape) requireInteger(size, "random", "shape", 0);
-  const { seedLow, seedHigh, callLow, callHigh } = (options.generator ?? currentGenerator()).nextCall();
+  const { generator, queue = 0 } = requireObject(options, "random");
+  const { seedLow, seedHigh, callLow, callHigh } = (generator ?? currentGenerator()).nextCall();
   const stream = [seedLow, seedHigh, callLow, callHigh];
-  return callOp("random", shape.length, ...shape, distribution, a, b, ...stream, options.queue ?? 0);
+  return callOp("random", shape.length, ...shape, distribution, a, b, ...stream, queue);
 }

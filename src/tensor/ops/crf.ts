@@ -1,5 +1,5 @@
 // Linear-chain conditional random fields over ragged batches. The arithmetic is in native/ops/crf.
-import { callOp, callOpMany, handleOf } from "../call.js";
+import { callOp, callOpMany, handleOf, requireObject } from "../call.js";
 import type { Tensor } from "../tensor.js";
 import { type Reduction, reductionNumber } from "./reduction.js";
 
@@ -12,7 +12,8 @@ export interface CrfScores {
   end: Tensor;
 }
 
-function handlesOf(op: string, { transitions, start, end }: CrfScores): [number, number, number] {
+function handlesOf(op: string, scores: CrfScores): [number, number, number] {
+  const { transitions, start, end } = requireObject(scores, op, "scores");
   return [handleOf(transitions, op, "transitions"), handleOf(start, op, "start"), handleOf(end, op, "end")];
 }
 
@@ -48,7 +49,7 @@ export function crfNll(
     handleOf(offsets, op, "offsets"),
     handleOf(tags, op, "tags"),
     ...handlesOf(op, scores),
-    reductionNumber(options.reduction, op),
+    reductionNumber(requireObject(options, op).reduction, op),
   );
 }
 

@@ -1,6 +1,13 @@
 // From a model's logits to the next tokens. The arithmetic is in native/ops/process_logits and top_k.
 import { AthanorError } from "../../errors.js";
-import { callOpMany, handleOf, optionalHandle, requireInteger, requireNumber } from "../call.js";
+import {
+  callOpMany,
+  handleOf,
+  optionalHandle,
+  requireInteger,
+  requireNumber,
+  requireObject,
+} from "../call.js";
 import type { Generator, RandomCall } from "../random.js";
 import type { Tensor } from "../tensor.js";
 
@@ -29,7 +36,7 @@ function choose(x: Tensor, k: number, beams: number, scores: Tensor | null, opti
   const handle = handleOf(x, op, "x");
   const count = requireInteger(k, op, "k", 1);
   const added = optionalHandle(scores, op, "scores");
-  const { generator, logSoftmax = false } = options;
+  const { generator, logSoftmax = false } = requireObject(options, op);
   const { seedLow, seedHigh, callLow, callHigh } = generator ? generator.nextCall() : noNoise;
   const [values, indices] = callOpMany(
     op,
@@ -84,7 +91,7 @@ export interface BeamTopKOptions extends TopKOptions {
  * const { values, indices } = ops.beamTopK(logits, scores, 8, { beams: 4, logSoftmax: true }); // (S, 8)
  */
 export function beamTopK(x: Tensor, scores: Tensor, k: number, options: BeamTopKOptions): TopK {
-  return choose(x, k, options?.beams, scores, options);
+  return choose(x, k, requireObject(options, "top_k").beams, scores, options);
 }
 
 /** A list of tokens for each of several things: that of thing i is ids[offsets[i]] to ids[offsets[i + 1]]. */
@@ -135,6 +142,7 @@ const logSoftmaxWhen = { first: 1, last: 2, both: 3 } as const;
 
 function listHandles(lists: TokenLists | null | undefined, op: string, name: string): [number, number] {
   if (lists === null || lists === undefined) return [0, 0];
+  requireObject(lists, op, name);
   return [handleOf(lists.ids, op, `${name}.ids`), handleOf(lists.offsets, op, `${name}.offsets`)];
 }
 
@@ -170,6 +178,7 @@ function whenOf(when: ProcessLogitsOptions["logSoftmax"], op: string): number {
  */
 export function processLogits(logits: Tensor, options: ProcessLogitsOptions = {}): Tensor {
   const op = "process_logits";
+  requireObject(options, op);
   const number = (name: "repetitionPenalty" | "temperature" | "topP" | "minP" | "typicalP", none: number) =>
     requireNumber(options[name] ?? none, op, name);
   const handle = handleOf(logits, op, "logits");

@@ -1,6 +1,6 @@
 // Products and table look-ups: linear, matmul, embedding.
 import { AthanorError } from "../../errors.js";
-import { callOp, callOpMany, handleOf, optionalHandle, requireInteger } from "../call.js";
+import { callOp, callOpMany, handleOf, optionalHandle, requireInteger, requireObject } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
 // The order of native/core/function.h.
@@ -41,12 +41,13 @@ export interface LinearOptions {
  * @example
  * const y = ops.linear(tensor([1, 2], [1, 2]), tensor([3, 4, 5, 6], [2, 2])); // [[11, 17]]
  */
-export function linear(
-  x: Tensor,
-  weight: Tensor,
-  bias?: Tensor | null,
-  { activation = "none", weightLayout = "out_in", residual, weightScale }: LinearOptions = {},
-): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null, options: LinearOptions = {}): Tensor {
+  const {
+    activation = "none",
+    weightLayout = "out_in",
+    residual,
+    weightScale,
+  } = requireObject(options, "linear");
   return callOp(
     "linear",
     handleOf(x, "linear", "x"),
@@ -93,11 +94,8 @@ export interface MatmulOptions {
  * @example
  * const scores = ops.matmul(q, k, { transposeB: true }); // (H, T, D) and (H, S, D) give (H, T, S)
  */
-export function matmul(
-  a: Tensor,
-  b: Tensor,
-  { transposeA = false, transposeB = false }: MatmulOptions = {},
-): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false } = requireObject(options, "matmul");
   return callOp("matmul", handleOf(a, "matmul", "a"), handleOf(b, "matmul", "b"), +transposeA, +transposeB);
 }
 

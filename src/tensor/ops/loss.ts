@@ -1,5 +1,5 @@
 // Losses: scalars to call backward() on.
-import { callOp, handleOf, optionalHandle, requireInteger, requireNumber } from "../call.js";
+import { callOp, handleOf, optionalHandle, requireInteger, requireNumber, requireObject } from "../call.js";
 import type { Tensor } from "../tensor.js";
 import { type Reduction, reductionNumber } from "./reduction.js";
 
@@ -29,6 +29,7 @@ export interface CrossEntropyOptions {
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const op = "cross_entropy";
+  requireObject(options, op);
   return callOp(
     op,
     handleOf(logits, op, "logits"),
@@ -72,6 +73,7 @@ export function linearCrossEntropy(
   options: LinearCrossEntropyOptions = {},
 ): Tensor {
   const op = "linear_cross_entropy";
+  requireObject(options, op);
   return callOp(
     op,
     handleOf(x, op, "x"),
@@ -96,7 +98,7 @@ export function linearCrossEntropy(
  * @example ops.mse(predicted, target).backward();
  */
 export function mse(x: Tensor, target: Tensor, options: { reduction?: Reduction } = {}): Tensor {
-  const reduction = reductionNumber(options.reduction, "mse");
+  const reduction = reductionNumber(requireObject(options, "mse").reduction, "mse");
   return callOp("mse", handleOf(x, "mse", "x"), handleOf(target, "mse", "target"), reduction);
 }
 
@@ -119,6 +121,7 @@ export function bceWithLogits(
   options: { posWeight?: Tensor | null; reduction?: Reduction } = {},
 ): Tensor {
   const op = "bce_with_logits";
+  requireObject(options, op);
   return callOp(
     op,
     handleOf(logits, op, "logits"),

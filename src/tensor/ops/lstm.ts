@@ -1,6 +1,6 @@
 // Long short-term memory over ragged batches. The recurrence is in native/ops/lstm.
 import { AthanorError } from "../../errors.js";
-import { callOpMany, handleOf, optionalHandle } from "../call.js";
+import { callOpMany, handleOf, optionalHandle, requireObject } from "../call.js";
 import type { Tensor } from "../tensor.js";
 import { add } from "./elementwise.js";
 import { linear } from "./linear.js";
@@ -54,7 +54,8 @@ export function lstm(
   options: LstmOptions = {},
 ): LstmStates {
   const op = "lstm";
-  const { weightIh, weightHh, biasIh, biasHh } = weights;
+  const { weightIh, weightHh, biasIh, biasHh } = requireObject(weights, op, "weights");
+  const { h0, c0, reverse } = requireObject(options, op);
   if (!weightIh && (biasIh || biasHh)) {
     throw new AthanorError("ERR_ARGUMENT", "lstm: biases go with weightIh, got none: add them to x");
   }
@@ -65,9 +66,9 @@ export function lstm(
     handleOf(projected, op, weightIh ? "projected" : "x"),
     handleOf(offsets, op, "offsets"),
     handleOf(weightHh, op, "weightHh"),
-    optionalHandle(options.h0, op, "h0"),
-    optionalHandle(options.c0, op, "c0"),
-    options.reverse ? 1 : 0,
+    optionalHandle(h0, op, "h0"),
+    optionalHandle(c0, op, "c0"),
+    reverse ? 1 : 0,
   );
   return { output, hN, cN };
 }

@@ -1,5 +1,5 @@
 // Normalisation and dropout. The arithmetic is in native/ops/layer_norm (both norms) and native/ops/dropout.
-import { callOp, callOpMany, handleOf, optionalHandle, requireNumber } from "../call.js";
+import { callOp, callOpMany, handleOf, optionalHandle, requireNumber, requireObject } from "../call.js";
 import { currentGenerator, type Generator } from "../random.js";
 import type { Tensor } from "../tensor.js";
 
@@ -64,7 +64,7 @@ export function layerNorm(
   bias?: Tensor | null,
   options: NormOptions = {},
 ): Tensor | NormAndSum {
-  return norm("layer_norm", x, weight, bias, { eps: 1e-5, ...options });
+  return norm("layer_norm", x, weight, bias, { eps: 1e-5, ...requireObject(options, "layer_norm") });
 }
 
 /**
@@ -80,7 +80,7 @@ export function layerNorm(
 export function rmsNorm(x: Tensor, weight: Tensor, options: NormOptions & { returnSum: true }): NormAndSum;
 export function rmsNorm(x: Tensor, weight: Tensor, options?: NormOptions & { returnSum?: false }): Tensor;
 export function rmsNorm(x: Tensor, weight: Tensor, options: NormOptions = {}): Tensor | NormAndSum {
-  return norm("rms_norm", x, weight, null, { eps: 1e-6, ...options });
+  return norm("rms_norm", x, weight, null, { eps: 1e-6, ...requireObject(options, "rms_norm") });
 }
 
 function norm(
@@ -117,6 +117,7 @@ function norm(
  */
 export function dropout(x: Tensor, p: number, options: { generator?: Generator } = {}): Tensor {
   const op = "dropout";
+  const { generator } = requireObject(options, op);
   const probability = requireNumber(p, op, "p");
-  return callOp(op, handleOf(x, op, "x"), probability, ...dropoutArguments(probability, options.generator));
+  return callOp(op, handleOf(x, op, "x"), probability, ...dropoutArguments(probability, generator));
 }

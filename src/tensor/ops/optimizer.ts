@@ -1,6 +1,6 @@
 // One step of an optimizer over all its parameters: one command, so that a step is done whole or not at all.
 // The classes AdamW, Sgd, Adagrad and RmsProp (src/training/optimizers/) keep the state and call these.
-import { callOp, handleOf, requireInteger, requireNumber } from "../call.js";
+import { callOp, handleOf, requireInteger, requireNumber, requireObject } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
 /**
@@ -50,6 +50,7 @@ export interface AdamwOptions extends GradientOptions {
  * const norm = adamw([{ parameter: w, m, v, lr: 1e-3, weightDecay: 0 }], options);
  */
 export function adamw(parameters: readonly AdamwParameter[], options: AdamwOptions): Tensor {
+  requireObject(options, "adamw");
   const args = [
     requireNumber(options.beta1, "adamw", "beta1"),
     requireNumber(options.beta2, "adamw", "beta2"),
@@ -88,6 +89,7 @@ export interface SgdOptions extends GradientOptions {
  * const norm = sgd([{ parameter: w, lr: 0.1, weightDecay: 0, first: true }], {});
  */
 export function sgd(parameters: readonly SgdParameter[], options: SgdOptions): Tensor {
+  requireObject(options, "sgd");
   const momentum = requireNumber(options.momentum ?? 0, "sgd", "momentum");
   const args = [
     momentum,
@@ -122,6 +124,7 @@ export interface AdagradOptions extends GradientOptions {
  * const norm = adagrad([{ parameter: w, sum, lr: 0.01, weightDecay: 0 }], { eps: 1e-10 });
  */
 export function adagrad(parameters: readonly AdagradParameter[], options: AdagradOptions): Tensor {
+  requireObject(options, "adagrad");
   const args = [
     requireNumber(options.eps, "adagrad", "eps"),
     ...gradientArguments(options, "adagrad"),
@@ -159,6 +162,7 @@ export interface RmspropOptions extends GradientOptions {
  * const norm = rmsprop([{ parameter: w, square, lr: 0.01, weightDecay: 0 }], { alpha: 0.99, eps: 1e-8 });
  */
 export function rmsprop(parameters: readonly RmspropParameter[], options: RmspropOptions): Tensor {
+  requireObject(options, "rmsprop");
   const { centered = false } = options;
   const momentum = requireNumber(options.momentum ?? 0, "rmsprop", "momentum");
   const args = [

@@ -1,5 +1,5 @@
 // Reductions: sums and means, softmax and its relatives, rows of length one.
-import { callOp, handleOf, requireInteger, requireNumber } from "../call.js";
+import { callOp, handleOf, requireInteger, requireNumber, requireObject } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
 export interface ReduceOptions {
@@ -10,6 +10,7 @@ export interface ReduceOptions {
 }
 
 function reduce(op: "sum" | "mean", x: Tensor, options: ReduceOptions): Tensor {
+  requireObject(options, op);
   const handle = handleOf(x, op, "x");
   let dim = -1;
   if (options.dim !== undefined) {
@@ -71,7 +72,8 @@ export function logSoftmax(x: Tensor): Tensor {
  * @example ops.logsumexp(tensor([0, 0], [1, 2])); // [0.6931]
  */
 export function logsumexp(x: Tensor, options: { keepDims?: boolean } = {}): Tensor {
-  return callOp("logsumexp", handleOf(x, "logsumexp", "x"), options.keepDims ? 1 : 0);
+  const { keepDims } = requireObject(options, "logsumexp");
+  return callOp("logsumexp", handleOf(x, "logsumexp", "x"), keepDims ? 1 : 0);
 }
 
 /**
@@ -82,6 +84,6 @@ export function logsumexp(x: Tensor, options: { keepDims?: boolean } = {}): Tens
  * @example ops.l2Normalize(tensor([3, 4], [1, 2])); // [[0.6, 0.8]]
  */
 export function l2Normalize(x: Tensor, options: { eps?: number } = {}): Tensor {
-  const eps = requireNumber(options.eps ?? 1e-12, "l2_normalize", "eps");
+  const eps = requireNumber(requireObject(options, "l2_normalize").eps ?? 1e-12, "l2_normalize", "eps");
   return callOp("l2_normalize", handleOf(x, "l2_normalize", "x"), eps);
 }

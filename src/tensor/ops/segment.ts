@@ -1,6 +1,6 @@
 // Reductions over the sequences of a ragged batch. The arithmetic is in native/ops/segment.
 import { AthanorError } from "../../errors.js";
-import { callOp, handleOf, requireInteger } from "../call.js";
+import { callOp, handleOf, requireInteger, requireObject } from "../call.js";
 import type { Tensor } from "../tensor.js";
 
 const kinds = ["sum", "mean", "max"] as const; // SegmentKind in native/ops/segment/segment.h
@@ -68,6 +68,7 @@ export function segmentCrossEntropy(
   options: { ignoreIndex?: number } = {},
 ): Tensor {
   const op = "segment_cross_entropy";
+  requireObject(options, op);
   return callOp(
     op,
     handleOf(logits, op, "logits"),
