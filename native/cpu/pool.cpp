@@ -3,6 +3,10 @@
 // waits for a sleeper. A caller that finds the pool taken runs its jobs alone.
 //
 // The gate is one word: threads inside (16 bits), open (1 bit), number of the call (the rest).
+//
+// Whoever goes to sleep says so and then looks at the gate; whoever changes the gate then looks for sleepers.
+// What is said before the look is an exchange, not a store: QEMU's AArch64 lets a load pass a store, and both
+// would miss.
 #include "cpu/pool.h"
 
 #include <atomic>
@@ -70,7 +74,7 @@ class Pool {
     next_.store(0, std::memory_order_relaxed);
     active_.store(threads, std::memory_order_relaxed);
     call_ += gate_call;
-    gate_.store(call_ | gate_open);
+    gate_.exchange(call_ | gate_open);
     if (sleepers_.load() > 0) wake(count - 1);
     work(*callers_worker_);
     close();
@@ -186,7 +190,7 @@ class Pool {
     auto empty = [&] { return (gate_.load() & gate_inside) == 0; };
     if (spin_until(empty)) return;
     std::unique_lock<std::mutex> lock(sleep_);
-    caller_waits_.store(true);
+    caller_waits_.exchange(true);
     done_.wait(lock, empty);
     caller_waits_.store(false);
   }

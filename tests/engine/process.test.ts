@@ -82,12 +82,12 @@ test("require('athanor') works from CommonJS, import from ESM", async () => {
 
 test("the event loop turns while big products run", async () => {
   const { code, output } = await runScript("event-loop");
-  const { turns, p99, maximum, products } = JSON.parse(output);
+  const { turns, p99, maximum, batches } = JSON.parse(output);
   console.log(
-    `event loop under load: p99 ${p99} ms, maximum ${maximum} ms, ${turns} turns in ${products} products`,
+    `event loop under load: p99 ${p99} ms, maximum ${maximum} ms, ${turns} turns in ${batches} batches of 8 products`,
   );
-  expect(products).toBeGreaterThan(3);
-  // No bound on time here: a loop that waited for the products would turn about once for each.
-  expect(turns).toBeGreaterThan(5 * products);
+  expect(batches).toBeGreaterThan(0);
+  // No bound on time here: a loop that waited for the products would turn once or twice between batches.
+  expect(turns).toBeGreaterThan(5 * batches);
   expect(code).toBe(0);
 });

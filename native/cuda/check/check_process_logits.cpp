@@ -132,7 +132,8 @@ KERNEL_CHECK(process_logits, "lists of tokens") {
   std::vector<std::vector<int32_t>> words;
   for (int i = 0; i < 700; i++)
     words.push_back(check.random.integers(static_cast<size_t>(1 + i % 4), 0, i % 4 ? 3 : 29));
-  words[1].clear(), words[6].clear();  // the first of the few, and one among them
+  words[1].clear(), words[6].clear();     // the first of the few, and one among them
+  words[9] = {p.history[3 * 6 + 5], 25};  // of the last row it bans what no other does
   p.bad_words = Lists({words.begin() + 1, words.begin() + 12});
   compare(check, p, "a few bad words");
   p.bad_words = Lists(words);

@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { ops, ready } from "../engine.js";
 
-const a = ops.uniform([1024, 1024]);
+const a = ops.uniform([2048, 2048]);
 using warm = ops.matmul(a, a);
 await warm.data();
 
@@ -10,8 +10,8 @@ const delay = monitorEventLoopDelay({ resolution: 1 });
 let turns = 0;
 const timer = setInterval(() => turns++, 1);
 delay.enable();
-let products = 0;
-for (const end = performance.now() + 2000; performance.now() < end; products += 8) {
+let batches = 0;
+for (const end = performance.now() + 2000; performance.now() < end; batches++) {
   const results = Array.from({ length: 8 }, () => ops.matmul(a, a));
   const last = results[7].slice(0, 1);
   await last.data();
@@ -24,7 +24,7 @@ const milliseconds = (ns: number) => Math.round(ns / 1e4) / 100;
 console.log(
   JSON.stringify({
     turns,
-    products,
+    batches,
     p99: milliseconds(delay.percentile(99)),
     maximum: milliseconds(delay.max),
   }),
