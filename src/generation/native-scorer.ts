@@ -75,6 +75,8 @@ export class NativeScorer implements Scorer {
   readonly #settings: Settings;
   readonly #badWords: readonly (readonly number[])[];
   readonly #leastKept: number;
+  /** Whether the best token is the one that is chosen. */
+  readonly #greedy: boolean;
   /** Whether beams ask for no more than that some tokens be left out. */
   readonly #onlyBans: boolean;
   /** Those of every row. */
@@ -85,6 +87,7 @@ export class NativeScorer implements Scorer {
     this.#badWords = bannedWords(settings.badWordsIds ?? [], settings.eosTokenIds);
     this.#leastKept = leastKept(settings);
     const { numBeams, doSample, renormalizeLogits, repetitionPenalty, noRepeatNgramSize } = settings;
+    this.#greedy = numBeams === 1 && !doSample;
     this.#onlyBans =
       numBeams > 1 &&
       !(doSample || renormalizeLogits || noRepeatNgramSize || settings.prefixAllowedTokens) &&
@@ -120,7 +123,7 @@ export class NativeScorer implements Scorer {
       bans ? topK(logits, looked!, { logSoftmax: true }) : this.#enqueue(logits, rows, wanted),
     );
     if (!best || looked === undefined) return this.#all(logits, vocabulary);
-    const [values, indices] = await this.#read(best, looked === 1 ? onTokens : undefined);
+    const [values, indices] = await this.#read(best, this.#greedy ? onTokens : undefined);
     const lists = rows.map((_, i) => ({
       ids: (indices as Int32Array).subarray(i * looked, (i + 1) * looked),
       scores: (values as Float32Array).subarray(i * looked, (i + 1) * looked),
@@ -143,7 +146,7 @@ export class NativeScorer implements Scorer {
     const reads = Promise.all([values.data(), indices.data()]);
     reads.catch(() => {}); // awaited below, unless onTokens throws
     try {
-      if (onTokens && !this.#settings.doSample) computed(() => onTokens(indices.reshape([indices.size])));
+      if (onTokens) computed(() => onTokens(indices.reshape([indices.size])));
       return await reads;
     } finally {
       values.dispose();

@@ -41,8 +41,8 @@ export class Steps<State> {
   async next(searches: readonly Search<State>[], alone: boolean): Promise<RowScores[][]> {
     const logits = this.#taken(searches) ?? this.#step(searches);
     const begin = alone && this.#model.stepAhead !== undefined && mayRunAhead(searches);
-    const states = searches.map(({ hypotheses }) => hypotheses[0]?.state as State);
     const onTokens = (tokens: Tensor) => {
+      const states = searches.map(({ hypotheses }) => hypotheses[0].state);
       this.#ahead = { searches, logits: this.#model.stepAhead!(states, tokens) };
     };
     try {

@@ -75,6 +75,8 @@ export class Tokenizer {
   readonly #tokens: (string | undefined)[];
   readonly #lookup = (id: number): string | undefined => this.#tokens[id];
   readonly #size: number;
+  /** Looked at in every call. */
+  readonly #languageCodes: readonly string[];
   #pool: WorkerPool | null = null;
 
   /** Made by `fromJson`, `AutoTokenizer.fromPretrained` and the classes of this package. */
@@ -85,6 +87,7 @@ export class Tokenizer {
     this.#tokens = Array.from({ length: this.#size }, (_, id) => stages.model.idToToken(id));
     for (const { id, content } of stages.added.all) this.#tokens[id] = content;
     const shared = { lookup: this.#lookup, blanks: new TokenBlanks(this.#size, this.#lookup) };
+    this.#languageCodes = Object.keys(parts.languages?.templates ?? {});
     this.#source = new Encoder(stages, stages.added, shared, languageProcessors(parts.languages));
     this.#target = target === null ? null : new Encoder(target, stages.added, shared);
     this.modelMaxLength = settings.modelMaxLength;
@@ -116,8 +119,8 @@ export class Tokenizer {
   get languages(): { codes: readonly string[]; srcLang: string; tgtLang: string | null } | null {
     const { languages } = this.#parts;
     if (languages === undefined) return null;
-    const { templates, srcLang, tgtLang } = languages;
-    return { codes: Object.keys(templates), srcLang, tgtLang };
+    const { srcLang, tgtLang } = languages;
+    return { codes: this.#languageCodes, srcLang, tgtLang };
   }
 
   /** Number of tokens, added ones included: the least number of rows of a matching embedding. */
@@ -351,7 +354,7 @@ export class Tokenizer {
     const { modelMaxLength, truncationSide, paddingSide, defaults: own } = this.#parts.settings;
     const canPad = this.padTokenId !== null;
     const { hasTarget } = this;
-    const languages = Object.keys(this.#parts.languages?.templates ?? {});
+    const languages = this.#languageCodes;
     checkObject(who, options);
     const all = Object.keys(own).length === 0 ? options : { ...own, ...options };
     // A multiple that was meant for padding goes with it
